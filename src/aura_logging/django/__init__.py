@@ -1,0 +1,1 @@
+"""The Django app: the only package here that imports Django."""

@@ -1,0 +1,1 @@
+"""The middlewares a Django project lists in MIDDLEWARE."""

@@ -1,0 +1,1 @@
+"""Count, measure and keep numbers that survive workers."""

@@ -1,0 +1,1 @@
+"""Measure what a request cost and find the line to change."""

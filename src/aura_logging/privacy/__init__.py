@@ -1,0 +1,1 @@
+"""Find personal data and secrets in text and values, and write something harmless instead."""

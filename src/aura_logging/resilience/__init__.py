@@ -1,0 +1,1 @@
+"""Keep working when the world does not: breakers, buckets, buffers and the workers that drain them."""
