@@ -27,9 +27,7 @@ def shelf(request):
 
 def careless_shelf(request):
     """The same page written carelessly: two more queries for every book (the N+1 problem)."""
-    return render(
-        request, "books/shelf.html", {"books": Book.objects.all(), "heading": "All books, carelessly"}
-    )
+    return render(request, "books/shelf.html", {"books": Book.objects.all(), "heading": "All books, carelessly"})
 
 
 def detail(request, pk):

@@ -44,9 +44,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         with GunicornServer(state_dir) as server:
             terminal.done("gunicorn is up", f"{server.url} · 2 workers, preloaded · pid {server.pid}")
             with terminal.progress(arguments.seconds) as progress:
-                sent = traffic.drive(
-                    server.url, arguments.seconds, lambda sent: progress.update(_so_far(sent))
-                )
+                sent = traffic.drive(server.url, arguments.seconds, lambda sent: progress.update(_so_far(sent)))
             terminal.done("traffic driven", f"{len(sent):,} requests by four shoppers")
             if not server.is_running:
                 raise ServerError(f"gunicorn ended while it was being asked.\n{server.last_words()}")

@@ -29,9 +29,7 @@ class Browser:
     def forget(self) -> None:
         self._cookies.clear()
 
-    def request(
-        self, path: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
-    ) -> Answer:
+    def request(self, path: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None) -> Answer:
         """GET the path, or POST the form to it. A failure to get an answer is an answer too: status 0."""
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         sent = {"User-Agent": self._user_agent, "Cookie": cookies}

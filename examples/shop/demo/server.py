@@ -85,9 +85,7 @@ class GunicornServer:
                 self.url = found[1]
                 return
             if self._process.poll() is not None:
-                raise ServerError(
-                    f"gunicorn ended with code {self._process.returncode}.\n{self.last_words()}"
-                )
+                raise ServerError(f"gunicorn ended with code {self._process.returncode}.\n{self.last_words()}")
             time.sleep(0.05)
         raise ServerError(f"gunicorn was not ready after {START_SECONDS:.0f} s.\n{self.last_words()}")
 

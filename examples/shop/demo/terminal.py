@@ -82,9 +82,7 @@ class Progress:
         full, empty = ("━", "─") if self._terminal.is_unicode else ("#", "-")
         room = max(10, self._terminal.width - len(text) - 7)
         filled = round(room * share)
-        bar = self._terminal.paint(full * filled, "green") + self._terminal.paint(
-            empty * (room - filled), "quiet"
-        )
+        bar = self._terminal.paint(full * filled, "green") + self._terminal.paint(empty * (room - filled), "quiet")
         self._terminal.stream.write(f"\r    {bar}  {text}")
         self._terminal.stream.flush()
 

@@ -39,9 +39,7 @@ ANYBODY = [
     Visit("not found", "/wp-login.php", 404),
     # Numbers from the card networks' published test ranges: valid to a checksum, nobody's.
     Visit("card number in query", query("/pay/return/", status="ok", order="17", card="4111 1111 1111 1111")),
-    Visit(
-        "card number in query", query("/pay/return/", status="declined", order="18", card="5555555555554444")
-    ),
+    Visit("card number in query", query("/pay/return/", status="declined", order="18", card="5555555555554444")),
     Visit("injection attempt", query("/search/", q="' OR 1=1 UNION SELECT password FROM auth_user --")),
     Visit("injection attempt", query("/search/", q="<script>alert(document.cookie)</script>")),
     Visit("injection attempt", query("/search/", q="${jndi:ldap://127.0.0.1/a}")),
@@ -120,9 +118,7 @@ class Shopper(threading.Thread):
         self._browser.forget()
 
     def _make(self, visit: Visit) -> None:
-        form = visit.form and {
-            key: value.format(customer=self._customer) for key, value in visit.form.items()
-        }
+        form = visit.form and {key: value.format(customer=self._customer) for key, value in visit.form.items()}
         headers = dict(visit.headers)
         given_id = ""
         if not headers and self._dice.random() < 0.1:  # as if a proxy in front had named the request already

@@ -96,9 +96,7 @@ def sales_report(request):
     time.sleep(settings.BOOKKEEPING_SECONDS)
     log.info("bookkeeping answered", extra={"waited_seconds": round(time.monotonic() - started, 3)})
     best = (
-        Book.objects.annotate(
-            sold=Sum("lines__quantity"), revenue=Sum(F("lines__price") * F("lines__quantity"))
-        )
+        Book.objects.annotate(sold=Sum("lines__quantity"), revenue=Sum(F("lines__price") * F("lines__quantity")))
         .filter(sold__gt=0)
         .order_by("-revenue")[:10]
     )

@@ -74,9 +74,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(books)} books, {len(customers)} customers, {orders} orders")
 
     def _stock_shelves(self, dice):
-        publishers = Publisher.objects.bulk_create(
-            Publisher(name=name, city=city) for name, city in PUBLISHERS
-        )
+        publishers = Publisher.objects.bulk_create(Publisher(name=name, city=city) for name, city in PUBLISHERS)
         authors = Author.objects.bulk_create(Author(name=name) for name in BOOKS)
         return Book.objects.bulk_create(
             Book(
@@ -104,9 +102,7 @@ class Command(BaseCommand):
             )
             for name in CUSTOMERS
         )
-        return Customer.objects.bulk_create(
-            Customer(user=user, country=CUSTOMERS[user.username]) for user in users
-        )
+        return Customer.objects.bulk_create(Customer(user=user, country=CUSTOMERS[user.username]) for user in users)
 
     def _sell_for_a_year(self, dice, books, customers):
         first_day = datetime(2025, 1, 1, 9, tzinfo=UTC)
