@@ -45,29 +45,26 @@ def resolve(reference: str | Mapping[str, Any] | logging.Handler, *, option: str
 
 def _named(name: str, configurator: Any, option: str) -> logging.Handler:
     if configurator is None:
-        handler = logging._handlers.get(name)  # type: ignore[attr-defined]  # public as getHandlerByName from 3.12
-        if handler is None:
-            raise ValueError(f"{option}={name!r} names no handler that exists. {nearest(name, logging._handlers)}")  # type: ignore[attr-defined]
-        return handler  # type: ignore[no-any-return]
+        existing: Mapping[str, logging.Handler] = logging._handlers  # type: ignore[attr-defined]  # public only from 3.12
+        if name not in existing:
+            raise ValueError(f"{option}={name!r} names no handler that exists. {nearest(name, existing)}")
+        return existing[name]
     handlers = configurator.config.get("handlers", {})
     if name not in handlers:
         raise ValueError(f'{option}={name!r} is not in LOGGING["handlers"]. {nearest(name, handlers)}')
     found = handlers[name]
     if isinstance(found, logging.Handler):
         return found
-    being_built = configurator.__dict__.setdefault("_aura_being_built", [])
-    if name in being_built:
-        raise ValueError(f"{option}={name!r} refers to itself: {' -> '.join([*being_built, name])}.")
-    being_built.append(name)
-    try:
-        handler = configurator.configure_handler(found)
-    finally:
-        being_built.pop()
-    handler.name = name
-    # dictConfig has yet to visit this name; let it find the same object.
-    handlers[name] = {"()": lambda: handler}
-    configurator.__dict__.setdefault("_aura_built", {})[name] = handler
-    return handler
+    built: dict[str, logging.Handler] = configurator.__dict__.setdefault("_aura_built", {})
+    if name not in built:
+        if "class" not in found and "()" not in found:
+            # dictConfig takes both out of a handler's dict while it builds it.
+            raise ValueError(f"{option}={name!r} refers back to a handler that waits for it, or has no class.")
+        handler = built[name] = configurator.configure_handler(found)
+        handler.name = name
+        # dictConfig has yet to visit this name; let it find the same object.
+        handlers[name] = {"()": lambda: handler}
+    return built[name]
 
 
 def _configurator(frame: FrameType | None) -> Any:

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import TracebackType
 from typing import Any
 
@@ -22,7 +23,7 @@ import orjson
 from aura_logging import records
 from aura_logging.schema import Spelling, spelling
 
-__all__ = ["MAX_DEPTH", "MAX_LINE_BYTES", "encode", "exception_text", "message_of", "plain_text", "timestamp"]
+__all__ = ["MAX_DEPTH", "MAX_LINE_BYTES", "decode", "encode", "exception_text", "message_of", "plain_text", "timestamp"]
 
 MAX_LINE_BYTES = 65_536
 """A longer line is cut. Half of what Fluent Bit's and a quarter of what Vector's readers take by default."""
@@ -56,6 +57,45 @@ def encode(record: logging.LogRecord, schema: str = "aura") -> bytes:
     line = _encode(record, schema)
     records.remember_line(record, schema, line)
     return line
+
+
+def decode(line: bytes, schema: str = "aura") -> logging.LogRecord:
+    """Make a record from a line that `encode` wrote, for a handler that wants records.
+
+    The message is filled in, the traceback is text, the other fields are attributes. `ValueError` for a line
+    that is not a JSON object.
+    """
+    fields = orjson.loads(line)
+    if not isinstance(fields, dict):
+        raise ValueError(f"not a JSON object: {line[:40]!r}")
+    if schema != "aura":
+        ours = {name: own for own, name in spelling(schema).names.items()}
+        fields = {ours.get(name, name): value for name, value in fields.items()}
+    level = str(fields.pop("level", "NOTSET"))
+    record = logging.makeLogRecord(
+        {
+            "name": fields.pop("logger", "root"),
+            "levelname": level,
+            "levelno": logging.getLevelNamesMapping().get(level, logging.INFO),
+            "msg": fields.pop("message", ""),
+            "args": None,
+            "pathname": fields.pop("file", ""),
+            "lineno": fields.pop("line", 0),
+            "funcName": fields.pop("function", None),
+            "process": fields.pop("pid", None),
+            "threadName": fields.pop("thread", None),
+            "exc_text": fields.pop("exception", None),
+            "stack_info": fields.pop("stack", None),
+        }
+    )
+    written = fields.pop("timestamp", None)
+    try:
+        record.created = datetime.fromisoformat(str(written)).timestamp()
+    except ValueError:
+        record.logged_at = written  # a time out of the calendar's range is written as a bare number
+    record.msecs = record.created % 1 * 1_000
+    record.__dict__.update({records.attribute_name(name): value for name, value in fields.items()})
+    return record
 
 
 def _encode(record: logging.LogRecord, schema: str) -> bytes:
