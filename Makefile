@@ -10,12 +10,12 @@ PYTEST_ARGS ?=
 .PHONY: help demo serve test lint format matrix bench services clean
 
 help:
-	@echo "make demo    drive real traffic at an example shop and see what is logged (SECONDS=$(SECONDS))"
+	@echo "make demo    drive real traffic at a shop, show what it logs (SECONDS=$(SECONDS))"
 	@echo "make serve   keep the example shop open, to look at yourself (PORT=$(PORT))"
 	@echo "make test    lint, types, layers and the whole suite (PYTEST_ARGS=\"-k word\")"
 	@echo "make lint    the same without the suite"
 	@echo "make format  let ruff put the code in order"
-	@echo "make matrix  the suite against the built wheel, on every Python and Django that we support"
+	@echo "make matrix  the suite against the wheel, on every Python and Django"
 	@echo "make bench   measure against the peers"
 	@echo "make clean   remove what these commands have made"
 

@@ -15,7 +15,7 @@ WAREHOUSES = {"north": 0.02, "south": 0.03}  # how long each needs to answer, in
 
 
 def home(request):
-    newest = Book.objects.select_related("author").order_by("-year", "title")[:8]
+    newest = Book.objects.select_related("author").order_by("-year", "title")[:10]
     return render(request, "books/home.html", {"books": newest})
 
 

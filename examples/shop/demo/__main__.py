@@ -78,7 +78,7 @@ def serve(arguments: argparse.Namespace, terminal: Terminal) -> int:
             terminal.say(f"  {'':<10} {terminal.paint('Ctrl-C closes it.', 'quiet')}")
             try:
                 code = server.wait()
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):  # Ctrl-C, or a SIGTERM of our own
                 terminal.say()
                 terminal.done("gunicorn stopped by SIGTERM", f"{server.stop():.1f} s, in good order")
                 return 0

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,12 +22,10 @@ class ServerError(Exception):
 
 
 def environment(state_dir: Path) -> dict[str, str]:
-    """Return the environment for the shop's processes; what the caller has set already wins."""
-    defaults = {
-        "DJANGO_SETTINGS_MODULE": "shop.settings",
-        "SLOW_REQUEST_THRESHOLD": "0.5",  # seconds; the default of 2 would make a dull demo
-    }
-    return defaults | os.environ | {"SHOP_STATE_DIR": str(state_dir), "PYTHONUNBUFFERED": "1"}
+    """Return the environment for the shop's processes."""
+    defaults = {"SLOW_REQUEST_THRESHOLD": "0.5"}  # seconds; the default of 2 would make a dull demo
+    ours = {"DJANGO_SETTINGS_MODULE": "shop.settings", "SHOP_STATE_DIR": str(state_dir)}
+    return defaults | os.environ | ours
 
 
 def prepare(state_dir: Path) -> str:
@@ -49,6 +48,19 @@ def _tail(text: str, lines: int = 15) -> str:
     return "\n".join(f"    | {line}" for line in text.rstrip().splitlines()[-lines:])
 
 
+def _insist_on_free(port: int) -> None:
+    """Fail at once where gunicorn would try for five seconds."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ServerError(
+                f"Port {port} is not to be had: {error.strerror}.\n"
+                f"  Take another: make serve PORT={port + 1 if port < 65535 else 8000}"
+            ) from None
+
+
 class GunicornServer:
     """The shop under gunicorn. Port 0 asks the kernel for a free one, so two demos never collide."""
 
@@ -60,6 +72,8 @@ class GunicornServer:
         self._process: subprocess.Popen | None = None
 
     def __enter__(self) -> "GunicornServer":
+        if self._port:
+            _insist_on_free(self._port)
         self.output.write_text("")  # what an earlier server said is not ours
         with self.output.open("a") as output:
             self._process = subprocess.Popen(
@@ -76,7 +90,12 @@ class GunicornServer:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._kill()
+        """Leave nothing behind: a server that still runs is asked to stop, and ended where that is in vain."""
+        try:
+            if self.is_running:
+                self.stop()
+        finally:
+            self._kill()
 
     def _wait_until_listening(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -118,7 +137,6 @@ class GunicornServer:
         return time.monotonic() - started
 
     def _kill(self) -> None:
-        """Leave nothing behind: end the whole process group, whatever state it is in."""
         with suppress(ProcessLookupError):  # it may have stopped in good order
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
