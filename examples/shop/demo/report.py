@@ -117,7 +117,7 @@ def what_to_open_next(run: Run, terminal: Terminal) -> bool:
         ("make serve", "walk round the shop yourself"),
     ]
     for place, meaning in places:
-        terminal.say(f"  {place:<46} {terminal.paint(meaning, 'quiet')}")
+        terminal.say(f"  {terminal.paint(f'{meaning:<30}', 'quiet')} {place}")
     return True
 
 
