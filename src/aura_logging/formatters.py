@@ -50,8 +50,18 @@ _NAMES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
 
 # On every line of one service; a person at a terminal knows them already.
 _AMBIENT = frozenset(
-    "service_name environment version memory_percent cpu_percent system_load trace_id span_id parent_span_id "
-    "user_agent".split()
+    {
+        "service_name",
+        "environment",
+        "version",
+        "memory_percent",
+        "cpu_percent",
+        "system_load",
+        "trace_id",
+        "span_id",
+        "parent_span_id",
+        "user_agent",
+    }
 )
 
 
@@ -102,7 +112,7 @@ class ConsoleFormatter(logging.Formatter):
 
 
 def escape(text: str) -> str:
-    """Show control characters instead of sending them: `\\n`, `\\e`, `\\x07`, `\\u2028`."""
+    r"""Show control characters instead of sending them: `\n`, `\e`, `\x07`, `\u2028`."""
     return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub(_name, text)
 
 
