@@ -15,6 +15,7 @@ import nox
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests"]
+nox.options.error_on_missing_interpreters = False
 
 DJANGOS_BY_PYTHON = {
     "3.11": ["5.2"],  # Django 6 needs 3.12
