@@ -13,7 +13,6 @@ from pathlib import Path
 import nox
 
 nox.options.default_venv_backend = "virtualenv"
-nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests"]
 nox.options.error_on_missing_interpreters = False
 
