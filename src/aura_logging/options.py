@@ -62,7 +62,9 @@ def parse(text: str, kind: Any, source: str) -> Any:
         if kind in (int, float):
             return kind(text)
     except ValueError:
-        raise OptionError(f"{source}={text!r} is not {_kind_in_words(kind)}; set it to one or unset it.") from None
+        raise OptionError(
+            f"{source}={text!r} is not {_kind_in_words(kind)}; set it to one or unset it."
+        ) from None
     if get_origin(kind) is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text
