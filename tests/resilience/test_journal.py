@@ -459,6 +459,7 @@ def test_telling_a_journal_twice_of_the_same_fork_costs_it_nothing(journal: Jour
     assert lines(journal) == [b"parent\n"]
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 and above
 def test_a_fork_while_another_thread_is_inside_does_not_block_the_child(journal: Journal) -> None:
     journal.append(b"parent\n")
 

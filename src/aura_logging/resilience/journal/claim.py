@@ -54,6 +54,18 @@ class Claim:
         """Return the file's length in bytes."""
         return os.fstat(self._fd).st_size
 
+    def is_blank(self) -> bool:
+        """Return whether the file holds nothing but zeros; reads on only while it does."""
+        size, offset = self.size(), 0
+        while offset < size:
+            part = self.content(offset, 4096 if offset == 0 else _READ_BYTES)
+            if part.strip(b"\0"):
+                return False
+            if not part:
+                break
+            offset += len(part)
+        return True
+
     def content(self, offset: int, length: int) -> bytes:
         """Return up to `length` bytes from `offset` on."""
         parts = []

@@ -76,7 +76,8 @@ def _look_at(path: Path, name: str, stream: str, *, is_aside: bool) -> JournalFi
     try:
         header = read_header(content)
     except Unreadable as unreadable:
-        return JournalFile(path, name, stream, size, is_alive, is_aside, problem=str(unreadable))
+        problem = str(unreadable) if content.strip(b"\0") else None  # a spare not begun yet is no problem
+        return JournalFile(path, name, stream, size, is_alive, is_aside, problem=problem)
     start = read_acknowledgement(content, header.generation).offset
     frames = [found for found in scan(content, start, header.key) if isinstance(found, RawFrame)]
     return JournalFile(

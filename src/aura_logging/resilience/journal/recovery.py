@@ -77,7 +77,10 @@ class RecoveredBatch:
     acknowledged: bool = field(default=False, init=False)
 
     def acknowledge(self) -> None:
-        """Persist that the target took them, so that no later recovery yields them; raises `OSError`."""
+        """Persist that the target took them, so that no later recovery yields them.
+
+        Raises `OSError`, also once the recovery has ended: the claim is no longer ours.
+        """
         self._claim.acknowledge(self.header.generation, self._end)
         self.acknowledged = True
 
@@ -116,7 +119,7 @@ class Recovery:
         self._max_lines = max_lines
         self._max_bytes = max_bytes
         self._claims: list[Claim] = []
-        self._batches: Iterator[RecoveredBatch] = self._all_streams()
+        self._batches: Iterator[RecoveredBatch] = self._all()
         tell_after_fork(self)
 
     def __iter__(self) -> Iterator[RecoveredBatch]:
@@ -144,6 +147,12 @@ class Recovery:
         for claim in self._claims:
             claim.release()
         self._claims = []
+
+    def _all(self) -> Generator[RecoveredBatch, None, None]:
+        try:
+            yield from self._all_streams()
+        finally:  # also when nobody closed this and it was collected
+            self._release()
 
     def _all_streams(self) -> Generator[RecoveredBatch, None, None]:
         try:
@@ -222,7 +231,7 @@ class Recovery:
 
     def _header(self, claim: Claim) -> SegmentHeader | None:
         try:
-            if claim.size() == 0:  # made, and then a power cut: there is nothing to lose in it
+            if claim.is_blank():  # a spare never begun, or a power cut: there is nothing to lose in it
                 claim.delete()
                 self.report.files += 1
                 return None
