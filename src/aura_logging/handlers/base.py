@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-__all__ = ["Line", "LineSink"]
+from aura_logging.resilience.batches import Line
 
-Line = bytes | bytearray | memoryview
+__all__ = ["LineSink"]
 
 
 @runtime_checkable

@@ -48,8 +48,11 @@ class Target(Protocol):
     """A handler as a delivering worker sees it."""
 
     handler: logging.Handler
-    new_batch: Callable[[int, Losses, int], Batch]
-    """Makes the kind of batch that `deliver` takes."""
+
+    @property
+    def new_batch(self) -> Callable[[int, Losses, int], Batch]:
+        """Makes the kind of batch that `deliver` takes."""
+        ...
 
     def payload(self, record: logging.LogRecord) -> Any:
         """Return what will be delivered, made on the thread that logs; it keeps nothing of the caller's alive."""

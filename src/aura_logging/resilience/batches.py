@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-__all__ = ["Batch", "ItemBatch", "LineBatch", "Losses"]
+__all__ = ["Batch", "ItemBatch", "Line", "LineBatch", "Losses", "single_lines"]
 
 Losses = dict[str, int]
+
+Line = bytes | bytearray | memoryview
+"""One encoded line, or a block of several whole ones."""
+
+
+def single_lines(lines: Iterable[Line]) -> list[bytes]:
+    """Return lines and blocks of lines as single lines, each with its newline."""
+    return [line + b"\n" for block in lines for line in bytes(block).removesuffix(b"\n").split(b"\n")]
 
 
 class Batch(Protocol):
