@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 __all__ = ["Status", "Health", "Checkable", "worst"]
-
-_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class Status(StrEnum):
@@ -37,7 +34,7 @@ class Health:
     detail: str = ""
     accepted: int | None = None
     delivered: int | None = None
-    dropped: Mapping[str, int] = _NOTHING
+    dropped: Mapping[str, int] = field(default_factory=dict)
     queued: int | None = None
     circuit_open: bool | None = None
     facts: Mapping[str, object] = field(default_factory=dict)

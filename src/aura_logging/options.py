@@ -22,8 +22,7 @@ __all__ = ["OptionError", "from_env", "fill", "nearest", "parse"]
 
 Options = TypeVar("Options")
 
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_FALSE = frozenset({"0", "false", "no", "off"})
+_TRUTH = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 
 
 class OptionError(ValueError):
@@ -53,18 +52,11 @@ def parse(text: str, kind: Any, source: str) -> Any:
     kind = _without_none(kind)
     try:
         if kind is bool:
-            word = text.strip().lower()
-            if word in _TRUE:
-                return True
-            if word in _FALSE:
-                return False
-            raise ValueError
+            return _TRUTH[text.strip().lower()]
         if kind in (int, float):
             return kind(text)
-    except ValueError:
-        raise OptionError(
-            f"{source}={text!r} is not {_kind_in_words(kind)}; set it to one or unset it."
-        ) from None
+    except (KeyError, ValueError):
+        raise OptionError(f"{source}={text!r} is not {_kind_in_words(kind)}; set it to one or unset it.") from None
     if get_origin(kind) is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text

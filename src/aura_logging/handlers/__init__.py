@@ -1,1 +1,9 @@
 """Carry records to where they are kept; each handler works alone in anybody's LOGGING."""
+
+from __future__ import annotations
+
+from aura_logging.handlers.async_buffered import AsyncBufferedHandler
+from aura_logging.handlers.failover import FailoverHandler
+from aura_logging.handlers.files import StructuredFileHandler
+
+__all__ = ["AsyncBufferedHandler", "FailoverHandler", "StructuredFileHandler"]

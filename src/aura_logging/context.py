@@ -1,0 +1,174 @@
+"""Carry the fields of the work at hand: one ContextVar with an immutable mapping.
+
+Code binds fields; `RequestContextFilter` writes them on every record. A field lives in the context of its
+thread or task: what `asyncio.create_task`, `asyncio.gather` and Django's `sync_to_async` copy inherits it and
+cannot leak back. A bare thread or executor starts empty; hand it `run_in_context(fn)`.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from types import MappingProxyType, TracebackType
+from typing import Any, ParamSpec, TypeVar, cast
+
+from aura_logging.records import attribute_name
+
+__all__ = [
+    "bind",
+    "bound",
+    "correlation_id",
+    "current",
+    "defer",
+    "fields",
+    "release",
+    "run_in_context",
+    "start",
+    "unbind",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_fields: ContextVar[Mapping[str, Any]] = ContextVar("aura_logging_fields", default=_NOTHING)
+_deferred: ContextVar[Callable[[], None] | None] = ContextVar("aura_logging_deferred", default=None)
+
+
+def bind(**fields: Any) -> None:
+    """Add fields to every record logged from here on, in this thread or task and what it starts.
+
+    A name that `logging` needs on its records (`name`, `args`, `module`, …) is written with `_` behind it.
+    Values are kept as they are until a record is written: bind plain data, not objects that change.
+    """
+    _fields.set({**_fields.get(), **_with_attribute_names(fields)})
+
+
+def unbind(*names: str) -> None:
+    """Take fields away again; a name that is not bound is no error."""
+    gone = {attribute_name(name) for name in names}
+    _fields.set({name: value for name, value in _fields.get().items() if name not in gone})
+
+
+def fields() -> dict[str, Any]:
+    """Return a copy of the bound fields."""
+    return dict(current())
+
+
+def correlation_id() -> str | None:
+    """Return the id that joins the records of the work at hand, if it has one."""
+    value = _fields.get().get("correlation_id")
+    return None if value is None else str(value)
+
+
+class bound:  # noqa: N801  # used as a function: `with bound(order_id=7):`
+    """Bind fields for a block or for the calls of a function, and put back what was there before.
+
+    >>> with bound(order_id=7):
+    ...     fields()
+    {'order_id': 7}
+    >>> fields()
+    {}
+
+    As a decorator it serves functions and coroutine functions; a generator function is refused with
+    `TypeError`, because its body runs in its consumer's context: use `with bound(...)` around each step.
+    What `bind` adds inside the block stays; only the block's own fields are taken back.
+    """
+
+    def __init__(self, **fields: Any) -> None:
+        self._own = _with_attribute_names(fields)
+        self._before: list[Mapping[str, Any]] = []
+
+    def __enter__(self) -> None:
+        before = _fields.get()
+        self._before.append(before)
+        _fields.set({**before, **self._own})
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Not ContextVar.reset: a block left in another context than it was entered in (an async generator that
+        # is closed by the event loop) would raise there.
+        before = self._before.pop()
+        after = dict(_fields.get())
+        for name in self._own:
+            if name in before:
+                after[name] = before[name]
+            else:
+                after.pop(name, None)
+        _fields.set(after)
+
+    def __call__(self, function: Function) -> Function:
+        """Return the function with the fields bound during each of its calls."""
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(
+                f"bound() cannot decorate the generator {function.__qualname__}: its body runs in its consumer's "
+                "context. Use `with bound(...):` inside it, around code that does not yield."
+            )
+        own = self._own
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def call_async(*args: Any, **kwargs: Any) -> Any:
+                with bound(**own):
+                    return await function(*args, **kwargs)
+
+            return cast(Function, call_async)  # wraps() keeps the signature; mypy cannot see it
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with bound(**own):
+                return function(*args, **kwargs)
+
+        return cast(Function, call)  # as above
+
+
+def run_in_context(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a function that runs with the fields bound here and now, in whatever thread calls it.
+
+    For `threading.Thread(target=run_in_context(work))` and `executor.submit(run_in_context(work), …)`. Any
+    number of threads may call it at once; each gets a copy of the context.
+    """
+    context = contextvars.copy_context()
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return context.copy().run(function, *args, **kwargs)
+
+    return call
+
+
+def start(fields: Mapping[str, Any]) -> None:
+    """Begin a unit of work with these fields and no others, whatever an earlier one left behind."""
+    _fields.set(_with_attribute_names(fields))
+    _deferred.set(None)
+
+
+def defer(learn: Callable[[], None]) -> None:
+    """Have `learn` called before each record of this unit of work, to bind what was not known when it began.
+
+    It runs on the logging thread: it must be cheap, must not log, and must not raise.
+    """
+    _deferred.set(learn)
+
+
+def release() -> None:
+    """Forget everything that is bound: the unit of work is over."""
+    _fields.set(_NOTHING)
+    _deferred.set(None)
+
+
+def current() -> Mapping[str, Any]:
+    """Return the bound fields as they are kept, for reading only."""
+    learn = _deferred.get()
+    if learn is not None:
+        learn()
+    return _fields.get()
+
+
+def _with_attribute_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {attribute_name(name): value for name, value in fields.items()}

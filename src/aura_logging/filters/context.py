@@ -1,0 +1,73 @@
+"""Write the fields of the work at hand on every record that passes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from aura_logging import context
+from aura_logging.performance.system import HostMetrics
+
+__all__ = ["RequestContextFilter"]
+
+
+class RequestContextFilter(logging.Filter):
+    """Add what is bound (`aura_logging.bind`, the request's fields), the service, and the state of its host.
+
+    Attach it to handlers, not to a logger: a logger's filters do not see what child loggers log. It lets every
+    record pass, adds in place, and never overwrites what the log call itself gave in `extra`. Attaching it to
+    several handlers is harmless. `correlation_id` is always set, to `None` outside a request, so that
+    `%(correlation_id)s` in a text format works everywhere.
+
+    `service_name`, `environment` and `version` default to the environment variables `SERVICE_NAME` (`aura`),
+    `ENVIRONMENT` and `VERSION`; what is empty is left out. `host_metrics` adds `cpu_percent`, `memory_percent`
+    and `system_load`, read at most once a second.
+    """
+
+    def __init__(
+        self,
+        service_name: str | None = None,
+        environment: str | None = None,
+        version: str | None = None,
+        host_metrics: bool | HostMetrics = True,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        super().__init__()
+        named = {
+            "service_name": service_name or environ.get("SERVICE_NAME") or "aura",
+            "environment": environment or environ.get("ENVIRONMENT"),
+            "version": version or environ.get("VERSION"),
+        }
+        self._service: dict[str, Any] = {name: value for name, value in named.items() if value}
+        self._host = HostMetrics() if host_metrics is True else host_metrics or None
+        self._ambient: Mapping[str, Any] = {"correlation_id": None, **self._service}
+        self._reading: Mapping[str, Any] | None = None
+        # The last answer and what it was made of: in one request it is asked for again and again.
+        self._merged: tuple[Mapping[str, Any], Mapping[str, Any], dict[str, Any]] = ({}, {}, {})
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add the fields; always true."""
+        attributes = record.__dict__
+        added = self._fields()
+        if attributes.keys().isdisjoint(added):
+            # Nothing of the log call's own to spare: one C call for what is a loop otherwise.
+            attributes.update(added)
+            return True
+        for name, value in added.items():
+            if name not in attributes or attributes[name] is None:
+                attributes[name] = value
+        return True
+
+    def _fields(self) -> dict[str, Any]:
+        host = self._host
+        if host is not None and (reading := host.fields()) is not self._reading:
+            self._ambient = {"correlation_id": None, **self._service, **reading}
+            self._reading = reading
+        ambient, bound = self._ambient, context.current()
+        of_ambient, of_bound, merged = self._merged
+        if ambient is not of_ambient or bound is not of_bound:
+            merged = {**ambient, **bound}
+            self._merged = (ambient, bound, merged)
+        return merged

@@ -1,0 +1,147 @@
+"""Write a record as JSON for machines or as one coloured line for people."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping
+
+from aura_logging import encoding, records
+from aura_logging.schema import spelling
+
+__all__ = ["ConsoleFormatter", "JsonFormatter"]
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, in our spelling, ECS's or OpenTelemetry's.
+
+    `schema` is `"aura"`, `"ecs"` or `"otel"`; `ValueError` for another. Whatever the record holds, `format`
+    returns valid JSON without a line break and never raises; see `aura_logging.encoding` for the bounds.
+    """
+
+    def __init__(self, schema: str = "aura") -> None:
+        super().__init__()
+        spelling(schema)
+        self.schema = schema
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line without its line break."""
+        return encoding.encode(record, self.schema)[:-1].decode()
+
+    def encode(self, record: logging.LogRecord) -> bytes:
+        """Return the line as bytes, line break included: what is written to a file."""
+        return encoding.encode(record, self.schema)
+
+
+_RESET, _DIM, _BOLD = "\x1b[0m", "\x1b[2m", "\x1b[1m"
+_COLOURS = {
+    "DEBUG": "\x1b[36m",
+    "INFO": "\x1b[32m",
+    "WARNING": "\x1b[33m",
+    "ERROR": "\x1b[31m",
+    "CRITICAL": "\x1b[1;31m",
+}
+
+# C0 and C1 controls, line and paragraph separators, bidirectional overrides, lone surrogates.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_NAMES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
+
+# On every line of one service; a person at a terminal knows them already.
+_AMBIENT = frozenset(
+    {
+        "service_name",
+        "environment",
+        "version",
+        "memory_percent",
+        "cpu_percent",
+        "system_load",
+        "trace_id",
+        "span_id",
+        "parent_span_id",
+        "user_agent",
+        "stream",
+        "seq",
+    }
+)
+
+
+class ConsoleFormatter(logging.Formatter):
+    """One readable line a record: time, level, logger, message, then the fields; a traceback is indented below.
+
+    `color` is `True`, `False`, or `None`: then standard error must be a terminal, `NO_COLOR` unset or empty
+    (no-color.org) and `TERM` not `dumb`. `hide` names fields that are left out, by default those that are the
+    same on every line. Control characters are shown as escapes, so that no value starts a line of its own or
+    drives the terminal.
+    """
+
+    def __init__(
+        self,
+        color: bool | None = None,
+        hide: frozenset[str] | tuple[str, ...] | list[str] = _AMBIENT,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        super().__init__()
+        self._color = _wants_color(environ) if color is None else color
+        self._hidden = frozenset(hide)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text without a trailing line break; never raises."""
+        level = f"{record.levelname:<8}"
+        time = encoding.timestamp(record.created)[11:23]
+        message = escape(encoding.message_of(record))
+        fields = " ".join(
+            f"{escape(str(name))}={escape(_value(value))}"
+            for name, value in records.extras(record).items()
+            if value is not None and name not in self._hidden
+        )
+        logger = escape(record.name)
+        if self._color:
+            colour = _COLOURS.get(record.levelname, "")
+            head = f"{_DIM}{time}{_RESET} {colour}{level}{_RESET} {_DIM}{logger}{_RESET} {_BOLD}{message}{_RESET}"
+            text = f"{head} {_DIM}{fields}{_RESET}" if fields else head
+        else:
+            text = f"{time} {level} {logger} {message}" + (f" {fields}" if fields else "")
+        for below in (_exception(record), record.stack_info):
+            if below:
+                text += "\n" + "\n".join(f"    {escape(line)}" for line in below.split("\n"))
+        return text
+
+    def encode(self, record: logging.LogRecord) -> bytes:
+        """Return the text as bytes, line break included."""
+        return self.format(record).encode() + b"\n"
+
+
+def escape(text: str) -> str:
+    r"""Show control characters instead of sending them: `\n`, `\e`, `\x07`, `\u2028`."""
+    return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub(_name, text)
+
+
+def _name(match: re.Match[str]) -> str:
+    character = match.group()
+    code = ord(character)
+    return _NAMES.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = encoding.plain_text(value)
+    return f'"{text}"' if " " in text or not text else text
+
+
+def _exception(record: logging.LogRecord) -> str | None:
+    if record.exc_text:
+        return record.exc_text
+    info = record.exc_info
+    return encoding.exception_text(info) if isinstance(info, tuple) and info[0] is not None else None
+
+
+def _wants_color(environ: Mapping[str, str]) -> bool:
+    if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
+        return False
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):  # no standard error, or a closed one
+        return False

@@ -1,0 +1,148 @@
+"""Accept, mint and emit the ids that join log lines across services.
+
+Header formats: W3C Trace Context, level 1 (`traceparent`, `tracestate`); `X-Request-ID` and `X-Correlation-ID`
+by custom. A caller's id is used only where it is well formed: an id goes into log lines, response headers and
+outgoing requests.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from aura_logging import context
+
+__all__ = [
+    "REQUEST_ID_HEADERS",
+    "Trace",
+    "accept",
+    "emit",
+    "is_valid_id",
+    "outgoing_headers",
+    "release",
+    "start",
+]
+
+REQUEST_ID_HEADERS = ("X-Request-ID", "X-Correlation-ID")
+"""Where a caller's id is looked for when there is no `traceparent`, the first valid one winning."""
+
+Mint = Callable[[int], str]
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
+# W3C: a platform should propagate at least 512 characters; more may be dropped whole.
+_MAX_TRACESTATE = 512
+_TRACESTATE = re.compile(r"[\x20-\x7e\t]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where one unit of work stands in a trace: hexadecimal ids as W3C writes them, our own span among them."""
+
+    correlation_id: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None = None
+    flags: str = "00"
+    state: str = ""
+
+    def fields(self) -> dict[str, str]:
+        """Return what belongs on every record."""
+        known = {"correlation_id": self.correlation_id, "trace_id": self.trace_id, "span_id": self.span_id}
+        if self.parent_span_id is not None:
+            known["parent_span_id"] = self.parent_span_id
+        return known
+
+
+_trace: ContextVar[Trace | None] = ContextVar("aura_logging_trace", default=None)
+
+
+def is_valid_id(text: str) -> bool:
+    """Tell whether a caller's id may be used: 1 to 128 of letters, digits, `.`, `_` and `-`."""
+    return _ID.fullmatch(text) is not None
+
+
+def accept(
+    header: Callable[[str], str | None],
+    *,
+    request_id_headers: tuple[str, ...] = REQUEST_ID_HEADERS,
+    mint: Mint = secrets.token_hex,
+) -> Trace:
+    """Take over the caller's ids, or mint what it did not send or sent malformed; nothing malformed is kept.
+
+    `header` returns a header's value by its name. With a `traceparent` the trace id is the correlation id; else
+    the first valid request id; else a new trace id. `mint(n)` returns `n` random bytes in hexadecimal.
+    """
+    span_id = mint(8)
+    parent = _parse_traceparent(header("traceparent"))
+    if parent is not None:
+        trace_id, parent_span_id, flags = parent
+        return Trace(trace_id, trace_id, span_id, parent_span_id, flags, _tracestate(header("tracestate")))
+    trace_id = mint(16)
+    for name in request_id_headers:
+        given = header(name)
+        if given and is_valid_id(given):
+            return Trace(given, trace_id, span_id)
+    return Trace(trace_id, trace_id, span_id)
+
+
+def _parse_traceparent(value: str | None) -> tuple[str, str, str] | None:
+    match = _TRACEPARENT.fullmatch(value.strip()) if value else None
+    if match is None:
+        return None
+    version, trace_id, span_id, flags, rest = match.groups()
+    # Version ff is forbidden; version 00 ends after the flags; an id of zeros means "none".
+    if version == "ff" or (version == "00" and rest) or not trace_id.strip("0") or not span_id.strip("0"):
+        return None
+    # Of the flags only "sampled" is defined for us to pass on.
+    return trace_id, span_id, f"{int(flags, 16) & 1:02x}"
+
+
+def _tracestate(value: str | None) -> str:
+    if value and len(value) <= _MAX_TRACESTATE and _TRACESTATE.fullmatch(value):
+        return value
+    return ""
+
+
+def start(trace: Trace) -> None:
+    """Remember the trace for the outgoing requests of this unit of work; its fields are bound by `context`."""
+    _trace.set(trace)
+
+
+def release() -> None:
+    """Forget the trace: the unit of work is over."""
+    _trace.set(None)
+
+
+def emit(trace: Trace) -> dict[str, str]:
+    """Return the headers that carry the trace to the next service."""
+    headers = {
+        "traceparent": f"00-{trace.trace_id}-{trace.span_id}-{trace.flags}",
+        "X-Request-ID": trace.correlation_id,
+    }
+    if trace.state:
+        headers["tracestate"] = trace.state
+    return headers
+
+
+def outgoing_headers(headers: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return headers for a request to another service, with ours added to those given.
+
+    Works with every client that takes a mapping: `requests.get(url, headers=outgoing_headers())`, likewise
+    httpx and `urllib.request.Request`. Outside a request there is a correlation id only if one was bound; where
+    there is none, nothing is added. A header that is given already wins.
+    """
+    own: dict[str, str] = {}
+    trace = _trace.get()
+    correlation_id = context.correlation_id()
+    if trace is not None:
+        own = emit(trace)
+    if correlation_id is not None and is_valid_id(correlation_id):
+        # `bound(correlation_id=…)` inside a request names another unit of work.
+        own["X-Request-ID"] = correlation_id
+    given = dict(headers or {})
+    taken = {name.lower() for name in given}
+    return {**{name: value for name, value in own.items() if name.lower() not in taken}, **given}

@@ -1,0 +1,142 @@
+"""Name every field we write: its meaning, its type, and how ECS and OpenTelemetry spell it.
+
+`aura` spelling is ours (flat snake_case). `ecs` follows the Elastic Common Schema 8 field reference, `otel` the
+OpenTelemetry log data model and semantic conventions 1.27; both are written flat, with dotted names. A field
+that a schema has no name for keeps ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["FIELDS", "SCHEMAS", "Field", "SchemaName", "Spelling", "spelling"]
+
+SchemaName = Literal["aura", "ecs", "otel"]
+Kind = Literal["keyword", "text", "ip", "long", "float", "boolean", "date"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a line: our name, its type in a search index, its meaning, and its names elsewhere."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    ecs: str = ""
+    otel: str = ""
+
+
+FIELDS: tuple[Field, ...] = (
+    Field("timestamp", "date", "when it was logged, ISO 8601, UTC, microseconds", "@timestamp", "timestamp"),
+    Field("level", "keyword", "the level's name", "log.level", "severity_text"),
+    Field("logger", "keyword", "the logger's name", "log.logger", "otel.scope.name"),
+    Field("message", "text", "the message, its arguments filled in", "message", "body"),
+    Field("correlation_id", "keyword", "joins the lines of one request", "http.request.id", "correlation_id"),
+    Field("trace_id", "keyword", "W3C trace id, 32 hex digits", "trace.id", "trace_id"),
+    Field("span_id", "keyword", "our span in that trace, 16 hex digits", "span.id", "span_id"),
+    Field("parent_span_id", "keyword", "the caller's span, if it named one", "parent.id", "parent_span_id"),
+    Field("user_id", "keyword", "primary key of the user", "user.id", "user.id"),
+    Field("user_type", "keyword", "anonymous, authenticated, staff or superuser", "user.roles", "user.roles"),
+    Field("auth_method", "keyword", "session, bearer, basic, …", "event.provider", "auth_method"),
+    Field(
+        "client_ip",
+        "ip",
+        "where the request came from: a valid address or absent",
+        "client.ip",
+        "client.address",
+    ),
+    Field("user_agent", "keyword", "the client's own description", "user_agent.original", "user_agent.original"),
+    Field("country_code", "keyword", "ISO 3166-1 alpha-2", "client.geo.country_iso_code", "geo.country.iso_code"),
+    Field("method", "keyword", "HTTP method", "http.request.method", "http.request.method"),
+    Field("path", "keyword", "path of the URL, without the query", "url.path", "url.path"),
+    Field("route", "keyword", "the URL pattern that matched: a closed set", "http.route", "http.route"),
+    Field(
+        "status_code",
+        "long",
+        "HTTP status; 499 when the client left",
+        "http.response.status_code",
+        "http.response.status_code",
+    ),
+    Field(
+        "request_duration",
+        "float",
+        "seconds, to the last byte of the body",
+        "event.duration",
+        "request_duration",
+    ),
+    Field("response_bytes", "long", "size of the body", "http.response.body.bytes", "http.response.body.size"),
+    Field("db_queries", "long", "database queries in the request"),
+    Field("db_time", "float", "seconds in the database"),
+    Field("cache_hits", "long", "cache hits in the request"),
+    Field("cache_misses", "long", "cache misses in the request"),
+    Field("memory_delta", "long", "bytes the process grew by during the request"),
+    Field("memory_percent", "float", "of the system's memory in use", "", "system.memory.utilization_percent"),
+    Field("cpu_percent", "float", "of the system's processors in use", "", "system.cpu.utilization_percent"),
+    Field("system_load", "float", "load average over one minute", "", "system.cpu.load_average.1m"),
+    Field("security_event", "boolean", "whether a threat was seen"),
+    Field("threat_type", "keyword", "which kind of threat"),
+    Field(
+        "environment",
+        "keyword",
+        "production, staging, …",
+        "service.environment",
+        "deployment.environment.name",
+    ),
+    Field("service_name", "keyword", "which service wrote the line", "service.name", "service.name"),
+    Field("version", "keyword", "which version of it", "service.version", "service.version"),
+    Field("file", "keyword", "source file of the log call", "log.origin.file.name", "code.file.path"),
+    Field("line", "long", "its line", "log.origin.file.line", "code.line.number"),
+    Field("function", "keyword", "its function", "log.origin.function", "code.function.name"),
+    Field("pid", "long", "process id", "process.pid", "process.pid"),
+    Field("thread", "keyword", "thread name", "process.thread.name", "thread.name"),
+    Field("exception_type", "keyword", "class of the exception", "error.type", "exception.type"),
+    Field("exception_message", "text", "what the exception says", "error.message", "exception.message"),
+    Field(
+        "exception",
+        "text",
+        "the traceback, chains, groups and notes",
+        "error.stack_trace",
+        "exception.stacktrace",
+    ),
+    Field("stack", "text", "the stack of the log call, where it was asked for", "", "code.stacktrace"),
+    Field("sample_rate", "float", "the share of such records that is kept, over 0 to 1"),
+    Field("stream", "keyword", "one handler of one process; sequence numbers count within it"),
+    Field("seq", "long", "number of the record in its stream, from 1; a gap is a loss"),
+    Field("recovered", "boolean", "delivered after the process that logged it had died"),
+)
+
+_NANOSECONDS = 1_000_000_000
+
+_CONVERSIONS: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
+    # ECS counts event.duration in nanoseconds.
+    "ecs": {"request_duration": lambda seconds: int(seconds * _NANOSECONDS)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How one schema writes our fields: new names by ours, and conversions of values by ours."""
+
+    names: Mapping[str, str]
+    conversions: Mapping[str, Callable[[Any], Any]]
+
+    def name(self, ours: str) -> str:
+        """Return the schema's name for our field; ours where it has none."""
+        return self.names.get(ours, ours)
+
+
+SCHEMAS: Mapping[str, Spelling] = {
+    "aura": Spelling({}, {}),
+    "ecs": Spelling({f.name: f.ecs for f in FIELDS if f.ecs}, _CONVERSIONS["ecs"]),
+    "otel": Spelling({f.name: f.otel for f in FIELDS if f.otel}, {}),
+}
+
+
+def spelling(schema: str) -> Spelling:
+    """Return a schema's spelling; `ValueError` names the schemas there are."""
+    try:
+        return SCHEMAS[schema]
+    except KeyError:
+        raise ValueError(f"schema={schema!r} is unknown; use one of {', '.join(map(repr, SCHEMAS))}.") from None
