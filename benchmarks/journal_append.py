@@ -208,9 +208,7 @@ def main() -> None:
         always, batch = fsync_costs(directory)
         print(f'fsync="always": {always:.0f} us a line; "batch", 500 lines a sync: {batch:.2f} us a line')
         fresh, blanked = segment_costs(directory)
-        print(
-            f"a new 4 MiB segment: {fresh:.2f} ms of the worker's time; a used one blanked: {blanked:.2f} ms"
-        )
+        print(f"a new 4 MiB segment: {fresh:.2f} ms of the worker's time; a used one blanked: {blanked:.2f} ms")
 
 
 if __name__ == "__main__":

@@ -278,9 +278,7 @@ def test_a_crowd_of_orphans_stops_new_files_before_the_disk_is_full(tmp_path: Pa
         ({"name": "n" * 200}, "name"),
     ],
 )
-def test_options_that_make_no_sense_name_themselves(
-    tmp_path: Path, options: dict[str, Any], key: str
-) -> None:
+def test_options_that_make_no_sense_name_themselves(tmp_path: Path, options: dict[str, Any], key: str) -> None:
     with pytest.raises(OptionError, match=f"^{key}"):
         Journal(tmp_path, **{"name": "a", **options})
 

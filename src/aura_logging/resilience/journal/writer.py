@@ -49,6 +49,9 @@ class Journal:
     kernel): "never" promises nothing, "batch" everything appended before the last `sync()` that returned
     True, "always" every line, at the price of a disk flush within each `append`.
 
+    Where: on a local disk, or on a tmpfs (/run, /dev/shm), which outlives processes but not the machine and
+    never waits. On a disk an append may wait for the file system when the kernel has just written its page.
+
     Positions are whole numbers that only grow, also across a fork: the place just after a frame. Sequence
     numbers count the frames of one stream (one journal in one process) from 0.
 
@@ -254,9 +257,7 @@ class Journal:
     def usage(self) -> JournalUsage:
         """Count what is held and what was refused; cheap, never raises."""
         with self._lock:
-            unacknowledged = sum(
-                (self._offset if s.end is None else s.end) - s.acknowledged for s in self._segments
-            )
+            unacknowledged = sum((self._offset if s.end is None else s.end) - s.acknowledged for s in self._segments)
             files = self._pool.files
             return JournalUsage(
                 files=files,
