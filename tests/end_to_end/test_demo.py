@@ -69,10 +69,7 @@ def _finished(exit_code: int, printed: str) -> Demo:
     account = re.search(r"\S+/requests\.jsonl", printed)
     assert account, printed
     directory = Path(account[0]).parent
-    logs = [path for path in directory.glob("*.log*") if path.name != "server.log"]
-    return Demo(
-        exit_code, printed, _read_jsonl(directory / "requests.jsonl"), [row for log in logs for row in _read_jsonl(log)]
-    )
+    return Demo(exit_code, printed, _read_jsonl(directory / "requests.jsonl"), _read_jsonl(directory / "app.jsonl"))
 
 
 @pytest.fixture(params=[0, 1], ids=["first", "second"])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.lines import Lines
+from demo.lines import LOG, Lines
 from demo.places import SHOP_DIR
 from demo.terminal import Terminal
 from demo.traffic import Sent
@@ -110,8 +110,8 @@ def _crash(run: Run) -> dict | None:
 
 def what_to_open_next(run: Run, terminal: Terminal) -> bool:
     terminal.heading("What to open next")
-    places = [(_short(path), "every line, as written") for path in run.lines.files]
-    places += [
+    places = [
+        (_short(run.state_dir / LOG), "every line, as written"),
         (_short(run.state_dir / "requests.jsonl"), "what the client sent"),
         (_short(SHOP_DIR / "shop" / "settings.py"), "the set-up: three lines"),
         ("make serve", "walk round the shop yourself"),
