@@ -14,7 +14,7 @@ from typing import Any
 from aura_logging import dictconfig
 from aura_logging.handlers import emergency as last_words
 from aura_logging.handlers.losses import loss_record
-from aura_logging.handlers.targets import TargetFailed, is_delivering, target_for
+from aura_logging.handlers.targets import TargetFailed, is_delivering, target_for, wanted
 from aura_logging.health import Health, Status
 from aura_logging.options import OptionError, nearest
 from aura_logging.resilience.breaker import CircuitBreaker
@@ -121,32 +121,24 @@ class AsyncBufferedHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]  # bool before 3.12
         """Pass the record through the filters and accept it, without taking the handler's lock."""
-        for filter_ in self.filters:
-            kept = filter_.filter(record) if hasattr(filter_, "filter") else filter_(record)
-            if not kept:
-                return False
-            if kept is not True:
-                record = _replaced(kept, record)
-        self.emit(record)
-        return record
+        kept = wanted(self, record) if self.filters else record
+        if kept is None:
+            return False
+        self.emit(kept)
+        return kept
 
     def emit(self, record: logging.LogRecord) -> None:
         """Accept the record; never raises and, but for `when_full="block"`, never waits."""
         try:
             target = self._target
-            handler = target.handler
-            if record.levelno < handler.level:
+            kept = wanted(target.handler, record)
+            if kept is None:
                 return
-            if handler.filters:
-                kept = handler.filter(record)
-                if not kept:
-                    return
-                record = _replaced(kept, record)
             if is_delivering():
                 # The target's own library logs about its work; delivering that would log again, for ever.
                 self._outbox.refuse("logged_by_target")
                 return
-            lost = self._outbox.put(record.levelno, target.payload(record))
+            lost = self._outbox.put(record.levelno, target.payload(kept))
             if lost:
                 self._say_last_words(lost)
             waiting = len(self._outbox)
@@ -345,11 +337,6 @@ def _at_exit_of_multiprocessing(handler: AsyncBufferedHandler) -> None:
         module = sys.modules.get(name)
         if module is not None:
             module.Finalize(None, flush, exitpriority=10)
-
-
-def _replaced(kept: object, record: logging.LogRecord) -> logging.LogRecord:
-    """Return the record that a filter put in this one's place; only Python 3.12 and later let it."""
-    return kept if isinstance(kept, logging.LogRecord) else record
 
 
 def _when_full(choice: str) -> WhenFull:

@@ -11,7 +11,7 @@ from typing import Any
 from aura_logging import dictconfig, encoding
 from aura_logging.handlers import emergency
 from aura_logging.handlers.base import LineSink
-from aura_logging.handlers.targets import emit_heard, hear_failures
+from aura_logging.handlers.targets import emit_heard, hear_failures, wanted
 from aura_logging.health import Health, Status
 from aura_logging.options import OptionError, nearest
 from aura_logging.resilience.breaker import CircuitBreaker
@@ -117,7 +117,7 @@ class FailoverHandler(logging.Handler):
         """Tell whether a child took the record, or none of them wants it."""
         unwanted = True
         for child in self._in_order():
-            kept = _wanted(child.handler, record)
+            kept = wanted(child.handler, record)
             if kept is None:
                 continue
             unwanted = False
@@ -132,7 +132,7 @@ class FailoverHandler(logging.Handler):
             record = encoding.decode(line, self._schema)
         except ValueError:  # a line of a target of somebody's own that is not JSON
             record = logging.makeLogRecord({"msg": line.decode(errors="backslashreplace").rstrip("\n")})
-        kept = _wanted(child.handler, record)
+        kept = wanted(child.handler, record)
         return kept is not None and child.breaker.allow() and self._offer(child, emit_heard, kept)
 
     def _in_order(self) -> Sequence[_Child]:
@@ -173,7 +173,9 @@ class FailoverHandler(logging.Handler):
             status, detail = Status.UNHEALTHY, "every handler fails"
         elif open_ones or self._dropped:
             status = Status.DEGRADED
-            detail = "; ".join(f"{child.handler.name}: {child.last_error}" for child in open_ones) or "records were lost"
+            detail = (
+                "; ".join(f"{child.handler.name}: {child.last_error}" for child in open_ones) or "records were lost"
+            )
         else:
             status, detail = Status.HEALTHY, ""
         return Health(
@@ -212,13 +214,3 @@ def _takes_any_line(handler: logging.Handler) -> bool:
 
 def _write_to(handler: Any, lines: Sequence[bytes]) -> None:
     handler.write_lines(lines)
-
-
-def _wanted(handler: logging.Handler, record: logging.LogRecord) -> logging.LogRecord | None:
-    """Return what the handler's level and filters leave of the record."""
-    if record.levelno < handler.level:
-        return None
-    kept = handler.filter(record)
-    if not kept:
-        return None
-    return kept if isinstance(kept, logging.LogRecord) else record  # type: ignore[unreachable]  # from 3.12 on

@@ -14,7 +14,17 @@ from typing import Any, Protocol
 from aura_logging import records
 from aura_logging.handlers.base import LineSink
 
-__all__ = ["LineTarget", "RecordTarget", "Target", "TargetFailed", "is_delivering", "target_for"]
+__all__ = [
+    "LineTarget",
+    "RecordTarget",
+    "Target",
+    "TargetFailed",
+    "emit_heard",
+    "hear_failures",
+    "is_delivering",
+    "target_for",
+    "wanted",
+]
 
 _here = threading.local()
 
@@ -118,6 +128,18 @@ def target_for(handler: logging.Handler) -> Target:
     if isinstance(handler, LineSink) and getattr(handler, "takes_lines", True):
         return LineTarget(handler, handler)
     return RecordTarget(handler)
+
+
+def wanted(handler: logging.Handler, record: logging.LogRecord) -> logging.LogRecord | None:
+    """Return what the handler's level and filters leave of the record: it, another in its place, or nothing."""
+    if record.levelno < handler.level:
+        return None
+    if not handler.filters:
+        return record
+    kept: object = handler.filter(record)
+    if not kept:
+        return None
+    return kept if isinstance(kept, logging.LogRecord) else record
 
 
 def is_delivering() -> bool:
