@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
         seeded = prepare(state_dir)
         terminal.done("database migrated and filled", f"{seeded} · {time.monotonic() - started:.1f} s")
         with GunicornServer(state_dir) as server:
-            terminal.done("gunicorn is up", f"{server.url} · 2 workers, preloaded · pid {server.pid}")
+            terminal.done("gunicorn is up", f"{server.url} · 2 workers, preloaded")
             with terminal.progress(arguments.seconds) as progress:
                 sent = traffic.drive(server.url, arguments.seconds, lambda sent: progress.update(_so_far(sent)))
             terminal.done("traffic driven", f"{len(sent):,} requests by four shoppers")
