@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from aura_logging import records
 from aura_logging.handlers.base import LineSink
 
-__all__ = ["LineTarget", "RecordTarget", "Target", "TargetFailed", "is_delivering", "target_for"]
+__all__ = [
+    "LineTarget",
+    "RecordTarget",
+    "Target",
+    "TargetFailed",
+    "emit_heard",
+    "hear_failures",
+    "is_delivering",
+    "target_for",
+    "wanted",
+]
 
 _here = threading.local()
 
@@ -46,8 +56,8 @@ class Target(Protocol):
         """Hand over the payloads in order; raises `TargetFailed`."""
         ...
 
-    def stamp(self, payload: Any, stream: str, number: int) -> Any:
-        """Return the payload with its place in the stream written on it."""
+    def stamp(self, stream: str) -> Callable[[Any, int], Any]:
+        """Return a function that writes the stream's name and a sequence number on a payload."""
         ...
 
 
@@ -69,11 +79,14 @@ class LineTarget:
         finally:
             _here.delivering = False
 
-    def stamp(self, payload: bytes, stream: str, number: int) -> bytes:
-        """Splice `stream` and `seq` into a JSON line; another line is left as it is."""
-        if payload[-2:] != b"}\n":
-            return payload
-        return b'%b,"stream":"%b","seq":%d}\n' % (payload[:-2], stream.encode(), number)
+    def stamp(self, stream: str) -> Callable[[bytes, int], bytes]:
+        """Return a function that splices `stream` and `seq` into a JSON line; another line is left as it is."""
+        fields = b',"stream":"%b","seq":' % stream.encode()
+
+        def stamp(line: bytes, number: int) -> bytes:
+            return b"%b%b%d}\n" % (line[:-2], fields, number) if line[-2:] == b"}\n" else line
+
+        return stamp
 
 
 class RecordTarget:
@@ -96,11 +109,15 @@ class RecordTarget:
             except Exception as error:
                 raise TargetFailed(taken, error) from error
 
-    def stamp(self, payload: logging.LogRecord, stream: str, number: int) -> logging.LogRecord:
-        """Set `stream` and `seq` on the record."""
-        payload.stream = stream
-        payload.seq = number
-        return payload
+    def stamp(self, stream: str) -> Callable[[logging.LogRecord, int], logging.LogRecord]:
+        """Return a function that sets `stream` and `seq` on a record."""
+
+        def stamp(record: logging.LogRecord, number: int) -> logging.LogRecord:
+            record.stream = stream
+            record.seq = number
+            return record
+
+        return stamp
 
 
 def target_for(handler: logging.Handler) -> Target:
@@ -111,6 +128,18 @@ def target_for(handler: logging.Handler) -> Target:
     if isinstance(handler, LineSink) and getattr(handler, "takes_lines", True):
         return LineTarget(handler, handler)
     return RecordTarget(handler)
+
+
+def wanted(handler: logging.Handler, record: logging.LogRecord) -> logging.LogRecord | None:
+    """Return what the handler's level and filters leave of the record: it, another in its place, or nothing."""
+    if record.levelno < handler.level:
+        return None
+    if not handler.filters:
+        return record
+    kept: object = handler.filter(record)
+    if not kept:
+        return None
+    return kept if isinstance(kept, logging.LogRecord) else record
 
 
 def is_delivering() -> bool:

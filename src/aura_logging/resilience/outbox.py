@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import tell_after_fork
@@ -37,12 +37,11 @@ class WhenFull(enum.StrEnum):
     """Nothing: entries wait on disk, up to the journal's limit; there the entry that comes is dropped."""
 
 
-class Entry(NamedTuple, Generic[Payload]):
-    """One thing to deliver: its number in the stream, its level, and what to hand over."""
+Entry = tuple[int, int, Payload]
+"""One thing to deliver: its number in the stream, its level, and what to hand over.
 
-    number: int
-    level: int
-    payload: Payload
+A bare tuple: it is made on every log call, and naming its parts would cost more than all else an outbox does.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,8 @@ class Outbox(Generic[Payload]):
     ) -> None:
         self.size = size
         self._when_full = when_full
-        self._stamp = stamp
+        self._may_block = when_full is WhenFull.BLOCK
+        self.stamp = stamp
         self._block_seconds = block_seconds
         self._clock = clock
         self.after_fork_in_child()
@@ -112,16 +112,23 @@ class Outbox(Generic[Payload]):
     def __len__(self) -> int:
         return len(self._queue)
 
-    def put(self, level: int, payload: Payload, may_wait: bool = True) -> list[Entry[Payload]]:
+    def put(self, level: int, payload: Payload, may_wait: bool = True) -> Sequence[Entry[Payload]]:
         """Accept an entry; return those that had to give way, which may be the new one itself."""
         lock = self._lock
         if lock._is_owned():  # type: ignore[attr-defined]  # what threading.Condition asks of its lock, too
             self._set_aside.append((level, payload))
-            return []
-        if self._when_full is WhenFull.BLOCK and may_wait and len(self._queue) >= self.size:
+            return ()
+        if self._may_block and may_wait and len(self._queue) >= self.size:
             self._wait_for_room()
         with lock:
-            lost = self._put(level, payload)
+            if len(self._queue) < self.size and not self._set_aside:
+                number = self._accepted = self._accepted + 1
+                self._queue.append((number, level, self.stamp(payload, number)))
+                if not self._set_aside:
+                    return ()
+                lost: list[Entry[Payload]] = []
+            else:
+                lost = self._put(level, payload)
             while self._set_aside:
                 lost += self._put(*self._set_aside.popleft())
         return lost
@@ -132,13 +139,12 @@ class Outbox(Generic[Payload]):
         lost: list[Entry[Payload]] = []
         if len(queue) >= self.size:
             if self._when_full is not WhenFull.DROP_OLDEST:
-                lost.append(Entry(number, level, payload))
+                lost.append((number, level, payload))
                 self._lose(lost, "buffer_full", before=number + 1)
                 return lost
-            oldest = queue.popleft()
-            lost.append(oldest)
-            self._lose(lost, "buffer_full", before=queue[0].number if queue else number)
-        queue.append(Entry(number, level, self._stamp(payload, number)))
+            lost.append(queue.popleft())
+            self._lose(lost, "buffer_full", before=queue[0][0] if queue else number)
+        queue.append((number, level, self.stamp(payload, number)))
         return lost
 
     def _wait_for_room(self) -> None:
@@ -163,7 +169,7 @@ class Outbox(Generic[Payload]):
             queue = self._queue
             batch = [queue.popleft() for _ in range(min(most, len(queue)))]
             if batch:
-                self._in_flight[batch[0].number] = batch
+                self._in_flight[batch[0][0]] = batch
         _ring(self._room)
         return batch
 
@@ -177,13 +183,14 @@ class Outbox(Generic[Payload]):
         taken = len(batch) if taken is None else taken
         hopeless = list(batch[taken : taken + lost])
         with self._lock:
-            del self._in_flight[batch[0].number]
+            del self._in_flight[batch[0][0]]
             self._delivered += taken
-            for entry in batch[:taken]:
-                self._losses.pop(entry.number, None)
+            if self._losses:
+                for entry in batch[:taken]:
+                    self._losses.pop(entry[0], None)
             self._queue.extendleft(reversed(batch[taken + lost :]))
             if hopeless:
-                self._lose(hopeless, reason, before=hopeless[-1].number + 1)
+                self._lose(hopeless, reason, before=hopeless[-1][0] + 1)
         for bell in self._bells:
             _ring(bell)
         return hopeless
@@ -207,7 +214,7 @@ class Outbox(Generic[Payload]):
             lost = list(self._queue)
             self._queue.clear()
             if lost:
-                self._lose(lost, reason, before=lost[-1].number + 1)
+                self._lose(lost, reason, before=lost[-1][0] + 1)
         _ring(self._room)
         for bell in self._bells:
             _ring(bell)
@@ -218,14 +225,14 @@ class Outbox(Generic[Payload]):
         if not self._losses:
             return {}
         with self._lock:
-            return {e.number: dict(self._losses[e.number]) for e in batch if e.number in self._losses}
+            return {e[0]: dict(self._losses[e[0]]) for e in batch if e[0] in self._losses}
 
     def oldest_outstanding(self) -> int | None:
         """Return the number of the oldest entry not yet delivered or dropped; `None` when there is none."""
         with self._lock:
             numbers = list(self._in_flight)
             if self._queue:
-                numbers.append(self._queue[0].number)
+                numbers.append(self._queue[0][0])
             return min(numbers, default=None)
 
     @property
@@ -256,7 +263,7 @@ class Outbox(Generic[Payload]):
         missing = told.setdefault(before, {})
         missing[reason] = missing.get(reason, 0) + len(entries)
         for entry in entries:
-            for earlier, count in told.pop(entry.number, {}).items():
+            for earlier, count in told.pop(entry[0], {}).items():
                 missing[earlier] = missing.get(earlier, 0) + count
 
     def _count(self, reason: str, count: int) -> None:
