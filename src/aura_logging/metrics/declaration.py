@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 from aura_logging.metrics.buckets import DURATIONS_SECONDS, ascending
-from aura_logging.metrics.model import Kind
+from aura_logging.metrics.model import Kind, Merge
 from aura_logging.options import OptionError
 
-__all__ = ["NO_VALUE", "OVERFLOW", "Merge", "Metric"]
-
-OVERFLOW = "_overflow"
-"""The value all labels take when a metric has used up its series; nothing is lost but the distinction."""
+__all__ = ["NO_VALUE", "Metric"]
 
 NO_VALUE = "none"
 """The value of a label for which there is nothing to say; Prometheus takes an empty value for a missing label."""
 
 MAX_SERIES = 200
-
-Merge = Literal["mean", "last", "sum"]
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _RESERVED_LABELS = frozenset({"le", "quantile", "job", "instance"})

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
-from aura_logging.metrics.declaration import NO_VALUE, OVERFLOW, Metric
-from aura_logging.metrics.model import Amount, Exemplar, Sample, Series
+from aura_logging.metrics.declaration import NO_VALUE, Metric
+from aura_logging.metrics.model import OVERFLOW, Amount, Exemplar, Sample, Series
 from aura_logging.resilience.clock import Clock
 
 __all__ = ["Counter", "CounterCell", "Gauge", "GaugeCell", "Histogram", "HistogramCell", "Instrument", "Timing"]
@@ -91,12 +91,12 @@ class GaugeCell:
         "series",
     )
 
-    def __init__(self, series: Series, lock: Lock, *, summed: bool, clock: Clock) -> None:
+    def __init__(self, series: Series, lock: Lock, *, clock: Clock) -> None:
         self.series = series
         self.rejected = 0
         self._lock = lock
         self._clock = clock
-        self._summed = summed
+        self._summed = series.merge == "sum"
         self._reported = 0
         self._value = 0.0
         self._count = 0
@@ -251,7 +251,7 @@ class Instrument(Generic[CellType]):
     def _series(self, values: tuple[object, ...]) -> Series:
         metric = self.metric
         labels = sorted(zip(metric.labels, map(_label_text, values), strict=True))
-        return Series(metric.name, metric.kind, tuple(labels), metric.bounds)
+        return Series(metric.name, metric.kind, tuple(labels), metric.bounds, metric.merge)
 
     def _values(self, labels: dict[str, object]) -> tuple[object, ...]:
         try:
@@ -285,8 +285,7 @@ class Gauge(Instrument[GaugeCell]):
     """A value that goes up and down."""
 
     def __init__(self, metric: Metric, lock: Lock, clock: Clock = time.time) -> None:
-        summed = metric.merge == "sum"
-        super().__init__(metric, lock, lambda series: GaugeCell(series, lock, summed=summed, clock=clock))
+        super().__init__(metric, lock, lambda series: GaugeCell(series, lock, clock=clock))
 
     def set(self, value: float, **labels: object) -> None:
         """Make this the value of these labels."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-__all__ = ["Amount", "Exemplar", "Kind", "Labels", "Sample", "Series", "merge"]
+__all__ = ["Amount", "Exemplar", "Kind", "Labels", "OVERFLOW", "Merge", "Sample", "Series", "merge"]
 
 Kind = Literal["counter", "gauge", "histogram"]
+
+Merge = Literal["mean", "last", "sum"]
+"""What a gauge is across processes: see `declaration.Metric`."""
+
+OVERFLOW = "_overflow"
+"""The value all labels take when a metric has used up its series; nothing is lost but the distinction."""
 
 Labels = tuple[tuple[str, str], ...]
 """Pairs of label and value, sorted by label, so that equal sets are equal tuples."""
@@ -19,13 +25,14 @@ class Series:
     """One metric with one set of label values.
 
     `bounds` are a histogram's upper bounds, ascending, without infinity; part of the identity, so that two
-    releases with other bounds never add up counts of other buckets.
+    releases with other bounds never add up counts of other buckets. `merge` matters for gauges only.
     """
 
     name: str
     kind: Kind
     labels: Labels = ()
     bounds: tuple[float, ...] = field(default=(), repr=False)
+    merge: Merge = "last"
 
     def __hash__(self) -> int:
         # Not the bounds: hashing sixty floats at every lookup costs more than the rare collision.
@@ -37,6 +44,10 @@ class Series:
             if key == name:
                 return value
         return ""
+
+    def overflow(self) -> Series:
+        """Return the series in which all are counted that are one too many."""
+        return replace(self, labels=tuple((label, OVERFLOW) for label, _ in self.labels))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from aura_logging.metrics.declaration import Merge, Metric
+from aura_logging.metrics.declaration import Metric
 from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.instruments import Counter, Gauge, Histogram, Instrument, Timing
-from aura_logging.metrics.model import Kind, Sample
+from aura_logging.metrics.model import Kind, Merge, Sample
 from aura_logging.metrics.stores.tiers import FINEST_SECONDS, bucket_start
 from aura_logging.options import OptionError
 from aura_logging.resilience.clock import Clock

@@ -20,7 +20,6 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from aura_logging.health import Health, Status
-from aura_logging.metrics.declaration import OVERFLOW
 from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.model import Amount, Exemplar, Sample, Series
 from aura_logging.metrics.stores.base import StoreError
@@ -159,9 +158,7 @@ def _row(sample: Sample) -> list[Any]:
     identity = _identity(series)
     overflow = ""
     if series.labels:
-        overflow = _identity(
-            Series(series.name, series.kind, tuple((label, OVERFLOW) for label, _ in series.labels), series.bounds)
-        )
+        overflow = _identity(series.overflow())
     parts: list[tuple[str, str]] = []
     if amount.count:
         parts.append(("c", str(int(amount.count))))
@@ -191,7 +188,7 @@ def _amount(parts: dict[str, str]) -> Amount:
 
 
 def _identity(series: Series) -> str:
-    return orjson.dumps([series.name, series.kind, series.labels, series.bounds]).decode()
+    return orjson.dumps([series.name, series.kind, series.labels, series.bounds, series.merge]).decode()
 
 
 def _id(identity: str) -> str:
@@ -199,5 +196,5 @@ def _id(identity: str) -> str:
 
 
 def _series(identity: str) -> Series:
-    name, kind, labels, bounds = orjson.loads(identity)
-    return Series(name, kind, tuple((key, value) for key, value in labels), tuple(map(float, bounds)))
+    name, kind, labels, bounds, merge = orjson.loads(identity)
+    return Series(name, kind, tuple((key, value) for key, value in labels), tuple(map(float, bounds)), merge)

@@ -16,7 +16,6 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from aura_logging.health import Health, Status
-from aura_logging.metrics.declaration import OVERFLOW
 from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.model import Sample, Series
 from aura_logging.metrics.stores import sqlite_schema as schema
@@ -169,9 +168,7 @@ class SqliteStore:
         found = schema.find_series(connection, series)
         if found is None:
             if schema.count_series(connection) >= self._max_series and series.labels:
-                everything = Series(
-                    series.name, series.kind, tuple((label, OVERFLOW) for label, _ in series.labels), series.bounds
-                )
+                everything = series.overflow()
                 found = schema.find_series(connection, everything) or schema.make_series(connection, everything)
             else:
                 found = schema.make_series(connection, series)

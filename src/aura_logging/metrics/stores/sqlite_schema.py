@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS series (
     kind TEXT NOT NULL,
     labels TEXT NOT NULL,
     bounds TEXT NOT NULL,
-    UNIQUE (name, labels, bounds, kind)
+    merge TEXT NOT NULL,
+    UNIQUE (name, labels, bounds, kind, merge)
 );
 CREATE TABLE IF NOT EXISTS total (
     series INTEGER PRIMARY KEY,
@@ -147,7 +148,8 @@ def totals(connection: sqlite3.Connection, names: Collection[str] | None) -> lis
 def find_series(connection: sqlite3.Connection, series: Series) -> int | None:
     """Return the id of a series, if it has one."""
     found = connection.execute(
-        "SELECT id FROM series WHERE name = ? AND labels = ? AND bounds = ? AND kind = ?", _identity(series)
+        "SELECT id FROM series WHERE name = ? AND labels = ? AND bounds = ? AND kind = ? AND merge = ?",
+        _identity(series),
     ).fetchone()
     return None if found is None else int(found[0])
 
@@ -155,7 +157,7 @@ def find_series(connection: sqlite3.Connection, series: Series) -> int | None:
 def make_series(connection: sqlite3.Connection, series: Series) -> int:
     """Give a series an id."""
     made = connection.execute(
-        "INSERT INTO series (name, labels, bounds, kind) VALUES (?, ?, ?, ?)", _identity(series)
+        "INSERT INTO series (name, labels, bounds, kind, merge) VALUES (?, ?, ?, ?, ?)", _identity(series)
     ).lastrowid
     assert made is not None  # noqa: S101  # an INSERT that did not raise has one
     return made
@@ -200,7 +202,7 @@ def _bytes_in_use(connection: sqlite3.Connection) -> int:
 
 
 def _series(connection: sqlite3.Connection, names: Collection[str] | None) -> dict[int, Series]:
-    query = "SELECT id, name, kind, labels, bounds FROM series"
+    query = "SELECT id, name, kind, labels, bounds, merge FROM series"
     if names is not None:
         query += f" WHERE name IN ({','.join('?' * len(names))})"  # question marks only
     found = connection.execute(query, tuple(names or ()))
@@ -211,14 +213,15 @@ def _series(connection: sqlite3.Connection, names: Collection[str] | None) -> di
             kind,
             tuple((key, value) for key, value in orjson.loads(labels)),
             bounds_seen.setdefault(bounds, tuple(map(float, orjson.loads(bounds)))),
+            merge,
         )
-        for id_, name, kind, labels, bounds in found
+        for id_, name, kind, labels, bounds, merge in found
     }
 
 
-def _identity(series: Series) -> tuple[str, str, str, str]:
+def _identity(series: Series) -> tuple[str, str, str, str, str]:
     labels = orjson.dumps(series.labels).decode()
-    return (series.name, labels, orjson.dumps(series.bounds).decode(), series.kind)
+    return (series.name, labels, orjson.dumps(series.bounds).decode(), series.kind, series.merge)
 
 
 def _amount(count: float, total: float, last: float, last_at: float, buckets: str | None, *rest: Any) -> Amount:
