@@ -22,6 +22,7 @@ REQUEST_LOGGER = "aura.request"
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _MOST_CACHED = 2_000
+_LONGEST_TRACE_ID = 64
 
 
 class Extraction:
@@ -141,4 +142,6 @@ def _source(logger: str) -> str:
 
 def _exemplar(value: float, fields: Mapping[str, Any], at: float) -> Exemplar | None:
     trace_id = fields.get("trace_id")
-    return Exemplar(value, trace_id, at) if isinstance(trace_id, str) and 0 < len(trace_id) <= 64 else None
+    if isinstance(trace_id, str) and trace_id.isascii() and trace_id.isalnum() and len(trace_id) <= _LONGEST_TRACE_ID:
+        return Exemplar(value, trace_id, at)
+    return None

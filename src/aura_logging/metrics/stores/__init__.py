@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from aura_logging.metrics.stores.base import MetricsStore, StoreError
 from aura_logging.metrics.stores.memory import MemoryStore
@@ -37,7 +37,12 @@ def open_store(url: str) -> MetricsStore:
         raise OptionError(
             f'store={_without_password(url)!r} needs redis-py: pip install "aura-logging[redis]"'
         ) from error
-    return RedisStore(url)
+    try:
+        return RedisStore(url)
+    except ValueError as error:
+        raise OptionError(
+            f"store={_without_password(url)!r}: {error}; use redis://user:password@host:6379/0."
+        ) from None
 
 
 def check_url(url: str) -> tuple[str, str]:
@@ -60,8 +65,4 @@ def check_url(url: str) -> tuple[str, str]:
 
 
 def _without_password(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        return url if parts.password is None else url.replace(f":{parts.password}@", ":***@")
-    except ValueError:
-        return url
+    return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:***@", url)

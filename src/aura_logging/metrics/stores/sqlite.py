@@ -25,7 +25,7 @@ from aura_logging.resilience.clock import Clock
 
 __all__ = ["SqliteStore"]
 
-_BUSY_MILLISECONDS = 2_000
+BUSY_SECONDS = 2.0
 """How long a flush waits for another process's: a hundred times what one takes."""
 
 _MAINTENANCE_SECONDS = 60
@@ -48,12 +48,14 @@ class SqliteStore:
         *,
         max_bytes: int = MAX_BYTES,
         max_series: int = MAX_SERIES,
+        busy_seconds: float = BUSY_SECONDS,
         clock: Clock = time.time,
     ) -> None:
         # Absolute now: a daemon changes its directory later.
         self.path = Path(path).absolute()
         self._max_bytes = max_bytes
         self._max_series = max_series
+        self._busy_seconds = busy_seconds
         self._clock = clock
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
@@ -144,7 +146,7 @@ class SqliteStore:
         self._disconnect()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(
-            self.path, timeout=_BUSY_MILLISECONDS / 1000, isolation_level=None, check_same_thread=False
+            self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
         )
         try:
             schema.prepare(connection)
