@@ -32,18 +32,19 @@ COUNTS = (
 SIZES_BYTES = tuple(float(2**exponent) for exponent in range(10, 34, 2))
 """From 1 KiB to 8 GiB by fours, for what only has to be roughly right."""
 
-_MOST_SHOWN = 20
+_ALL_SHOWN = 30
+_THINNED_TO = 20
 
 
 def shown(bounds: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the bounds that exposition writes: all, or evenly thinned to about twenty.
+    """Return the bounds that exposition writes: all of up to thirty, of more an even choice of about twenty.
 
     Every bucket line is a series in Prometheus; cumulative counts at the remaining bounds stay exact. The first
     and the last bound remain. Of bounds made by `exponential` whole octaves remain.
     """
-    if len(bounds) <= _MOST_SHOWN:
+    if len(bounds) <= _ALL_SHOWN:
         return bounds
-    every = -(-(len(bounds) - 1) // (_MOST_SHOWN - 1))
+    every = -(-(len(bounds) - 1) // (_THINNED_TO - 1))
     thinned = bounds[::every]
     return thinned if thinned[-1] == bounds[-1] else (*thinned, bounds[-1])
 

@@ -46,8 +46,8 @@ def gather(store: MetricsStore, clock: Clock = time.time) -> list[Family]:
     """Return all families in the store, by name; `StoreError` if it does not answer.
 
     Counters and histograms are totals since the store was made, so they never decrease while it lasts, whatever
-    processes come and go. A gauge that nobody set within five minutes is left out. A histogram shows about
-    twenty of its buckets (see `buckets.shown`).
+    processes come and go. A gauge that nobody set within five minutes is left out. A histogram of many
+    buckets shows about twenty of them (see `buckets.shown`).
     """
     by_name: dict[str, list[Sample]] = {}
     for sample in store.totals():
