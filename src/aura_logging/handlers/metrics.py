@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import weakref
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from aura_logging import records
+from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, standard_rules
 from aura_logging.health import Health
 from aura_logging.metrics.extraction import Extraction
 from aura_logging.metrics.forks import at_fork
@@ -14,7 +17,7 @@ from aura_logging.metrics.ledger import Ledger
 from aura_logging.metrics.recorder import Recorder
 from aura_logging.metrics.registry import Registry
 from aura_logging.metrics.stores import MetricsStore, check_url, open_store
-from aura_logging.options import OptionError
+from aura_logging.options import OptionError, fill
 
 __all__ = ["MetricsHandler"]
 
@@ -30,6 +33,9 @@ class MetricsHandler(logging.Handler):
     process is killed by SIGKILL, and only then. `store` is a URL as for `open_store`, or a store. Handlers with
     the same URL share one timer, of the shorter interval, and count a record that reaches several of them once.
 
+    `alerts` has the timer evaluate rules too, in one process of all that share the store, and log on `aura.alerts`:
+    True for the standard rules, a mapping of `AlertOptions` for other thresholds, or a list of `Rule`s.
+
     >>> handler = MetricsHandler(store="memory://")
     """
 
@@ -38,13 +44,17 @@ class MetricsHandler(logging.Handler):
         store: str | MetricsStore = "sqlite:///logs/aura-metrics.db",
         flush_interval: float = 5.0,
         level: int | str = logging.NOTSET,
+        alerts: bool | Mapping[str, Any] | Sequence[Rule] = False,
     ) -> None:
         super().__init__(level)
         if not isinstance(flush_interval, (int, float)) or not 0 < flush_interval <= _LONGEST_INTERVAL:
             raise OptionError(
                 f"flush_interval={flush_interval!r}; give seconds, over 0 and at most {_LONGEST_INTERVAL:.0f}."
             )
+        rules = _rules(alerts)
         self._counting = _counting_for(store, float(flush_interval))
+        if rules:
+            self._counting.alert(rules)
 
     def createLock(self) -> None:  # noqa: N802  # the name is logging's
         """Have none: counting is safe in any thread, and the lock would be half of what a record costs."""
@@ -87,6 +97,20 @@ class _Counting:
         """Count a record that was not counted before."""
         self._start()
         records.once(record, self._question, self._extract)
+
+    def alert(self, rules: Sequence[Rule]) -> None:
+        """Evaluate these rules after each flush."""
+        self.recorder.after_flush = AlertEvaluator(self.recorder.store, rules).evaluate
+
+
+def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule]) -> Sequence[Rule]:
+    if isinstance(alerts, bool):
+        return standard_rules(fill(AlertOptions, where="MetricsHandler(alerts=True)")) if alerts else ()
+    if isinstance(alerts, Mapping):
+        return standard_rules(fill(AlertOptions, alerts, where="MetricsHandler(alerts=...)"))
+    if isinstance(alerts, Sequence) and all(isinstance(rule, Rule) for rule in alerts):
+        return alerts
+    raise OptionError(f"alerts={alerts!r}; give True, a dict of thresholds, or a list of Rule.")
 
 
 _shared: weakref.WeakValueDictionary[str, _Counting] = weakref.WeakValueDictionary()

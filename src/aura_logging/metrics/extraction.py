@@ -15,10 +15,13 @@ from aura_logging.metrics.instruments import CounterCell
 from aura_logging.metrics.model import Exemplar
 from aura_logging.metrics.registry import Registry
 
-__all__ = ["REQUEST_LOGGER", "Extraction"]
+__all__ = ["ALERTS_LOGGER", "REQUEST_LOGGER", "Extraction"]
 
 REQUEST_LOGGER = "aura.request"
 """One record for each finished request, with the fields of `schema.py`."""
+
+ALERTS_LOGGER = "aura.alerts"
+"""One record for each alert that fired or was resolved."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _MOST_CACHED = 2_000
@@ -67,8 +70,9 @@ class Extraction:
         cell.inc()
         if record.name == REQUEST_LOGGER:
             self._count_request(record, fields)
-        elif record.levelno >= logging.ERROR:
-            # Not for requests: one that failed was logged as an error by whoever saw it fail (`django.request`).
+        elif record.levelno >= logging.ERROR and record.name != ALERTS_LOGGER:
+            # Not for requests: one that failed was logged as an error by whoever saw it fail (`django.request`). Not
+            # for alerts: that there are errors is no further error.
             kind = fields.get("exception_type") or records.exception_type(record)
             self._errors.of(record.name, _label(fields.get("route")), _label(kind)).inc()
         if fields.get("security_event") is True:

@@ -31,7 +31,8 @@ class Recorder:
     No thread runs until `start`, which costs next to nothing once it does. A forked child begins with nothing
     pending and no thread; the next `start` makes one. What a process counted since its last flush is lost when it
     is killed by SIGKILL; an orderly end flushes. While the store is down, amounts stay here (see `Pending`) and
-    `health()` says so. Nothing here logs: it would recurse into the application's handlers.
+    `health()` says so. Flushing logs nothing: it would recurse into the application's handlers. `after_flush` is
+    called on the timer's thread after each flush and may log.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Recorder:
         self.store = store
         self.registry = Registry() if registry is None else registry
         self.flush_interval = flush_interval
+        self.after_flush: Callable[[], object] | None = None
         self._before_drain = before_drain
         self._clock = clock
         self._pending = Pending()
@@ -75,6 +77,19 @@ class Recorder:
         self.flush()
         self.store.close()
 
+    def tick(self) -> None:
+        """Flush, and do what is to be done after each flush: what the timer does."""
+        self.flush()
+        if self.after_flush is None:
+            return
+        # Outside the flush lock: what comes after may log, and so wait for whoever waits for a flush.
+        try:
+            self.after_flush()
+        except Exception as error:  # noqa: BLE001  # a store or a rule may be anybody's
+            self._after_error = f"{type(error).__name__}: {error}"
+        else:
+            self._after_error = ""
+
     def health(self) -> Health:
         """Return the store's state and what waits here; degraded if the timer has not come by for long."""
         store = self.store.health()
@@ -87,6 +102,8 @@ class Recorder:
             "series_overflows": {**PROCESS.overflows(), **self.registry.overflows()},
             "rejected_values": {**PROCESS.rejected(), **self.registry.rejected()},
         }
+        if self.after_flush is not None:
+            facts["alerts_error"] = self._after_error
         silence = self._clock() - self._flushed_at
         facts["seconds_since_flush"] = round(silence, 3)
         status, detail = store.status, store.detail
@@ -104,6 +121,7 @@ class Recorder:
         self._flushes = 0
         self._failures = 0
         self._error = ""
+        self._after_error = ""
         self._flushed_at = self._clock()
 
     def _begin_child(self) -> None:
@@ -176,7 +194,7 @@ def _tick(reference: weakref.ref[Recorder], stop: threading.Event, interval: flo
         recorder = reference()
         if recorder is None:
             return
-        recorder.flush()
+        recorder.tick()
         interval = recorder.flush_interval
         del recorder
 

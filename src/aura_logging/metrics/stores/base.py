@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from aura_logging.health import Health
 from aura_logging.metrics.model import Sample
 
-__all__ = ["MetricsStore", "StoreError"]
+__all__ = ["MetricsStore", "SharedNotes", "StoreError"]
 
 
 class StoreError(Exception):
@@ -16,7 +16,24 @@ class StoreError(Exception):
 
 
 @runtime_checkable
-class MetricsStore(Protocol):
+class SharedNotes(Protocol):
+    """Few short texts that all processes of a fleet agree on, and who among them does a job: for alerts."""
+
+    def lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Take or renew the right to do a job for so long; false while another holder has it."""
+        ...
+
+    def load(self, key: str) -> str | None:
+        """Return the text under a key, if there is one."""
+        ...
+
+    def swap(self, key: str, expected: str | None, text: str) -> bool:
+        """Put a text in the place of the one expected (None: of none); false, and nothing done, if it is another."""
+        ...
+
+
+@runtime_checkable
+class MetricsStore(SharedNotes, Protocol):
     """Numbers of many processes, added up. `aura_logging.metrics.stores.contract` tests an implementation.
 
     Any thread may call any method; a store opened before a fork works on both sides of it. Constructing one

@@ -156,6 +156,30 @@ class MetricsStoreContract:
         assert errors == []
         assert _total(store, ORDERS).sum == 40
 
+    def test_one_holder_has_a_lease_until_it_ends(self, store: MetricsStore) -> None:
+        """Others wait; the holder may renew."""
+        other = self.open_again(store)
+        assert store.lease("alerts", "one", 60)
+        assert not other.lease("alerts", "two", 60)
+        assert other.lease("anomalies", "two", 60)
+        assert store.lease("alerts", "one", 0.001)
+        deadline = time.monotonic() + 10
+        while not other.lease("alerts", "two", 60):
+            assert time.monotonic() < deadline
+        assert not store.lease("alerts", "one", 60)
+
+    def test_a_text_is_swapped_only_for_the_one_expected(self, store: MetricsStore) -> None:
+        """So two processes cannot both take the same step."""
+        other = self.open_again(store)
+        assert store.load("alerts") is None
+        assert not store.swap("alerts", "firing", "resolved")
+        assert store.swap("alerts", None, "firing")
+        assert not other.swap("alerts", None, "firing")
+        assert other.load("alerts") == "firing"
+        assert other.swap("alerts", "firing", "")
+        assert store.load("alerts") == ""
+        assert not store.swap("alerts", None, "firing")
+
     def test_both_sides_of_a_fork_may_use_it(self, store: MetricsStore) -> None:
         """A store that was in use before the fork."""
         store.add([_counted(1)])

@@ -28,6 +28,8 @@ class MemoryStore:
         self._totals: dict[Series, Amount] = {}
         self._first: dict[Series, int] = {}
         self._batches: OrderedDict[str, None] = OrderedDict()
+        self._leases: dict[str, tuple[str, float]] = {}
+        self._texts: dict[str, str] = {}
         at_fork(in_child=self._begin_child)
 
     def add(self, samples: Sequence[Sample], batch: str = "") -> None:
@@ -71,6 +73,28 @@ class MemoryStore:
                 for series, amount in self._totals.items()
                 if names is None or series.name in names
             ]
+
+    def lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Take or renew the right to do a job."""
+        now = self._clock()
+        with self._lock:
+            owner, until = self._leases.get(name, (holder, now))
+            if owner != holder and until > now:
+                return False
+            self._leases[name] = (holder, now + seconds)
+            return True
+
+    def load(self, key: str) -> str | None:
+        """Return the text under a key."""
+        return self._texts.get(key)
+
+    def swap(self, key: str, expected: str | None, text: str) -> bool:
+        """Put a text in the place of the one expected."""
+        with self._lock:
+            if self._texts.get(key) != expected:
+                return False
+            self._texts[key] = text
+            return True
 
     def health(self) -> Health:
         """Return healthy: there is nothing here that can fail."""

@@ -32,6 +32,18 @@ _TIMEOUT_SECONDS = 2.0
 _MAX_SERIES_PER_METRIC = 5_000
 _ADD = Path(__file__).with_name("redis_add.lua").read_text(encoding="utf-8")
 
+_LEASE = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+_SWAP = """
+if redis.call('GET', KEYS[1]) ~= (ARGV[2] or false) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1
+"""
+
 
 class RedisStore:
     """A `MetricsStore` in a Redis server. `url` as for redis-py; no connection is made before the first call.
@@ -53,6 +65,8 @@ class RedisStore:
         self._prefix = f"{{{prefix}}}"
         self._clock = clock
         self._add = self._client.register_script(_ADD)
+        self._lease = self._client.register_script(_LEASE)
+        self._swap = self._client.register_script(_SWAP)
         self._series: dict[str, Series] = {}
         self._error = ""
         at_fork(in_child=self._forget_connections)
@@ -92,6 +106,21 @@ class RedisStore:
             for name, fields in zip(wanted, found, strict=True)
             for series, first_at, amount in self._amounts(name, fields)
         ]
+
+    def lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Take or renew the right to do a job; the server's clock counts."""
+        key = f"{self._prefix}:lease:{name}"
+        return bool(self._asked(lambda: self._lease(keys=[key], args=[holder, int(seconds * 1000)])))
+
+    def load(self, key: str) -> str | None:
+        """Return the text under a key."""
+        text: str | None = self._asked(lambda: self._client.get(f"{self._prefix}:note:{key}"))
+        return text
+
+    def swap(self, key: str, expected: str | None, text: str) -> bool:
+        """Put a text in the place of the one expected."""
+        arguments = [text] if expected is None else [text, expected]
+        return bool(self._asked(lambda: self._swap(keys=[f"{self._prefix}:note:{key}"], args=arguments)))
 
     def health(self) -> Health:
         """Return unhealthy while the last call failed."""

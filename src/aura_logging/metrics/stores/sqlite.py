@@ -96,6 +96,25 @@ class SqliteStore:
         with self._opened() as connection:
             return schema.totals(connection, names)
 
+    def lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Take or renew the right to do a job."""
+        now = self._clock()
+        with self._transaction() as connection:
+            return schema.take_lease(connection, name, holder, now, now + seconds)
+
+    def load(self, key: str) -> str | None:
+        """Return the text under a key."""
+        with self._opened() as connection:
+            return schema.load_note(connection, key)
+
+    def swap(self, key: str, expected: str | None, text: str) -> bool:
+        """Put a text in the place of the one expected."""
+        with self._transaction() as connection:
+            if schema.load_note(connection, key) != expected:
+                return False
+            schema.save_note(connection, key, text)
+            return True
+
     def health(self) -> Health:
         """Return unhealthy while the last call failed; the detail says why and what to do."""
         facts: dict[str, object] = {"store": "sqlite", "path": str(self.path)}

@@ -49,6 +49,8 @@ CREATE TABLE IF NOT EXISTS point (
     buckets TEXT,
     PRIMARY KEY (step, at, series)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS batch (id TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 """
 
@@ -177,6 +179,27 @@ def claim_batch(connection: sqlite3.Connection, batch: str, now: float) -> bool:
 def forget_batches(connection: sqlite3.Connection, before: float) -> None:
     """Forget batches that nobody will send again."""
     connection.execute("DELETE FROM batch WHERE at < ?", (before,))
+
+
+def take_lease(connection: sqlite3.Connection, name: str, holder: str, now: float, until: float) -> bool:
+    """Take or renew a lease; false while another holder has it."""
+    taken = connection.execute(
+        "INSERT INTO lease (name, holder, until) VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
+        " SET holder = excluded.holder, until = excluded.until WHERE holder = excluded.holder OR until <= ?",
+        (name, holder, until, now),
+    )
+    return taken.rowcount == 1
+
+
+def load_note(connection: sqlite3.Connection, key: str) -> str | None:
+    """Return the text under a key."""
+    found = connection.execute("SELECT text FROM note WHERE key = ?", (key,)).fetchone()
+    return None if found is None else str(found[0])
+
+
+def save_note(connection: sqlite3.Connection, key: str, text: str) -> None:
+    """Put a text under a key."""
+    connection.execute("INSERT OR REPLACE INTO note (key, text) VALUES (?, ?)", (key, text))
 
 
 def drop_points(connection: sqlite3.Connection, step: int, before: int) -> int:
