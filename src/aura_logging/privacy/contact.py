@@ -54,7 +54,7 @@ def _address(match: re.Match[str], field: str) -> Span | None:
 
 EMAIL = Detector(
     name="email",
-    scan=rb"[a-z0-9_!#$&'*+/=?^`{|}~%\x80-\xff\"-](?:@|%40)"
+    scan=rb"(?:@|%40)"
     + any_of(
         rb"\[[0-9a-f.:]{3}",
         rb"[a-z0-9\x80-\xff][a-z0-9_.\x80-\xff-]*\.[a-z\x80-\xff]{2}",

@@ -19,7 +19,8 @@ _NUMBER = re.compile(r"(?<![0-9])(?<![0-9]\.)[0-9]+(?:" + _GAP + r"[0-9]+)*")
 _PIECES = re.compile(r"([0-9]+)(" + _GAP + r"|$)")
 _TOKEN_BEFORE = re.compile(r"[0-9A-Za-z]*$")
 _TOKEN_AFTER = re.compile(r"[0-9A-Za-z]*")
-# Shorter words with a card glued to them ("card4111...") are typed; longer ones are hashes and encoded data.
+# Words with a card glued to them ("card4111...") are typed; longer mixtures of letters and digits are hashes and
+# encoded data.
 _LONGEST_GLUED_TOKEN = 28
 
 
@@ -82,8 +83,8 @@ def _inside_encoded_data(text: str, start: int, end: int) -> bool:
         return False
     head = _TOKEN_BEFORE.search(text[max(0, start - _LONGEST_GLUED_TOKEN) : start])
     tail = _TOKEN_AFTER.match(text, end, end + _LONGEST_GLUED_TOKEN)
-    glued = (len(head.group()) if head else 0) + (len(tail.group()) if tail else 0)
-    return glued + end - start > _LONGEST_GLUED_TOKEN
+    glued = (head.group() if head else "") + (tail.group() if tail else "")
+    return len(glued) + end - start > _LONGEST_GLUED_TOKEN and not glued.isalpha()
 
 
 CREDIT_CARD = Detector(

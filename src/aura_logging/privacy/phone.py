@@ -140,7 +140,12 @@ _AFTER_WORD = re.compile(
     rf"(?i:(?<![a-z])(?:{_WORDS}|{_ASKS})|(?<=[a-z_])(?:phone|mobile|cell))"
     rf"(?P<between>[^0-9+(]{{0,24}})(?P<number>{_NUMBER})(?![0-9A-Za-z])"
 )
-_WORD_OF_ANOTHER_THING = re.compile(r"(?i)(?:^|[^a-z])(?:ids?|uuid|hash|count)(?:$|[^a-z])|[/;{}]")
+# What may stand between the word and the number; anything else says that the number is of another thing.
+_LETTERS = re.compile(r"[A-Za-z]+")
+_BETWEEN = frozenset(
+    "number numbers num no nr is was are at on my our the your his her their to home work office business private "
+    "cell mobile phone telephone contact customer user s line e us uk or and".split()
+)
 _FIELD = re.compile(r"(?i)phone|(?:^|[^a-z])(?:tel|mobile|cell|fax|msisdn|whatsapp)(?:$|[^a-z])")
 _FIELD_OF_IDS = re.compile(r"(?i)(?:id|ids|uuid|sku|ean|isbn|gtin|upc|code|ref|reference|order|hash|version)$")
 _WHOLE = re.compile(rf"\s*({_NUMBER}){_EXTENSION}\s*")
@@ -157,7 +162,7 @@ def _phones(text: str, field: str) -> Iterator[Span]:
     spans.extend(
         match.span("number")
         for match in _AFTER_WORD.finditer(text)
-        if not _WORD_OF_ANOTHER_THING.search(match["between"])
+        if _BETWEEN.issuperset(word.lower() for word in _LETTERS.findall(match["between"]))
     )
     end = -1
     for span in sorted(spans, key=lambda found: (found[0], -found[1])):
