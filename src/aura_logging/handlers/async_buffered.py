@@ -8,13 +8,13 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aura_logging import dictconfig
 from aura_logging.handlers import emergency as last_words
 from aura_logging.handlers.losses import loss_record
-from aura_logging.handlers.targets import TargetFailed, is_delivering, target_for
+from aura_logging.handlers.targets import TargetFailed, is_delivering, target_for, wanted
 from aura_logging.health import Health, Status
 from aura_logging.options import OptionError, nearest
 from aura_logging.resilience.breaker import CircuitBreaker
@@ -95,9 +95,7 @@ class AsyncBufferedHandler(logging.Handler):
         self.shutdown_seconds = shutdown_seconds
         self._clock = clock
         self._new_stream = stream
-        self._outbox: Outbox[Any] = Outbox(
-            buffer_size, _when_full(when_full), stamp=self._stamp, block_seconds=block_seconds, clock=clock
-        )
+        self._outbox: Outbox[Any] = Outbox(buffer_size, _when_full(when_full), block_seconds=block_seconds, clock=clock)
         self._wake_at = max(1, buffer_size // 4)
         self._yield_at = max(2, buffer_size // 2)
         self._breaker = CircuitBreaker(failure_threshold, cooldown_seconds, clock)
@@ -111,6 +109,7 @@ class AsyncBufferedHandler(logging.Handler):
     def after_fork_in_child(self) -> None:
         """Begin a stream of its own; what waits in the parent is the parent's."""
         self._stream = self._new_stream()
+        self._outbox.stamp = self._target.stamp(self._stream)
         self._failures_in_a_row = 0
         self._last_error = ""
         self._errors: dict[str, int] = {}
@@ -122,28 +121,24 @@ class AsyncBufferedHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]  # bool before 3.12
         """Pass the record through the filters and accept it, without taking the handler's lock."""
-        kept = self.filter(record) if self.filters else True
-        if kept:
-            self.emit(_replaced(kept, record))
+        kept = wanted(self, record) if self.filters else record
+        if kept is None:
+            return False
+        self.emit(kept)
         return kept
 
     def emit(self, record: logging.LogRecord) -> None:
         """Accept the record; never raises and, but for `when_full="block"`, never waits."""
         try:
             target = self._target
-            handler = target.handler
-            if record.levelno < handler.level:
+            kept = wanted(target.handler, record)
+            if kept is None:
                 return
-            if handler.filters:
-                kept = handler.filter(record)
-                if not kept:
-                    return
-                record = _replaced(kept, record)
             if is_delivering():
                 # The target's own library logs about its work; delivering that would log again, for ever.
                 self._outbox.refuse("logged_by_target")
                 return
-            lost = self._outbox.put(record.levelno, target.payload(record))
+            lost = self._outbox.put(record.levelno, target.payload(kept))
             if lost:
                 self._say_last_words(lost)
             waiting = len(self._outbox)
@@ -176,11 +171,11 @@ class AsyncBufferedHandler(logging.Handler):
             # The interpreter is exiting: nobody will come by later.
             self._drain(self._clock() + self.shutdown_seconds)
 
-    def _say_last_words(self, lost: list[Entry[Any]]) -> None:
+    def _say_last_words(self, lost: Sequence[Entry[Any]]) -> None:
         if self._emergency is None:
             return
-        for entry in lost:
-            if entry.level >= logging.ERROR and self._emergency(entry.payload):
+        for _, level, payload in lost:
+            if level >= logging.ERROR and self._emergency(payload):
                 self._emergencies += 1
 
     # The worker's thread ----------------------------------------------------------------------------------------
@@ -216,14 +211,14 @@ class AsyncBufferedHandler(logging.Handler):
         """Return what to hand over, a notice ahead of each gap, and where the notices stand."""
         losses = self._outbox.losses_before(batch)
         if not losses:
-            return [entry.payload for entry in batch], []
+            return [payload for _, _, payload in batch], []
         payloads: list[Any] = []
         notices: list[int] = []
-        for entry in batch:
-            if entry.number in losses:
+        for number, _, payload in batch:
+            if number in losses:
                 notices.append(len(payloads))
-                payloads.append(self._target.payload(loss_record(losses[entry.number], self.name, self._stream)))
-            payloads.append(entry.payload)
+                payloads.append(self._target.payload(loss_record(losses[number], self.name, self._stream)))
+            payloads.append(payload)
         return payloads, notices
 
     def _after_failure(self, failure: TargetFailed, batch: list[Entry[Any]], taken: int) -> float:
@@ -237,9 +232,6 @@ class AsyncBufferedHandler(logging.Handler):
         self._breaker.record_failure()
         self._failures_in_a_row += 1
         return min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2.0 ** min(self._failures_in_a_row - 1, 10))
-
-    def _stamp(self, payload: Any, number: int) -> Any:
-        return self._target.stamp(payload, self._stream, number)
 
     def _note_error(self, error: Exception) -> None:
         kind = type(error).__name__
@@ -345,11 +337,6 @@ def _at_exit_of_multiprocessing(handler: AsyncBufferedHandler) -> None:
         module = sys.modules.get(name)
         if module is not None:
             module.Finalize(None, flush, exitpriority=10)
-
-
-def _replaced(kept: object, record: logging.LogRecord) -> logging.LogRecord:
-    """Return the record that a filter put in this one's place; only Python 3.12 and later let it."""
-    return kept if isinstance(kept, logging.LogRecord) else record
 
 
 def _when_full(choice: str) -> WhenFull:
