@@ -49,7 +49,9 @@ def test_an_example_is_suspect_in_its_encoded_line(compile_set, detector: Detect
 
 @pytest.mark.parametrize("around", ["\x01{}\x02", "\n{}\n", '"{}"', "\\{}\\", "é{}é", "({})", "_{}_", "\u2028{}"])
 @pytest.mark.parametrize("detector", ALL, ids=lambda detector: detector.name)
-def test_the_scan_misses_nothing_that_the_search_finds_whatever_stands_around_it(detector: Detector, around: str) -> None:
+def test_the_scan_misses_nothing_that_the_search_finds_whatever_stands_around_it(
+    detector: Detector, around: str
+) -> None:
     suspects = re2_set.compile_set([detector.scan])
 
     for example in detector.examples:

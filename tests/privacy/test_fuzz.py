@@ -19,12 +19,17 @@ BY_RE = re_set.compile_set(PATTERNS)
 
 # Text made of what detectors look at is likelier to confuse them than text of any characters.
 TELLING = st.sampled_from(
-    ["4111", "1111", " ", "-", ".", "+", "@", "a", "x", "/", ":", "//", "%20", "%", "\\", '"', "'", "\n", "=", "password",
-     "token", "Bearer ", "eyJ", "-----BEGIN ", "PRIVATE KEY-----", "GB82", "WEST", "078", "05", "1120", "(415)", "555",
+    ["4111", "1111", " ", "-", ".", "+", "@", "a", "x", "/", ":", "//", "%20", "%", "\\", '"', "'", "\n", "=",
+     "password", "token", "Bearer ", "eyJ", "-----BEGIN ", "PRIVATE KEY-----", "GB82", "WEST", "078", "05", "1120", "(415)", "555",
      "2671", "é", "\u202e", "\x00", "\x85", "0", "1", "00", "[", "]", "{", "}", ",", ";", "&", "ssn", "phone", "AKIA",
-     "sessionid", "Cookie: ", "code", "bed", "django-insecure-", "jane", "example", "com", "\u2011", "\ud800", "[REDACTED:"]
+     "sessionid", "Cookie: ", "code", "bed", "django-insecure-", "jane", "example", "com", "\u2011",
+     "\ud800", "[REDACTED:"]
 )  # fmt: skip
-TEXTS = st.one_of(st.text(), st.lists(TELLING, max_size=24).map("".join), st.lists(st.one_of(TELLING, st.text(max_size=3))).map("".join))
+TEXTS = st.one_of(
+    st.text(),
+    st.lists(TELLING, max_size=24).map("".join),
+    st.lists(st.one_of(TELLING, st.text(max_size=3))).map("".join),
+)
 SPACED = st.sampled_from(["", " ", "-"])
 
 
@@ -40,9 +45,21 @@ def cards(draw: st.DrawFn) -> str:
 
 
 VALUES = st.recursive(
-    st.one_of(TEXTS, st.integers(), st.floats(), st.booleans(), st.none(), st.binary(), st.datetimes(), st.uuids(), st.decimals()),
+    st.one_of(
+        TEXTS,
+        st.integers(),
+        st.floats(),
+        st.booleans(),
+        st.none(),
+        st.binary(),
+        st.datetimes(),
+        st.uuids(),
+        st.decimals(),
+    ),
     lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(st.one_of(TEXTS, st.integers()), inner, max_size=4), st.tuples(inner, inner)
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.one_of(TEXTS, st.integers()), inner, max_size=4),
+        st.tuples(inner, inner),
     ),
     max_leaves=12,
 )
@@ -101,7 +118,10 @@ def test_the_line_of_a_planted_card_is_suspect(text: str, card: str) -> None:
 @given(TEXTS)
 @settings(max_examples=300)
 def test_both_engines_suspect_the_same(text: str) -> None:
-    for line in (text.encode("utf-8", "surrogatepass"), json.dumps({"message": text}, ensure_ascii=False).encode("utf-8", "surrogatepass")):
+    for line in (
+        text.encode("utf-8", "surrogatepass"),
+        json.dumps({"message": text}, ensure_ascii=False).encode("utf-8", "surrogatepass"),
+    ):
         assert sorted(BY_RE2(line) or ()) == sorted(BY_RE(line) or ())
 
 

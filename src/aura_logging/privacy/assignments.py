@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from aura_logging.privacy.detector import Detector, Span
 from aura_logging.privacy.field_names import SecretNames
+from aura_logging.privacy.replacements import MARKER
 
 __all__ = ["SECRET", "secret_assignments"]
 
@@ -29,7 +30,6 @@ _NO_SECRET = re.compile(
     r"\*+|\.{3,}|x{3,}|-+|%s|%r|%d|%\(.*|(?-i:\$\{?[A-Z_][A-Z0-9_]*\}?)|<[^>]*>)[.!]?"
 )
 _PROSE = re.compile(r"[a-z]+(?:[ ,.](?:[ ]?[a-zA-Z]|$))", re.ASCII)
-_OUR_MARKER = "[REDACTED"
 
 
 def secret_assignments(names: SecretNames) -> Detector:
@@ -40,6 +40,10 @@ def secret_assignments(names: SecretNames) -> Detector:
         while (match := _ASSIGNMENT.search(text, position)) is not None:
             position = match.end("sign")
             if not names.is_secret(match["name"]):
+                continue
+            written = MARKER.match(text, match.end())
+            if written is not None:
+                position = written.end()
                 continue
             span = _value_span(text, match)
             if span is not None:
@@ -67,8 +71,6 @@ def _value_span(text: str, match: re.Match[str]) -> Span | None:
         scheme = _SCHEME.match(text, start, end)
         start = start if scheme is None else scheme.end()
         return (start, end) if _holds_secret(text[start:end]) else None
-    if text.startswith(_OUR_MARKER, start):
-        return None
     if _WHOLE_LINE_NAMES.search(match["name"]) and (match["sign"] == ":" or _SCHEME.match(text, start)):
         scheme = _SCHEME.match(text, start)
         start = start if scheme is None else scheme.end()
@@ -94,7 +96,7 @@ def _escaped(text: str, position: int) -> bool:
 
 def _holds_secret(value: str) -> bool:
     value = value.strip()
-    return bool(value) and not value.startswith(_OUR_MARKER) and _NO_SECRET.fullmatch(value) is None
+    return bool(value) and MARKER.fullmatch(value) is None and _NO_SECRET.fullmatch(value) is None
 
 
 _EXAMPLES = (

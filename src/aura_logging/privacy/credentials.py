@@ -91,7 +91,7 @@ PRIVATE_KEY = Detector(
 
 def _user_and_password(match: re.Match[str], field: str) -> Span | None:
     password = match["password"]
-    return None if password.startswith(("[REDACTED", "***", "...")) else match.span("pair")
+    return None if password.startswith(("***", "...")) else match.span("pair")
 
 
 URL_CREDENTIALS = Detector(

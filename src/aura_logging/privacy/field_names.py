@@ -98,9 +98,11 @@ def _squeezed(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower()
 
 
-# Words that contain another word of the list, which finds them too.
-_COVERED = frozenset(word for word in _WORDS for other in _WORDS if other != word and other in word)
 _SHORT = 4
+# Words that contain another word of the list, which finds them too.
+_COVERED = frozenset(
+    word for word in _WORDS for other in _WORDS if other != word and len(other) > _SHORT and other in word
+)
 
 
 def _scan(denied: Collection[str]) -> bytes:

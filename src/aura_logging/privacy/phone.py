@@ -143,8 +143,9 @@ _AFTER_WORD = re.compile(
 # What may stand between the word and the number; anything else says that the number is of another thing.
 _LETTERS = re.compile(r"[A-Za-z]+")
 _BETWEEN = frozenset(
-    "number numbers num no nr is was are at on my our the your his her their to home work office business private "
-    "cell mobile phone telephone contact customer user s line e us uk or and".split()
+    {"number", "numbers", "num", "no", "nr", "is", "was", "at", "on", "my", "our", "the", "your", "his", "her", "their"}
+    | {"to", "home", "work", "office", "business", "private", "cell", "mobile", "phone", "telephone", "contact"}
+    | {"customer", "user", "line", "us", "uk", "or", "and"}
 )
 _FIELD = re.compile(r"(?i)phone|(?:^|[^a-z])(?:tel|mobile|cell|fax|msisdn|whatsapp)(?:$|[^a-z])")
 _FIELD_OF_IDS = re.compile(r"(?i)(?:id|ids|uuid|sku|ean|isbn|gtin|upc|code|ref|reference|order|hash|version)$")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
 from aura_logging.options import OptionError, nearest
 from aura_logging.privacy.detector import Detector
 
-__all__ = ["Replacements", "STYLES", "marker"]
+__all__ = ["MARKER", "Replacements", "STYLES", "marker"]
 
 STYLES: Final = ("redact", "partial", "pseudonym", "drop")
+
+MARKER = re.compile(r"\[REDACTED:[A-Za-z0-9_:]{1,80}\]|\[[a-z][a-z0-9_]{0,63}:[0-9a-f]{16}\]")
+"""What we write, so that it is not taken for a value when a text is scrubbed again."""
 
 _PSEUDONYM_HEX_DIGITS = 16  # 64 bits: among a million values, two share one with a chance of 3 in 100,000,000
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
+import re
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -13,18 +14,19 @@ from typing import Any
 from aura_logging.encoding import plain_text
 from aura_logging.privacy.assignments import SECRET
 from aura_logging.privacy.findings import Finding
-from aura_logging.privacy.replacements import Replacements, marker
+from aura_logging.privacy.replacements import MARKER, Replacements, marker
 
 __all__ = ["StructureScrubber"]
 
 ScrubText = Callable[[str, str], "tuple[str, list[Finding]]"]
 
 _DEEPEST = 48
-_TOO_DEEP = "[REDACTED:nested_too_deep]"
+_UNREADABLE = "unreadable"
 _SMALLEST_NUMBER = 10**7  # the shortest number that any detector finds by itself has eight digits
 _NEVER_PERSONAL = (bool, type(None), datetime.date, datetime.time, datetime.timedelta, uuid.UUID, complex)
 _SEQUENCES = (list, tuple, set, frozenset, deque)
 _DROPPED: Any = object()
+_PLAIN_KEY = re.compile(r"[A-Za-z_]{1,32}")
 
 
 class StructureScrubber:
@@ -67,19 +69,22 @@ class _Walk:
             return self._text(value, field, path)
         if isinstance(value, _NEVER_PERSONAL):
             return value
+        if isinstance(value, enum.Enum):
+            # JSON shows what it stands for.
+            before = len(self.findings)
+            scrubbed = self.value(value.value, field, path, depth)
+            return scrubbed if len(self.findings) > before else value
         if isinstance(value, (int, float)):
             return value if -_SMALLEST_NUMBER < value < _SMALLEST_NUMBER else self._rendered(value, field, path)
         if isinstance(value, (bytes, bytearray)):
             return self._bytes(value, field, path)
-        if isinstance(value, enum.Enum):
-            return self._rendered(value, field, path)
         if isinstance(value, (Mapping, *_SEQUENCES)) or _is_dataclass_value(value):
             return self._container(value, field, path, depth)
         return self._rendered(value, field, path)
 
     def secret(self, value: Any, path: str) -> Any:
         text = value if isinstance(value, str) else ""
-        if text.startswith("[REDACTED"):
+        if MARKER.fullmatch(text):
             return value
         self.findings.append(Finding(SECRET, 0, len(text), path))
         if self._replacements.drops(SECRET):
@@ -90,7 +95,7 @@ class _Walk:
         scrubbed, found = self._scrub_text(text, field)
         if not found:
             return text
-        self.findings.extend(dataclasses.replace(finding, path=path) for finding in found)
+        self.findings.extend(Finding(at.detector, at.start, at.end, path) for at in found)
         return _DROPPED if any(self._replacements.drops(finding.detector) for finding in found) else scrubbed
 
     def _bytes(self, value: bytes | bytearray, field: str, path: str) -> Any:
@@ -99,7 +104,7 @@ class _Walk:
         return value if scrubbed is text or scrubbed == text else _as_bytes(scrubbed)
 
     def _rendered(self, value: Any, field: str, path: str) -> Any:
-        text = str.__str__(value) if isinstance(value, str) else plain_text(value)
+        text = _text_of(value)
         scrubbed = self._text(text, field, path)
         return value if scrubbed == text else scrubbed
 
@@ -107,7 +112,8 @@ class _Walk:
         if id(value) in self._above:
             return "[cycle]"
         if depth >= _DEEPEST:
-            return _TOO_DEEP
+            self.findings.append(Finding(_UNREADABLE, 0, 0, path))
+            return marker("nested_too_deep")
         self._above.add(id(value))
         before = len(self.findings)
         try:
@@ -119,8 +125,8 @@ class _Walk:
                 fields = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
                 copy = self._mapping(fields, path, depth)
         except Exception as error:  # noqa: BLE001  # reading a container may run the user's code
-            self.findings.append(Finding("unreadable", 0, 0, path))
-            return f"{marker('unreadable')[:-1]}:{type(error).__name__}]"
+            self.findings.append(Finding(_UNREADABLE, 0, 0, path))
+            return marker(f"{_UNREADABLE}:{type(error).__name__}")
         finally:
             self._above.discard(id(value))
         return copy if len(self.findings) > before else value
@@ -143,6 +149,8 @@ class _Walk:
         return copy
 
     def _key(self, key: Any, path: str) -> Any:
+        if isinstance(key, str) and _PLAIN_KEY.fullmatch(key):
+            return key
         if not isinstance(key, (str, bytes, int)) or isinstance(key, bool):
             return key
         scrubbed = self.value(key, "", path, _DEEPEST)
@@ -159,6 +167,14 @@ class _Walk:
         if isinstance(value, (set, frozenset)):
             return type(value)(inner) if type(value) in (set, frozenset) else inner
         return inner
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, str):
+        return str.__str__(value)
+    text = plain_text(value)
+    # A handler that is not ours may write what ours cuts off.
+    return text if not text.endswith(" cut]") else str(value)
 
 
 def _holds_something(value: Any) -> bool:

@@ -86,9 +86,7 @@ class CircuitBreaker:
             raise OptionError(f"jitter={jitter!r} is a share of the cooldown, from 0 to 1.")
         self._failure_threshold = failure_threshold
         self._cooldown_seconds = cooldown_seconds
-        self._max_cooldown_seconds = (
-            cooldown_seconds if max_cooldown_seconds is None else max_cooldown_seconds
-        )
+        self._max_cooldown_seconds = cooldown_seconds if max_cooldown_seconds is None else max_cooldown_seconds
         self._jitter = jitter
         self._clock = clock
         self._random = random

@@ -109,9 +109,7 @@ def read_header(page: bytes) -> SegmentHeader:
         return max(copies, key=lambda header: header.generation)
     version = int.from_bytes(page[8:10], "little")
     if page[:8] == _MAGIC and version > FORMAT_VERSION:
-        raise Unreadable(
-            f"written in format {version}; this version reads {FORMAT_VERSION}", from_the_future=True
-        )
+        raise Unreadable(f"written in format {version}; this version reads {FORMAT_VERSION}", from_the_future=True)
     raise Unreadable("no whole header")
 
 

@@ -55,9 +55,7 @@ def pending(directory: str | os.PathLike[str], name: str | None = None) -> list[
             continue
         except OSError as error:
             files.append(
-                JournalFile(
-                    path, found.name, found.stream, 0, is_alive=False, is_aside=is_aside, problem=str(error)
-                )
+                JournalFile(path, found.name, found.stream, 0, is_alive=False, is_aside=is_aside, problem=str(error))
             )
     return files
 
@@ -67,9 +65,7 @@ def _look_at(path: Path, name: str, stream: str, *, is_aside: bool) -> JournalFi
     with open(fd, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor, not a path
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            return JournalFile(
-                path, name, stream, 0, is_alive=False, is_aside=is_aside, problem="no regular file"
-            )
+            return JournalFile(path, name, stream, 0, is_alive=False, is_aside=is_aside, problem="no regular file")
         is_alive = _is_locked(fd)
         size = found.st_size
         content = file.read(size) or b""

@@ -44,9 +44,7 @@ class PoolLimits:
     def __post_init__(self) -> None:
         size = self.segment_bytes
         if not 2 * HEADER_BYTES <= size <= MAX_SEGMENT_BYTES:
-            raise OptionError(
-                f"segment_bytes={size!r} must be from {2 * HEADER_BYTES} to {MAX_SEGMENT_BYTES}."
-            )
+            raise OptionError(f"segment_bytes={size!r} must be from {2 * HEADER_BYTES} to {MAX_SEGMENT_BYTES}.")
         if not 2 * size <= self.max_bytes <= _MAX_SEGMENTS * size:
             raise OptionError(
                 f"max_bytes={self.max_bytes!r} must be 2 to {_MAX_SEGMENTS} times segment_bytes={size!r}."

@@ -207,9 +207,7 @@ class Recovery:
                 if not self._is_taken(batch):
                     return False
                 frames, held = [], 0
-            frames.append(
-                RecoveredFrame(header.first_sequence + found.number, found.level, found.kind, found.line)
-            )
+            frames.append(RecoveredFrame(header.first_sequence + found.number, found.level, found.kind, found.line))
             held, end = held + len(found.line), found.end
         if frames:
             batch = RecoveredBatch(header, frames, claim, end)

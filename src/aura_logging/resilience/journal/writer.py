@@ -120,9 +120,7 @@ class Journal:
         self._spread(_NOWHERE, self._next_base, 0, 0, b"", 0)
         self._offset = 0
 
-    def _spread(
-        self, to: mmap.mmap, base: int, limit: int, first_sequence: int, marker: bytes, salt: int
-    ) -> None:
+    def _spread(self, to: mmap.mmap, base: int, limit: int, first_sequence: int, marker: bytes, salt: int) -> None:
         """Lay the tail segment's fields out for `append`; a limit of 0 sends it to `_make_room`."""
         self._map = to
         self._base = base
@@ -255,9 +253,7 @@ class Journal:
     def usage(self) -> JournalUsage:
         """Count what is held and what was refused; cheap, never raises."""
         with self._lock:
-            unacknowledged = sum(
-                (self._offset if s.end is None else s.end) - s.acknowledged for s in self._segments
-            )
+            unacknowledged = sum((self._offset if s.end is None else s.end) - s.acknowledged for s in self._segments)
             files = self._pool.files
             return JournalUsage(
                 files=files,
