@@ -54,8 +54,9 @@ def encode(record: logging.LogRecord, schema: str = "aura") -> bytes:
     kept = records.line_of(record, schema)
     if kept is not None:
         return kept
-    line = _encode(record, schema)
-    records.remember_line(record, schema, line)
+    fields = records.with_extras(_own_fields(record), record)
+    line = _encode(fields if schema == "aura" else _respelled(fields, spelling(schema)))
+    records.remember_line(record, schema, line, fields)
     return line
 
 
@@ -83,7 +84,7 @@ def decode(line: bytes, schema: str = "aura") -> logging.LogRecord:
             "lineno": fields.pop("line", 0),
             "funcName": fields.pop("function", None),
             "process": fields.pop("pid", None),
-            "threadName": fields.pop("thread", None),
+            "threadName": fields.pop("thread_name", None),
             "exc_text": fields.pop("exception", None),
             "stack_info": fields.pop("stack", None),
         }
@@ -98,20 +99,15 @@ def decode(line: bytes, schema: str = "aura") -> logging.LogRecord:
     return record
 
 
-def _encode(record: logging.LogRecord, schema: str) -> bytes:
-    extras = records.extras(record)
-    fields = _own_fields(record)
-    expected = len(fields) + len(extras)
-    fields.update(extras)
-    if len(fields) != expected:
-        fields = _without_collisions(_own_fields(record), extras)
-    if schema != "aura":
-        fields = _respelled(fields, spelling(schema))
+def _encode(fields: dict[str, Any]) -> bytes:
     try:
         line: bytes = orjson.dumps(fields, _plain, orjson.OPT_APPEND_NEWLINE)
     except Exception:  # noqa: BLE001  # whatever it was, the slow way writes the record down
         return _encode_bounded(fields)
-    if len(line) > MAX_LINE_BYTES or line.count(b"{") + line.count(b"[") > MAX_DEPTH:
+    if len(line) > MAX_LINE_BYTES:
+        return _encode_bounded(fields)
+    # Looking for any nesting costs half of counting it, and most lines have none.
+    if (line.find(b"{", 1) >= 0 or line.find(b"[") >= 0) and line.count(b"{") + line.count(b"[") > MAX_DEPTH:
         return _encode_bounded(fields)
     return line if line.isascii() else _TREACHEROUS.sub(_escaped, line)
 
@@ -126,20 +122,12 @@ def _own_fields(record: logging.LogRecord) -> dict[str, Any]:
         "line": record.lineno,
         "function": record.funcName,
         "pid": record.process,
-        "thread": record.threadName,
+        "thread_name": record.threadName,
     }
     if record.exc_info or record.exc_text:
         _add_exception(fields, record)
     if record.stack_info:
         fields["stack"] = record.stack_info
-    return fields
-
-
-def _without_collisions(own: dict[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a field whose name is ours under that name with `_` behind it: no field can pose as ours."""
-    fields = dict(own)
-    for key, value in extras.items():
-        fields[f"{key}_" if key in own else key] = value
     return fields
 
 
@@ -171,12 +159,15 @@ def timestamp(seconds: float) -> str:
         except (ValueError, OverflowError, OSError):
             return repr(seconds)
         _cached_second = (whole, text)
-    return f"{text}{int((seconds - whole) * 1_000_000):06d}Z"
+    return "%s%06dZ" % (text, (seconds - whole) * 1_000_000)  # noqa: UP031  # a third cheaper than an f-string
 
 
 def message_of(record: logging.LogRecord) -> str:
     """Return the record's message; where its arguments do not fit the template, both and the reason."""
     try:
+        if type(record.msg) is str:
+            # What getMessage does, without its call: this is the path of almost every record.
+            return record.msg % record.args if record.args else record.msg
         return record.getMessage()
     except Exception as error:  # noqa: BLE001  # any argument's __str__ may raise anything
         return records.describe_bad_message(record, error)

@@ -61,6 +61,8 @@ _AMBIENT = frozenset(
         "span_id",
         "parent_span_id",
         "user_agent",
+        "stream",
+        "seq",
     }
 )
 

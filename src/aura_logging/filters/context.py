@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from aura_logging import context
@@ -43,26 +42,29 @@ class RequestContextFilter(logging.Filter):
         }
         self._service: dict[str, Any] = {name: value for name, value in named.items() if value}
         self._host = HostMetrics() if host_metrics is True else host_metrics or None
-        self._seen: Mapping[str, Any] = MappingProxyType({})
-        self._ambient: dict[str, Any] = {"correlation_id": None, **self._service}
+        self._ambient: Mapping[str, Any] = {"correlation_id": None, **self._service}
+        # The last answer and what it was made of: in one request it is asked for again and again.
+        self._merged: tuple[Mapping[str, Any], Mapping[str, Any], dict[str, Any]] = ({}, {}, {})
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the fields; always true."""
         attributes = record.__dict__
-        ambient = self._ambient
-        if self._host is not None:
-            reading = self._host.fields()
-            if reading is not self._seen:
-                ambient = self._ambient = {"correlation_id": None, **self._service, **reading}
-                self._seen = reading
         bound = context.current()
-        if attributes.keys().isdisjoint(bound):
-            # Nothing of the log call's own to spare: two C calls for what is a loop otherwise.
-            added = {**ambient, **bound} if bound else ambient
-            if attributes.keys().isdisjoint(added):
-                attributes.update(added)
-                return True
-        for name, value in {**ambient, **bound}.items():
-            if name not in attributes or (name == "correlation_id" and attributes[name] is None):
+        host = self._host
+        ambient = self._ambient if host is None or host.is_fresh() else self._look_around(host)
+        of_ambient, of_bound, added = self._merged
+        if ambient is not of_ambient or bound is not of_bound:
+            added = {**ambient, **bound}
+            self._merged = (ambient, bound, added)
+        if attributes.keys().isdisjoint(added):
+            # Nothing of the log call's own to spare: one C call for what is a loop otherwise.
+            attributes.update(added)
+            return True
+        for name, value in added.items():
+            if name not in attributes or attributes[name] is None:
                 attributes[name] = value
         return True
+
+    def _look_around(self, host: HostMetrics) -> Mapping[str, Any]:
+        self._ambient = {"correlation_id": None, **self._service, **host.fields()}
+        return self._ambient

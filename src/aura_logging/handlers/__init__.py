@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from aura_logging.handlers.async_buffered import AsyncBufferedHandler
+from aura_logging.handlers.failover import FailoverHandler
+from aura_logging.handlers.files import StructuredFileHandler
 
-__all__ = ["AsyncBufferedHandler"]
+__all__ = ["AsyncBufferedHandler", "FailoverHandler", "StructuredFileHandler"]

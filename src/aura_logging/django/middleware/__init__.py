@@ -1,1 +1,7 @@
 """The middlewares a Django project lists in MIDDLEWARE."""
+
+from __future__ import annotations
+
+from aura_logging.django.middleware.performance import PerformanceMonitoringMiddleware
+
+__all__ = ["PerformanceMonitoringMiddleware"]

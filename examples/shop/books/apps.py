@@ -1,0 +1,7 @@
+"""The catalogue's application."""
+
+from django.apps import AppConfig
+
+
+class BooksConfig(AppConfig):
+    name = "books"

@@ -1,0 +1,1 @@
+"""The till: customers, what they order, what it costs."""

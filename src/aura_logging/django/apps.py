@@ -1,0 +1,24 @@
+"""Start the Django side: check the settings, connect the receivers."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+from aura_logging.django.conf import check_all
+
+__all__ = ["AuraConfig"]
+
+
+class AuraConfig(AppConfig):
+    """`"aura_logging.django"` in `INSTALLED_APPS`; label `aura`. Starts no thread: a preloading master forks later."""
+
+    name = "aura_logging.django"
+    label = "aura"
+    verbose_name = "Aura logging"
+
+    def ready(self) -> None:
+        """Raise `ImproperlyConfigured` for a bad setting; then listen."""
+        from aura_logging.django import middleware, receivers  # noqa: F401  # declares its options
+
+        check_all()
+        receivers.connect()

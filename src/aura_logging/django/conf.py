@@ -1,0 +1,60 @@
+"""Fill a feature's options from `settings.AURA` and the environment, knowing no option by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+from aura_logging.options import OptionError, fill, nearest
+
+__all__ = ["check_all", "declare", "options"]
+
+Options = TypeVar("Options")
+
+_declared: dict[str, type[Any]] = {}
+_filled: dict[type[Any], Any] = {}
+
+
+def declare(section: str, kind: type[Options]) -> None:
+    """Say that `AURA[section]` fills this frozen options dataclass."""
+    _declared[section] = kind
+
+
+def options(kind: type[Options]) -> Options:
+    """Return the options as the settings have them; `ImproperlyConfigured` names the key, the value and the fix."""
+    if kind not in _filled:
+        section = next(name for name, declared in _declared.items() if declared is kind)
+        try:
+            _filled[kind] = fill(kind, _sections().get(section), where=f'AURA["{section}"]')
+        except OptionError as error:
+            raise ImproperlyConfigured(str(error)) from error
+    filled: Options = _filled[kind]
+    return filled
+
+
+def check_all() -> None:
+    """Fill every section now, so that a bad setting stops the start and not the first request that needs it."""
+    for section in _sections():
+        if section not in _declared:
+            raise ImproperlyConfigured(f"AURA has the unknown section {section!r}. {nearest(str(section), _declared)}")
+    for kind in _declared.values():
+        options(kind)
+
+
+def _sections() -> Mapping[str, Any]:
+    given = getattr(settings, "AURA", None) or {}
+    if not isinstance(given, Mapping):
+        raise ImproperlyConfigured(f"AURA is {given!r}; it must be a dict of sections, each a dict of options.")
+    return given
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting == "AURA":
+        _filled.clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="aura_logging.conf")

@@ -1,0 +1,130 @@
+"""Measure one request, and say what it came to."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aura_logging.options import from_env
+from aura_logging.performance.memory import ResidentMemory
+from aura_logging.resilience.clock import Clock
+
+__all__ = ["PerformanceOptions", "RequestProbe", "RequestSummary"]
+
+CLIENT_LEFT = 499
+"""The status of a request whose client closed the connection before it was answered, as nginx writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceOptions:
+    """`AURA["PERFORMANCE"]`: whether to measure requests, and from where on one is slow."""
+
+    enabled: bool = from_env("PERFORMANCE_MONITORING_ENABLED", default=True)
+    slow_request_seconds: float = from_env("SLOW_REQUEST_THRESHOLD", 2.0)
+    max_queries: int = from_env("DB_QUERY_THRESHOLD", 20)
+
+    def __post_init__(self) -> None:
+        if self.slow_request_seconds <= 0:
+            raise ValueError(f"slow_request_seconds={self.slow_request_seconds!r} must be more than 0.")
+        if self.max_queries < 1:
+            raise ValueError(f"max_queries={self.max_queries!r} must be 1 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSummary:
+    """What one request came to: seconds, bytes, and how it ended."""
+
+    status_code: int
+    request_duration: float
+    time_to_first_byte: float | None
+    cpu_time: float | None
+    memory_delta: int | None
+    response_bytes: int | None
+    is_slow: bool
+    is_disconnected: bool
+    exception_type: str | None
+
+    @property
+    def level(self) -> int:
+        """ERROR for a server error, WARNING for a client error or a slow request, else INFO."""
+        if self.status_code >= 500 or self.exception_type is not None:
+            return logging.ERROR
+        if self.status_code >= 400 or self.is_slow:
+            return logging.WARNING
+        return logging.INFO
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the request's record; what was not measured is left out."""
+        fields: dict[str, Any] = {
+            "status_code": self.status_code,
+            "request_duration": round(self.request_duration, 6),
+            "security_event": False,
+        }
+        if self.time_to_first_byte is not None:
+            fields["time_to_first_byte"] = round(self.time_to_first_byte, 6)
+        if self.cpu_time is not None:
+            fields["cpu_time"] = round(self.cpu_time, 6)
+        if self.memory_delta is not None:
+            fields["memory_delta"] = self.memory_delta
+        if self.response_bytes is not None:
+            fields["response_bytes"] = self.response_bytes
+        if self.is_slow:
+            fields["slow"] = True
+        if self.is_disconnected:
+            fields["disconnected"] = True
+        if self.exception_type is not None:
+            fields["exception_type"] = self.exception_type
+        return fields
+
+
+@dataclass(slots=True)
+class RequestProbe:
+    """Measures from its making to `summary`; one request, one probe.
+
+    `cpu_clock` counts the processor time of the thread that serves the request; leave it out where a thread
+    serves many at once (an event loop). Not for several threads at a time.
+    """
+
+    slow_request_seconds: float
+    clock: Clock = time.perf_counter
+    cpu_clock: Clock | None = None
+    memory: Callable[[], int | None] = field(default_factory=ResidentMemory)
+    exception_type: str | None = None
+    is_disconnected: bool = False
+    response_bytes: int | None = None
+    _started: float = 0.0
+    _cpu_started: float = 0.0
+    _memory_started: int | None = None
+    _first_byte: float | None = None
+
+    def __post_init__(self) -> None:
+        self._memory_started = self.memory()
+        if self.cpu_clock is not None:
+            self._cpu_started = self.cpu_clock()
+        self._started = self.clock()
+
+    def sent(self, count: int) -> None:
+        """Note that `count` bytes of the body went out."""
+        if self._first_byte is None:
+            self._first_byte = self.clock()
+        self.response_bytes = (self.response_bytes or 0) + count
+
+    def summary(self, status_code: int) -> RequestSummary:
+        """Return what it came to by now."""
+        duration = self.clock() - self._started
+        memory = self.memory()
+        grown = None if memory is None or self._memory_started is None else memory - self._memory_started
+        return RequestSummary(
+            status_code=status_code,
+            request_duration=duration,
+            time_to_first_byte=None if self._first_byte is None else self._first_byte - self._started,
+            cpu_time=None if self.cpu_clock is None else self.cpu_clock() - self._cpu_started,
+            memory_delta=grown,
+            response_bytes=self.response_bytes,
+            is_slow=duration > self.slow_request_seconds,
+            is_disconnected=self.is_disconnected,
+            exception_type=self.exception_type,
+        )

@@ -1,0 +1,190 @@
+"""Return whole LOGGING dicts for production, development and tests: plain data, nothing hidden.
+
+    LOGGING = presets.production(service_name="shop")
+    LOGGING["handlers"]["async_file"]["buffer_size"] = 500
+
+Every preset has the same handlers, filters and formatters; they differ in what is attached where.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aura_logging.options import OptionError, fill, from_env, nearest
+
+__all__ = ["PresetOptions", "development", "production", "testing"]
+
+LoggingDict = dict[str, Any]
+
+# The owner works here, the group may read (a log shipper), nobody else may look in.
+_DIRECTORY_MODE = 0o750
+
+
+@dataclass(frozen=True, slots=True)
+class PresetOptions:
+    """What may be given to a preset.
+
+    `log_dir` is where files go (environment `AURA_LOG_DIR`, else `logs`), `level` the root logger's level,
+    `sample_rates` the share to keep by level name; the others are written on every line.
+    """
+
+    log_dir: str = from_env("AURA_LOG_DIR", "logs")
+    level: str | None = None
+    service_name: str = from_env("SERVICE_NAME", "aura")
+    environment: str | None = from_env("ENVIRONMENT", None)
+    version: str | None = from_env("VERSION", None)
+    sample_rates: Mapping[str, float] = field(default_factory=lambda: {"DEBUG": 0.1, "INFO": 0.5})
+
+    def __post_init__(self) -> None:
+        known = logging.getLevelNamesMapping()
+        if self.level is not None and self.level not in known:
+            raise ValueError(f"level={self.level!r} is no level. {nearest(self.level, known)}")
+
+
+def production(**options: Any) -> LoggingDict:
+    """JSON lines in `log_dir/app.jsonl`, delivered by a thread; warnings on standard error as well.
+
+    Records are sampled (DEBUG 10 %, INFO 50 %, the rest whole), rotated at 64 MiB, 20 segments kept. What is
+    logged on `aura.security` and `django.security` also goes to `security.jsonl`, at once and unsampled. CRITICAL
+    goes to `ADMINS` by e-mail in a Django project; elsewhere attach `critical_alerts` to what should be told.
+
+    Makes `log_dir` if it is not there. `OptionError` names an option that is unknown or of the wrong type, a
+    value in the environment that does not parse, and a directory that cannot be written to.
+    """
+    chosen = _options("production", options)
+    _prepare(chosen.log_dir)
+    config = _base(chosen)
+    config["root"] = {"level": chosen.level or "INFO", "handlers": ["async_file", "console"]}
+    if _is_django():
+        config["root"]["handlers"].append("critical_alerts")
+    config["handlers"]["async_file"]["filters"] = ["request_context", "sampling"]
+    config["handlers"]["console"]["level"] = "WARNING"
+    return config
+
+
+def development(**options: Any) -> LoggingDict:
+    """Readable lines on standard error, coloured on a terminal; everything is kept, in `log_dir` too.
+
+    SQL is logged by Django on `django.db.backends` while `DEBUG` is on; to see it, set
+    `LOGGING["loggers"]["django.db.backends"]["level"] = "DEBUG"`.
+    """
+    chosen = _options("development", options)
+    _prepare(chosen.log_dir)
+    config = _base(chosen)
+    config["root"] = {"level": chosen.level or "DEBUG", "handlers": ["console", "async_file"]}
+    return config
+
+
+def testing(**options: Any) -> LoggingDict:
+    """Nothing on disk, no thread, no sampling: warnings on standard error, and records for pytest's `caplog`."""
+    chosen = _options("testing", options)
+    config = _base(chosen)
+    config["root"] = {"level": chosen.level or "DEBUG", "handlers": ["console"]}
+    config["handlers"]["console"]["level"] = "WARNING"
+    config["loggers"]["aura.security"]["handlers"] = []
+    config["loggers"]["django.security"]["handlers"] = []
+    return config
+
+
+def _options(preset: str, given: Mapping[str, Any]) -> PresetOptions:
+    plain = {key: os.fspath(value) if isinstance(value, os.PathLike) else value for key, value in given.items()}
+    if isinstance(plain.get("level"), int) and not isinstance(plain["level"], bool):
+        plain["level"] = logging.getLevelName(plain["level"])
+    if isinstance(plain.get("level"), str):
+        plain["level"] = plain["level"].upper()
+    return fill(PresetOptions, plain, where=f"presets.{preset}()")
+
+
+def _base(options: PresetOptions) -> LoggingDict:
+    context = ["request_context"]
+    directory = Path(options.log_dir)
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {"()": "aura_logging.formatters.JsonFormatter", "schema": "aura"},
+            "console": {"()": "aura_logging.formatters.ConsoleFormatter"},
+            "security": {"()": "aura_logging.formatters.JsonFormatter", "schema": "aura"},
+        },
+        "filters": {
+            "request_context": {
+                "()": "aura_logging.filters.RequestContextFilter",
+                "service_name": options.service_name,
+                "environment": options.environment,
+                "version": options.version,
+            },
+            "sampling": {"()": "aura_logging.filters.SamplingFilter", "rates": dict(options.sample_rates)},
+        },
+        "handlers": {
+            "console": {"class": "logging.StreamHandler", "formatter": "console", "filters": list(context)},
+            "json": {
+                "class": "aura_logging.handlers.StructuredFileHandler",
+                "filename": str(directory / "app.jsonl"),
+                "formatter": "json",
+            },
+            "failover": {
+                "class": "aura_logging.handlers.FailoverHandler",
+                "handlers": ["json", {"class": "logging.StreamHandler", "formatter": "json"}],
+            },
+            "async_file": {
+                "class": "aura_logging.handlers.AsyncBufferedHandler",
+                "target": "failover",
+                "buffer_size": 1000,
+                "flush_interval": 1.0,
+                "filters": list(context),
+            },
+            "security": {
+                "class": "aura_logging.handlers.StructuredFileHandler",
+                "filename": str(directory / "security.jsonl"),
+                "formatter": "security",
+                "filters": list(context),
+            },
+            "critical_alerts": {
+                "class": "aura_logging.handlers.AsyncBufferedHandler",
+                "target": _alert_target(),
+                "buffer_size": 100,
+                "level": "CRITICAL",
+                "filters": list(context),
+            },
+        },
+        "loggers": {
+            # Django's own handlers on these are replaced by the root logger's.
+            "django": {"level": "INFO"},
+            "django.server": {"level": "INFO", "handlers": [], "propagate": True},
+            "django.db.backends": {"level": "INFO"},
+            "django.security": {"level": "INFO", "handlers": ["security"]},
+            "aura": {"level": "INFO"},
+            "aura.security": {"level": "INFO", "handlers": ["security"]},
+        },
+    }
+
+
+def _alert_target() -> LoggingDict:
+    if _is_django():
+        return {"class": "django.utils.log.AdminEmailHandler"}
+    return {"class": "logging.StreamHandler", "formatter": "console"}
+
+
+def _is_django() -> bool:
+    # manage.py, wsgi.py and asgi.py set the variable before settings, and so this dict, are read.
+    return bool(os.environ.get("DJANGO_SETTINGS_MODULE"))
+
+
+def _prepare(log_dir: str) -> None:
+    """Make the directory and try to write in it, so that what is wrong shows at start-up and not at 3 a.m."""
+    directory = Path(log_dir)
+    try:
+        directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            return
+    except OSError as error:
+        raise OptionError(
+            f"log_dir={str(directory.absolute())!r} cannot be written to: {error.strerror or error}. Make it writable "
+            "for this process's user, or choose another with the log_dir option or AURA_LOG_DIR."
+        ) from error

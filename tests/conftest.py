@@ -1,0 +1,185 @@
+"""Give tests free ports and private servers, and decide in one place what happens when a server is missing."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+INSTALLER = "scripts/install-test-services"
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+_MISSING = "needs a service: "
+
+
+def find_service(program: str) -> Path | None:
+    """Return where a server's program is; Debian keeps PostgreSQL's out of PATH."""
+    outside = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/sbin")]
+    found = shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", ""), *map(str, outside)]))
+    return Path(found) if found else None
+
+
+@pytest.fixture(scope="session")
+def require_service() -> Callable[[str], Path]:
+    """Return where a program is; where it is missing, skip the test, or fail it if AURA_REQUIRE_SERVICES=1."""
+
+    def require(program: str) -> Path:
+        found = find_service(program)
+        if found is None:
+            if os.environ.get("AURA_REQUIRE_SERVICES", "0") not in ("", "0"):
+                pytest.fail(f"{program} is not installed and AURA_REQUIRE_SERVICES is set: run {INSTALLER}")
+            pytest.skip(f"{_MISSING}{program}")
+        return found
+
+    return require
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly, in one line, what was skipped for want of a service and how to get it."""
+    skipped = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", [])]
+    missing = [reason.partition(_MISSING)[2] for reason in skipped if _MISSING in reason]
+    if missing:
+        terminalreporter.write_line(
+            f"NOT TESTED: {len(missing)} tests need {', '.join(sorted(set(missing)))}. "
+            f"Get it with {INSTALLER} (Debian, as root or with sudo), then run this again.",
+            red=True, bold=True,
+        )  # fmt: skip
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Lift a limit on the size of files as soon as the test that set it has ended.
+
+    A fixture's teardown comes too late: pytest prints its dot first, and where its output goes to a file that is
+    longer than the limit, that dot would end the whole run.
+    """
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        return (yield)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Return a function that finds a loopback port nobody listens on at the moment."""
+    return _free_port
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _running(
+    command_for: Callable[[int], Sequence[str | Path]],
+    ready: str,
+    log: Path,
+    *,
+    user: str | None = None,
+    stop_with: signal.Signals = signal.SIGTERM,
+) -> Iterator[int]:
+    """Run a server on a free port until the block ends; yields the port once its log says `ready`.
+
+    Another process may take the port between our look and the server's bind, so a server that ends is given
+    two more tries on other ports.
+    """
+    for _ in range(3):
+        port = _free_port()
+        with log.open("wb") as output:
+            server = subprocess.Popen(
+                command_for(port), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                cwd="/", **_as_user(user),
+            )  # fmt: skip
+        if _is_ready(server, ready, log):
+            break
+    else:
+        pytest.fail(f"{command_for(0)[0]} does not start:\n{log.read_text()[-2000:]}")
+    try:
+        yield port
+    finally:
+        _stop(server, stop_with)
+
+
+def _as_user(name: str | None) -> dict[str, Any]:
+    """Return what makes `subprocess` run something as that user; `None` means as ourselves."""
+    return {} if name is None else {"user": name, "group": pwd.getpwnam(name).pw_gid, "extra_groups": []}
+
+
+def _is_ready(server: subprocess.Popen[bytes], ready: str, log: Path) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while server.poll() is None and time.monotonic() < deadline:
+        if ready in log.read_text(errors="replace"):
+            return True
+        time.sleep(0.02)
+    _stop(server, signal.SIGKILL)
+    return False
+
+
+def _stop(server: subprocess.Popen[bytes], with_signal: signal.Signals) -> None:
+    server.send_signal(with_signal)
+    try:
+        server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture(scope="session")
+def _redis_port(require_service: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    program = require_service("redis-server")
+    home = tmp_path_factory.mktemp("redis")
+    options = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", home)
+    with _running(
+        lambda port: [program, "--port", str(port), *options], "Ready to accept connections", home / "server.log"
+    ) as port:
+        yield port
+
+
+@pytest.fixture
+def redis_url(_redis_port: int) -> str:
+    """Return the URL of a private Redis server, empty at the start of every test."""
+    with socket.create_connection(("127.0.0.1", _redis_port), timeout=5) as connection:
+        connection.sendall(b"FLUSHALL\r\n")
+        assert connection.recv(64) == b"+OK\r\n"
+    return f"redis://127.0.0.1:{_redis_port}/0"
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(require_service: Callable[[str], Path]) -> Iterator[str]:
+    """Return the DSN of a private PostgreSQL cluster's `postgres` database; tables are the tests' own affair."""
+    program = require_service("postgres").resolve()  # so that `initdb` lies beside it
+    # PostgreSQL refuses to run as root, and pytest's own directories are closed to every other user.
+    user = "nobody" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="aura-postgres-") as directory:
+        home = Path(directory)
+        if user is not None:
+            shutil.chown(home, user)
+        subprocess.run(
+            [program.with_name("initdb"), "--pgdata", home / "data", "--username=aura", "--auth=trust",
+             "--encoding=UTF8", "--locale=C", "--no-sync"],
+            check=True, capture_output=True, cwd="/", **_as_user(user),
+        )  # fmt: skip
+        options = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off")
+        with _running(
+            lambda port: [program, "-D", home / "data", "-p", str(port), *(f"-c{o}" for o in options)],
+            "ready to accept connections",
+            home / "server.log",
+            user=user,
+            stop_with=signal.SIGINT,  # "fast": do not wait for clients to leave
+        ) as port:
+            yield f"postgresql://aura@127.0.0.1:{port}/postgres"
