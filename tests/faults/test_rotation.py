@@ -264,6 +264,7 @@ def test_forks_under_fire_lose_nothing_and_deadlock_nobody(start: Start, log: Pa
                 if child == 0:
                     write(f"child{name}")
                     os.write(1, b"%d\\n" % handler.health().delivered)
+                    handler.close()
                     os._exit(0)
                 children.append(child)
             for child in children:
