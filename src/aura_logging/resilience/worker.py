@@ -17,14 +17,15 @@ class Worker:
     """Calls `work` from one daemon thread; `work` returns how many seconds it may be left alone.
 
     The thread starts with the first `start`, never in the constructor: a thread does not survive a fork, so
-    none may exist in a preloading master. A forked child begins without one. An error of `work` is counted in
-    `crashes` and the thread goes on.
+    none may exist in a preloading master. A forked child begins without one. An error of `work`, also a SystemExit,
+    is counted in `crashes`, described in `last_crash`, and the thread goes on.
     """
 
     def __init__(self, work: Callable[[], float], name: str) -> None:
         self._work = work
         self._name = name
         self.crashes = 0
+        self.last_crash = ""
         self.after_fork_in_child()
         tell_after_fork(self)
 
@@ -83,12 +84,10 @@ class Worker:
         while not self._stopping:
             try:
                 pause = self._work()
-            except Exception as error:  # noqa: BLE001  # a worker that dies delivers nothing ever after
+            except BaseException as error:  # noqa: BLE001  # a worker that dies delivers nothing ever after
                 self.crashes += 1
                 self.last_crash = f"{type(error).__name__}: {error}"
                 pause = _AFTER_A_CRASH_SECONDS
             if sys.is_finalizing():
                 return
-            alarm.acquire(timeout=max(0.0, pause))
-
-    last_crash = ""
+            alarm.acquire(timeout=min(max(0.0, pause), threading.TIMEOUT_MAX))
