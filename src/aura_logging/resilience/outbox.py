@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from aura_logging.resilience.batches import Batch, ItemBatch, Losses
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import tell_after_fork
-from aura_logging.resilience.journal import Journal, JournalFrame
+from aura_logging.resilience.journal import Journal, JournalFrame, Refusal
 
 __all__ = ["Entry", "Ledger", "Outbox", "WhenFull"]
 
@@ -143,6 +143,7 @@ class Outbox:
         self._settled_to = 0
         self._spilled = 0
         self._left_behind = 0
+        self._left_from = 0
         self._spilled_from = 0
         self._first_spilled = 0
         self._next_spilled = 0
@@ -176,7 +177,7 @@ class Outbox:
         if journal is not None:
             position = journal.append(payload if line is None else self.stamp_line(line, number), level)
             if position is None:
-                return self._put_unjournaled(level, payload, number, journal.refusal or "journal_unavailable")
+                return self._put_unjournaled(level, payload, number, journal.refusal)
             if self._spilled or self.queued >= self.size:
                 self._spill(number, position)
             else:
@@ -239,7 +240,8 @@ class Outbox:
             _merge(batch.losses, into=self._waiting[0].losses if self._waiting else self._losses)
         return lost
 
-    def _put_unjournaled(self, level: int, payload: Any, number: int, refusal: str) -> list[Entry] | None:
+    def _put_unjournaled(self, level: int, payload: Any, number: int, why: Refusal | None) -> list[Entry] | None:
+        refusal = (why or Refusal.UNAVAILABLE).value
         self._unjournaled[refusal] = self._unjournaled.get(refusal, 0) + 1
         if self._spilled:
             # Those that wait on disk come first, and it cannot wait with them.
@@ -395,6 +397,8 @@ class Outbox:
             starts.append(self._waiting[0].begins_after)
         if self._spilled:
             starts.append(self._spilled_from)
+        if self._left_behind:
+            starts.append(self._left_from)
         self.journal.acknowledge(min([self._settled_to, *starts]))
 
     def abandon(self, reason: str) -> list[Entry]:
@@ -410,7 +414,7 @@ class Outbox:
             hopeless: list[Entry] = []
             for batch in self._waiting:
                 if self.journal is not None and batch.ends_at > batch.begins_after:
-                    self._left_behind += len(batch)
+                    self._leave_behind(len(batch), batch.begins_after)
                 else:
                     hopeless += [Entry(*entry) for entry in batch.remove_first(len(batch))]
             if hopeless:
@@ -418,7 +422,8 @@ class Outbox:
             self._waiting.clear()
             self._tail = self._unjournaled_tail = None
             self.queued = 0
-            self._left_behind += self._spilled
+            if self._spilled:
+                self._leave_behind(self._spilled, self._spilled_from)
             self._spilled = 0
             self._jumps.clear()
             lost += hopeless + self._unsaid
@@ -427,6 +432,10 @@ class Outbox:
         for bell in tuple(self._bells):
             _ring(bell)
         return lost
+
+    def _leave_behind(self, count: int, begins_after: int) -> None:
+        self._left_from = min(begins_after, self._left_from) if self._left_behind else begins_after
+        self._left_behind += count
 
     def wait_until_settled(self, number: int, deadline: float) -> bool:
         """Wait until no entry up to `number` is outstanding; false if the deadline came first."""

@@ -32,6 +32,7 @@ class Worker:
     def after_fork_in_child(self) -> None:
         """Begin without a thread: the parent's did not come along."""
         self.thread: threading.Thread | None = None
+        self._ident: int | None = None
         self._stopping = False
         # A lock used as an alarm: releasing one is atomic, so that a signal handler may do it at any moment,
         # which `threading.Event` does not allow.
@@ -67,19 +68,26 @@ class Worker:
     @property
     def is_current(self) -> bool:
         """Whether the caller runs on this very thread."""
-        return self.thread is threading.current_thread()
+        return self._ident == threading.get_ident()
 
     def stop(self, deadline_seconds: float) -> bool:
         """Ask the thread to finish and wait so long for it; false if it is at work still."""
         self._stopping = True
         self.wake()
         thread = self.thread
-        if thread is None or thread is threading.current_thread():
+        if thread is None or self.is_current:
             return True
         thread.join(deadline_seconds)
         return not thread.is_alive()
 
     def _run(self) -> None:
+        self._ident = threading.get_ident()
+        try:
+            self._work_until_stopped()
+        finally:
+            self._ident = None  # the system may give it to another thread
+
+    def _work_until_stopped(self) -> None:
         alarm = self._alarm
         while not self._stopping:
             try:
