@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -15,8 +16,8 @@ from aura_logging.resilience.breaker import BreakerState, CircuitBreaker
 from aura_logging.testing import ManualClock
 
 
-def opened(clock: ManualClock, **options: float) -> CircuitBreaker:
-    breaker = CircuitBreaker(failure_threshold=2, cooldown_seconds=30, clock=clock, **options)  # type: ignore[arg-type]
+def opened(clock: ManualClock, **options: Any) -> CircuitBreaker:
+    breaker = CircuitBreaker(failure_threshold=2, cooldown_seconds=30, clock=clock, **options)
     breaker.record_failure()
     breaker.record_failure()
     return breaker
@@ -139,7 +140,7 @@ def test_the_cooldown_doubles_to_its_cap_only_when_asked_and_starts_small_again(
 
 
 def test_jitter_only_lengthens_the_cooldown() -> None:
-    breaker = opened(ManualClock(), jitter=0.5, random=lambda: 0.5)  # type: ignore[arg-type]
+    breaker = opened(ManualClock(), jitter=0.5, random=lambda: 0.5)
 
     assert breaker.retry_after_seconds == pytest.approx(37.5)
 
@@ -154,9 +155,9 @@ def test_jitter_only_lengthens_the_cooldown() -> None:
         {"max_cooldown_seconds": 1.0},
     ],
 )
-def test_options_that_make_no_sense_name_themselves(options: dict[str, float]) -> None:
+def test_options_that_make_no_sense_name_themselves(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=next(iter(options))):
-        CircuitBreaker(**options)  # type: ignore[arg-type]
+        CircuitBreaker(**options)
 
 
 def test_threads_that_ask_at_once_get_one_probe_between_them() -> None:

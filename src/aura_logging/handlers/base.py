@@ -6,6 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+from aura_logging.resilience.batches import Line
+
 __all__ = ["LineSink"]
 
 
@@ -21,9 +23,10 @@ class LineSink(Protocol):
         """Return the record's whole output, newline included; never raises."""
         ...
 
-    def write_lines(self, lines: Sequence[bytes]) -> None:
+    def write_lines(self, lines: Sequence[Line], count: int | None = None) -> None:
         """Write the lines in order, or raise `OSError`.
 
-        After an error any prefix of the lines may have been written; a caller that tries again may repeat those.
+        An item may be a block of several whole lines; then `count` says how many there are altogether. After an
+        error any prefix of them may have been written; a caller that tries again may repeat those.
         """
         ...

@@ -14,6 +14,7 @@ from aura_logging.handlers.base import LineSink
 from aura_logging.handlers.targets import emit_heard, hear_failures, wanted
 from aura_logging.health import Health, Status
 from aura_logging.options import OptionError, nearest
+from aura_logging.resilience.batches import Line, single_lines
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.clock import Clock
 
@@ -84,6 +85,7 @@ class FailoverHandler(logging.Handler):
         self._dropped: dict[str, int] = {}
         first = self._children[0].handler
         self._schema: str = getattr(first.formatter, "schema", "aura")
+        self._line = first.line if isinstance(first, LineSink) else encoding.encode
         self.takes_lines = _takes_any_line(first) and (first.formatter is None or hasattr(first.formatter, "schema"))
         """Whether an `AsyncBufferedHandler` may hand over encoded lines: the first child wants them all, as JSON."""
 
@@ -95,22 +97,25 @@ class FailoverHandler(logging.Handler):
 
     def line(self, record: logging.LogRecord) -> bytes:
         """Return the record as the first child writes it."""
-        first = self._children[0].handler
-        return first.line(record) if isinstance(first, LineSink) else encoding.encode(record, self._schema)
+        return self._line(record)
 
-    def write_lines(self, lines: Sequence[bytes]) -> None:
+    def write_lines(self, lines: Sequence[Line], count: int | None = None) -> None:
         """Hand the lines to the first child that is well; does not raise: the last resort is standard error."""
-        self._accepted += len(lines)
-        waiting = list(lines)
+        count = len(lines) if count is None else count
+        self._accepted += count
+        single: list[bytes] | None = None
         for child in self._in_order():
             if _takes_any_line(child.handler):
-                if child.breaker.allow() and self._offer(child, _write_to, waiting):
+                whole = (lines, count) if single is None else (single, len(single))
+                if child.breaker.allow() and self._offer(child, _write_to, whole, whole[1]):
                     return
-            else:
-                waiting = [line for line in waiting if not self._emit_line_to(child, line)]
-            if not waiting:
+                continue
+            if single is None:
+                single = single_lines(lines)
+            single = [line for line in single if not self._emit_line_to(child, line)]
+            if not single:
                 return
-        for line in waiting:
+        for line in single if single is not None else single_lines(lines):
             self._say_last_words(line)
 
     def _emit_to_a_child(self, record: logging.LogRecord) -> bool:
@@ -141,9 +146,8 @@ class FailoverHandler(logging.Handler):
         self._turn = (self._turn + 1) % len(self._children)
         return self._children[self._turn :] + self._children[: self._turn]
 
-    def _offer(self, child: _Child, hand_over: Callable[[Any, Any], None], what: Any) -> bool:
+    def _offer(self, child: _Child, hand_over: Callable[[Any, Any], None], what: Any, count: int = 1) -> bool:
         """Tell whether the child took it; its breaker and its own count hear of it."""
-        count = len(what) if isinstance(what, list) else 1
         try:
             hand_over(child.handler, what)
         except Exception as error:  # noqa: BLE001  # whatever a child raises, the next one is tried
@@ -212,5 +216,5 @@ def _takes_any_line(handler: logging.Handler) -> bool:
     )
 
 
-def _write_to(handler: Any, lines: Sequence[bytes]) -> None:
-    handler.write_lines(lines)
+def _write_to(handler: Any, what: tuple[Sequence[Line], int]) -> None:
+    handler.write_lines(*what)

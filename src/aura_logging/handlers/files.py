@@ -16,6 +16,7 @@ from aura_logging.handlers.plain_text import encode_text
 from aura_logging.health import Health, Status
 from aura_logging.options import OptionError
 from aura_logging.resilience.background import BackgroundJob
+from aura_logging.resilience.batches import Line
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.compression import choose_codec
 from aura_logging.resilience.forks import tell_after_fork
@@ -53,6 +54,7 @@ class StructuredFileHandler(logging.Handler):
     * The file is opened anew when it was moved (logrotate), removed, or its directory is gone, which is made again.
       A symbolic link is followed if root or this process's user owns it. `/dev/stdout`, pipes and devices work too;
       they are not rotated.
+    * The file system must know `flock`, as all local ones and NFS do; on one that does not, every write is an error.
     * `mode` is what a new file gets, less the umask: by default the owner may write and the group read, which is
       what log shippers need; logs are nothing for everybody. Segments keep the mode of their file.
 
@@ -148,9 +150,10 @@ class StructuredFileHandler(logging.Handler):
             self._format_failures += 1
             return encode(record)
 
-    def write_lines(self, lines: Sequence[bytes]) -> None:
+    def write_lines(self, lines: Sequence[Line], count: int | None = None) -> None:
         """Write the lines in order, or raise `OSError`: then none of them is in the file.
 
+        An item may be a block of several whole lines; then `count` says how many there are altogether.
         (Should the disk refuse even to take back half a batch, some may be; a pipe takes nothing back.) Any thread
         may call. Waits for other processes up to `max_wait_seconds`. When it is called from inside itself, by a
         signal handler or a finaliser, the lines are written right after those under way, and an error of theirs is
@@ -165,7 +168,7 @@ class StructuredFileHandler(logging.Handler):
                 return
             self._is_writing = True
             try:
-                self._append(lines)
+                self._append(lines, len(lines) if count is None else count)
             finally:
                 self._append_deferred()
                 self._is_writing = False
@@ -245,9 +248,9 @@ class StructuredFileHandler(logging.Handler):
             facts["last_error_at"] = timestamp(self._last_error_at)
         return Health(status, detail, delivered=file.written, dropped=dict(self._dropped), facts=facts)
 
-    def _append(self, lines: Sequence[bytes]) -> None:
+    def _append(self, lines: Sequence[Line], count: int) -> None:
         try:
-            self._file.append(lines)
+            self._file.append(lines, count)
         except OSError as error:
             self._is_failing = True
             self._failures[errno.errorcode.get(error.errno or 0, type(error).__name__)] += 1
@@ -256,16 +259,16 @@ class StructuredFileHandler(logging.Handler):
             raise
         self._is_failing = False
 
-    def _defer(self, lines: Sequence[bytes]) -> None:
+    def _defer(self, lines: Sequence[Line]) -> None:
         if len(self._deferred) + len(lines) > _MOST_DEFERRED:
             raise OSError(errno.EBUSY, "too many lines were logged from inside one write", str(self._path))
-        self._deferred.extend(lines)
+        self._deferred.extend(map(bytes, lines))
 
     def _append_deferred(self) -> None:
         while self._deferred:
             lines, self._deferred = self._deferred, []
             try:
-                self._append(lines)
+                self._append(lines, len(lines))
             except OSError:
                 self._dropped["deferred"] += len(lines)
 

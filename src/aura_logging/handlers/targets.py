@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from aura_logging import records
+from aura_logging import encoding, records
 from aura_logging.handlers.base import LineSink
+from aura_logging.resilience.batches import Batch, ItemBatch, LineBatch, Losses
 
 __all__ = [
     "LineTarget",
@@ -26,7 +27,12 @@ __all__ = [
     "wanted",
 ]
 
-_here = threading.local()
+
+class _Here(threading.local):
+    delivering = False
+
+
+_here = _Here()
 
 
 class TargetFailed(Exception):  # noqa: N818  # it says what happened, like StopIteration
@@ -48,49 +54,72 @@ class Target(Protocol):
 
     handler: logging.Handler
 
+    @property
+    def new_batch(self) -> Callable[[int, Losses, int], Batch]:
+        """Makes the kind of batch that `deliver` takes."""
+        ...
+
     def payload(self, record: logging.LogRecord) -> Any:
         """Return what will be delivered, made on the thread that logs; it keeps nothing of the caller's alive."""
         ...
 
-    def deliver(self, payloads: Sequence[Any]) -> None:
-        """Hand over the payloads in order; raises `TargetFailed`."""
+    def journal_line(self, record: logging.LogRecord) -> bytes | None:
+        """Return what a journal keeps of a payload that is no line itself."""
+        ...
+
+    def from_line(self, line: bytes) -> Any:
+        """Return a payload made of a line of the journal."""
         ...
 
     def stamp(self, stream: str) -> Callable[[Any, int], Any]:
         """Return a function that writes the stream's name and a sequence number on a payload."""
         ...
 
+    def deliver(self, batch: Any, notice: Any = None) -> None:
+        """Hand over a notice, if there is one, and then the batch in order; raises `TargetFailed`."""
+        ...
+
 
 class LineTarget:
     """A target that takes encoded lines, a whole batch at once."""
+
+    new_batch = LineBatch
 
     def __init__(self, handler: logging.Handler, sink: LineSink) -> None:
         self.handler = handler
         self.payload = sink.line
         self._write_lines = sink.write_lines
 
-    def deliver(self, payloads: Sequence[bytes]) -> None:
+    def journal_line(self, record: logging.LogRecord) -> None:
+        """Return nothing: the payload is the line."""
+
+    def from_line(self, line: bytes) -> bytes:
+        """Return the line."""
+        return line
+
+    def stamp(self, stream: str) -> Callable[[bytes, int], bytes]:
+        """Return a function that splices `stream` and `seq` into a JSON line; another line is left as it is."""
+        return line_stamp(stream)
+
+    def deliver(self, batch: LineBatch, notice: bytes | None = None) -> None:
         """Write the lines; on failure none counts as taken, so some may be written twice."""
+        block, count = batch.block(), len(batch)
         _here.delivering = True
         try:
-            self._write_lines(payloads)
+            if notice is None:
+                self._write_lines([block], count)
+            else:
+                self._write_lines([notice, block], count + 1)
         except Exception as error:
             raise TargetFailed(0, error) from error
         finally:
             _here.delivering = False
 
-    def stamp(self, stream: str) -> Callable[[bytes, int], bytes]:
-        """Return a function that splices `stream` and `seq` into a JSON line; another line is left as it is."""
-        fields = b',"stream":"%b","seq":' % stream.encode()
-
-        def stamp(line: bytes, number: int) -> bytes:
-            return b"%b%b%d}\n" % (line[:-2], fields, number) if line[-2:] == b"}\n" else line
-
-        return stamp
-
 
 class RecordTarget:
     """A target that takes records, one after the other."""
+
+    new_batch = ItemBatch
 
     def __init__(self, handler: logging.Handler) -> None:
         self.handler = handler
@@ -100,14 +129,13 @@ class RecordTarget:
         """Return the record with its message and traceback as text."""
         return records.detach(record)
 
-    def deliver(self, payloads: Sequence[logging.LogRecord]) -> None:
-        """Emit the records; the target's filters have been asked on the thread that logged."""
-        handler = self.handler
-        for taken, record in enumerate(payloads):
-            try:
-                emit_heard(handler, record)
-            except Exception as error:
-                raise TargetFailed(taken, error) from error
+    def journal_line(self, record: logging.LogRecord) -> bytes:
+        """Return the record in JSON."""
+        return encoding.encode(record)
+
+    def from_line(self, line: bytes) -> logging.LogRecord:
+        """Return a record made of the line."""
+        return encoding.decode(line)
 
     def stamp(self, stream: str) -> Callable[[logging.LogRecord, int], logging.LogRecord]:
         """Return a function that sets `stream` and `seq` on a record."""
@@ -118,6 +146,29 @@ class RecordTarget:
             return record
 
         return stamp
+
+    def deliver(self, batch: ItemBatch, notice: logging.LogRecord | None = None) -> None:
+        """Emit the records; the target's filters have been asked on the thread that logged."""
+        handler = self.handler
+        taken = 0
+        try:
+            if notice is not None:
+                emit_heard(handler, notice)
+            for record in batch.items():
+                emit_heard(handler, record)
+                taken += 1
+        except Exception as error:
+            raise TargetFailed(taken, error) from error
+
+
+def line_stamp(stream: str) -> Callable[[bytes, int], bytes]:
+    """Return a function that splices `stream` and `seq` into a JSON line; another line is left as it is."""
+    fields = b',"stream":"%b","seq":' % stream.encode()
+
+    def stamp(line: bytes, number: int) -> bytes:
+        return b"%b%b%d}\n" % (line[:-2], fields, number) if line[-2:] == b"}\n" else line
+
+    return stamp
 
 
 def target_for(handler: logging.Handler) -> Target:
@@ -144,7 +195,7 @@ def wanted(handler: logging.Handler, record: logging.LogRecord) -> logging.LogRe
 
 def is_delivering() -> bool:
     """Tell whether this thread is inside a target right now: what is logged here, the target logged itself."""
-    return getattr(_here, "delivering", False)
+    return _here.delivering
 
 
 def emit_heard(handler: logging.Handler, record: logging.LogRecord) -> None:

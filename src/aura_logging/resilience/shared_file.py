@@ -9,9 +9,10 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from aura_logging.resilience import file_lock
+from aura_logging.resilience.batches import Line, single_lines
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.descriptors import Descriptors
+from aura_logging.resilience.file_lock import SharedLock
 from aura_logging.resilience.forks import fork_guard, tell_after_fork
 from aura_logging.resilience.log_path import LogPath, resolve
 from aura_logging.resilience.output_stream import OutputStream
@@ -66,6 +67,7 @@ class SharedFile:
         self._rotation = rotation
         self._mode = mode
         self._max_wait_seconds = max_wait_seconds
+        self._lock = SharedLock(max_wait_seconds)
         self._clock = clock
         self._on_segment_closed = on_segment_closed
         self._files = Descriptors()
@@ -100,8 +102,8 @@ class SharedFile:
         self._files.abandon()
         self._forget()
 
-    def append(self, lines: Sequence[bytes]) -> None:
-        """Write the lines, each of which ends with a newline, or raise `OSError`.
+    def append(self, lines: Sequence[Line], count: int | None = None) -> None:
+        """Write the lines, or blocks of them, each of which ends with a newline, or raise `OSError`.
 
         After an error none of them is in the file, unless the disk refuses even to take back what it has taken.
         The next call opens the file anew, and creates directories that are missing.
@@ -114,7 +116,7 @@ class SharedFile:
                 if self._fd == _CLOSED:
                     self._open()
                 if self._append_if_live(lines, incoming_bytes):
-                    self.written += len(lines)
+                    self.written += len(lines) if count is None else count
                     self.written_bytes += incoming_bytes
                     return
                 self.close()
@@ -133,14 +135,14 @@ class SharedFile:
             with contextlib.suppress(OSError):
                 self._files.close(fd)
 
-    def _append_if_live(self, lines: Sequence[bytes], incoming_bytes: int) -> bool:
+    def _append_if_live(self, lines: Sequence[Line], incoming_bytes: int) -> bool:
         """Write to the open file; false if it is not the live file, or not any more."""
         if self._stream is not None:
-            self._stream.write(lines)
+            self._stream.write(single_lines(lines))
             return True
         fd = self._fd
         try:
-            file_lock.lock(fd, self._max_wait_seconds)
+            self._lock.take(fd)
             size = self._size_if_live()
             if size is None:
                 self.reopened += 1
@@ -150,7 +152,7 @@ class SharedFile:
             self._write(fd, lines, incoming_bytes, size)
             return True
         finally:
-            file_lock.unlock(fd)
+            self._lock.give_back(fd)
 
     def _size_if_live(self) -> int | None:
         try:
@@ -159,7 +161,7 @@ class SharedFile:
             return None
         return status.st_size if (status.st_dev, status.st_ino) == self._identity else None
 
-    def _write(self, fd: int, lines: Sequence[bytes], incoming_bytes: int, size: int) -> None:
+    def _write(self, fd: int, lines: Sequence[Line], incoming_bytes: int, size: int) -> None:
         # Only somebody else can have left half a line at the end, so look only when somebody else has written.
         if size not in (self._ends_whole_at, 0) and os.pread(fd, 1, size - 1) != _NEWLINE:
             lines = [_NEWLINE, *lines]
@@ -257,7 +259,7 @@ def _newest(directory: Path, names: SegmentNames) -> Segment | None:
     return max((file.segment for file in found if file is not None), default=None)
 
 
-def _batches(lines: Sequence[bytes], total_bytes: int) -> Iterator[tuple[Sequence[bytes], int]]:
+def _batches(lines: Sequence[Line], total_bytes: int) -> Iterator[tuple[Sequence[Line], int]]:
     """Split what one `writev` cannot take; with each part comes its size."""
     if len(lines) <= _MOST_PIECES_AT_ONCE:
         yield lines, total_bytes

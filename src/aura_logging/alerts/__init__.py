@@ -1,0 +1,11 @@
+"""Decide from the numbers in the store when somebody should be told, and tell it once.
+
+An alert is a record on the logger `aura.alerts`; who hears of it is ordinary `LOGGING`.
+"""
+
+from __future__ import annotations
+
+from aura_logging.alerts.evaluator import Alert, AlertEvaluator
+from aura_logging.alerts.rules import AlertOptions, Reading, Rule, standard_rules
+
+__all__ = ["Alert", "AlertEvaluator", "AlertOptions", "Reading", "Rule", "standard_rules"]

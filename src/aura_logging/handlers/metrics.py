@@ -1,0 +1,130 @@
+"""Count log records, and what they tell, into a store that all workers share."""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aura_logging import records
+from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, standard_rules
+from aura_logging.health import Health
+from aura_logging.metrics.extraction import Extraction
+from aura_logging.metrics.forks import at_fork
+from aura_logging.metrics.ledger import Ledger
+from aura_logging.metrics.recorder import Recorder
+from aura_logging.metrics.registry import Registry
+from aura_logging.metrics.stores import MetricsStore, check_url, open_store
+from aura_logging.options import OptionError, fill
+
+__all__ = ["MetricsHandler"]
+
+_LONGEST_INTERVAL = 300.0
+
+
+class MetricsHandler(logging.Handler):
+    """Counts every record it sees, and the fields of the records on `aura.request`; writes nothing of them.
+
+    Attach it before sampling, to the root logger at level NOTSET, so that it counts what sampling drops. A call
+    costs a few microseconds and no I/O. A timer thread, started at the first record, adds what was counted to
+    the store every `flush_interval` seconds (over 0, at most 300); what came since the last time is lost if the
+    process is killed by SIGKILL, and only then. `store` is a URL as for `open_store`, or a store. Handlers with
+    the same URL share one timer, of the shorter interval, and count a record that reaches several of them once.
+
+    `alerts` has the timer evaluate rules too, in one process of all that share the store, and log on `aura.alerts`:
+    True for the standard rules, a mapping of `AlertOptions` for other thresholds, or a list of `Rule`s.
+
+    >>> handler = MetricsHandler(store="memory://")
+    """
+
+    def __init__(
+        self,
+        store: str | MetricsStore = "sqlite:///logs/aura-metrics.db",
+        flush_interval: float = 5.0,
+        level: int | str = logging.NOTSET,
+        alerts: bool | Mapping[str, Any] | Sequence[Rule] = False,
+    ) -> None:
+        super().__init__(level)
+        if not isinstance(flush_interval, (int, float)) or not 0 < flush_interval <= _LONGEST_INTERVAL:
+            raise OptionError(
+                f"flush_interval={flush_interval!r}; give seconds, over 0 and at most {_LONGEST_INTERVAL:.0f}."
+            )
+        rules = _rules(alerts)
+        self._counting = _counting_for(store, float(flush_interval))
+        if rules:
+            self._counting.alert(rules)
+
+    def createLock(self) -> None:  # noqa: N802  # the name is logging's
+        """Have none: counting is safe in any thread, and the lock would be half of what a record costs."""
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count the record."""
+        try:
+            self._counting.count(record)
+        except Exception:  # noqa: BLE001  # whatever hangs on the record; logging's own rule for such
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Add what was counted so far to the store; waits for it at most a few seconds."""
+        self._counting.recorder.flush()
+
+    def close(self) -> None:
+        """Flush for the last time and stop the timer."""
+        self._counting.recorder.close()
+        super().close()
+
+    def health(self) -> Health:
+        """Return the state of the store and of what waits to be added to it."""
+        return self._counting.recorder.health()
+
+
+class _Counting:
+    """What all handlers with one store share: the instruments, what fills them, and the way to the store."""
+
+    def __init__(self, store: MetricsStore, flush_interval: float) -> None:
+        registry = Registry()
+        self._extract = Extraction(registry)
+        self._ledger = Ledger(registry)
+        self.recorder = Recorder(store, flush_interval, registry=registry, before_drain=self._ledger)
+        self._question = f"counted in {id(self)}"
+        self._start = self.recorder.start
+        at_fork(in_child=self._ledger.begin)
+
+    def count(self, record: logging.LogRecord) -> None:
+        """Count a record that was not counted before."""
+        self._start()
+        records.once(record, self._question, self._extract)
+
+    def alert(self, rules: Sequence[Rule]) -> None:
+        """Evaluate these rules after each flush."""
+        self.recorder.after_flush = AlertEvaluator(self.recorder.store, rules).evaluate
+
+
+def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule]) -> Sequence[Rule]:
+    if isinstance(alerts, bool):
+        return standard_rules(fill(AlertOptions, where="MetricsHandler(alerts=True)")) if alerts else ()
+    if isinstance(alerts, Mapping):
+        return standard_rules(fill(AlertOptions, alerts, where="MetricsHandler(alerts=...)"))
+    if isinstance(alerts, Sequence) and all(isinstance(rule, Rule) for rule in alerts):
+        return alerts
+    raise OptionError(f"alerts={alerts!r}; give True, a dict of thresholds, or a list of Rule.")
+
+
+_shared: weakref.WeakValueDictionary[str, _Counting] = weakref.WeakValueDictionary()
+
+
+def _counting_for(store: str | MetricsStore, flush_interval: float) -> _Counting:
+    if isinstance(store, str):
+        scheme, rest = check_url(store)
+        key = f"{scheme}://{Path(rest).absolute() if scheme == 'sqlite' else rest}"
+        found = _shared.get(key)
+        if found is None:
+            found = _shared[key] = _Counting(open_store(store), flush_interval)
+        found.recorder.flush_interval = min(found.recorder.flush_interval, flush_interval)
+        return found
+    if isinstance(store, MetricsStore):
+        return _Counting(store, flush_interval)
+    raise OptionError(f"store={store!r}; give a URL such as 'sqlite:///logs/aura-metrics.db', or a MetricsStore.")

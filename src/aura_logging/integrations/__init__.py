@@ -1,0 +1,1 @@
+"""Speak to other products: one file for each, which alone imports it."""

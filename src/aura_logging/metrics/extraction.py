@@ -1,0 +1,151 @@
+"""Read numbers off a log record: how many, how bad, how long, how often."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from aura_logging import records
+from aura_logging.metrics import catalogue
+from aura_logging.metrics.business import count_business
+from aura_logging.metrics.declaration import NO_VALUE
+from aura_logging.metrics.instruments import CounterCell
+from aura_logging.metrics.model import Exemplar
+from aura_logging.metrics.registry import Registry
+
+__all__ = ["ALERTS_LOGGER", "REQUEST_LOGGER", "Extraction"]
+
+REQUEST_LOGGER = "aura.request"
+"""One record for each finished request, with the fields of `schema.py`."""
+
+ALERTS_LOGGER = "aura.alerts"
+"""One record for each alert that fired or was resolved."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+_MOST_CACHED = 2_000
+_LONGEST_TRACE_ID = 64
+
+
+class Extraction:
+    """Counts records in a registry; any thread may call it.
+
+    Fields are read with suspicion: what is not a finite number is not counted, and a missing label is `none`.
+    A field that holds nonsense never raises.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        counter, gauge, histogram = registry.counter, registry.gauge, registry.histogram
+        self._registry = registry
+        self._volume = counter(catalogue.LOG_RECORDS)
+        self._volume_cells: dict[tuple[str, str], CounterCell] = {}
+        self._errors = counter(catalogue.ERRORS)
+        self._requests = counter(catalogue.REQUESTS)
+        self._responses = counter(catalogue.RESPONSES)
+        self._duration = histogram(catalogue.REQUEST_DURATION)
+        self._db_queries = histogram(catalogue.REQUEST_DB_QUERIES)
+        self._db_queries_gauge = gauge(catalogue.DB_QUERIES_PER_REQUEST)
+        self._db_time = histogram(catalogue.REQUEST_DB_TIME)
+        self._cache_hits = counter(catalogue.CACHE_HITS)
+        self._cache_misses = counter(catalogue.CACHE_MISSES)
+        self._memory_growth = histogram(catalogue.MEMORY_GROWTH)
+        self._system = {
+            "memory_percent": gauge(catalogue.MEMORY_PERCENT),
+            "cpu_percent": gauge(catalogue.CPU_PERCENT),
+            "system_load": gauge(catalogue.SYSTEM_LOAD),
+        }
+        self._security = counter(catalogue.SECURITY_EVENTS)
+        self._rejected = counter(catalogue.METRICS_REJECTED)
+
+    def __call__(self, record: logging.LogRecord) -> None:
+        """Count what the record tells."""
+        fields = record.__dict__
+        key = (record.levelname, record.name)
+        cell = self._volume_cells.get(key)
+        if cell is None:
+            cell = self._volume.of(*key)
+            if len(self._volume_cells) < _MOST_CACHED:
+                self._volume_cells[key] = cell
+        cell.inc()
+        if record.name == REQUEST_LOGGER:
+            self._count_request(record, fields)
+        elif record.levelno >= logging.ERROR and record.name != ALERTS_LOGGER:
+            # Not for requests: one that failed was logged as an error by whoever saw it fail (`django.request`). Not
+            # for alerts: that there are errors is no further error.
+            kind = fields.get("exception_type") or records.exception_type(record)
+            self._errors.of(record.name, _label(fields.get("route")), _label(kind)).inc()
+        if fields.get("security_event") is True:
+            self._security.of(_label(fields.get("threat_type")), _source(record.name)).inc()
+        if "metric" in fields:
+            reason = count_business(self._registry, fields)
+            if reason:
+                self._rejected.of(_label(fields["metric"]) if reason == "value" else NO_VALUE, reason).inc()
+
+    def _count_request(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> None:
+        route = _label(fields.get("route"))
+        method = _method(fields.get("method"))
+        status = _number(fields.get("status_code"))
+        self._requests.of(route, method, _status_class(status), _label(fields.get("user_type"))).inc()
+        if status is not None:
+            self._responses.of(_status_text(status)).inc()
+        duration = _number(fields.get("request_duration"))
+        if duration is not None:
+            self._duration.of(route, method).observe(duration, _exemplar(duration, fields, record.created))
+        queries = _number(fields.get("db_queries"))
+        if queries is not None and queries >= 0:
+            self._db_queries.of(route).observe(queries)
+            self._db_queries_gauge.of().set(queries)
+        db_time = _number(fields.get("db_time"))
+        if db_time is not None:
+            self._db_time.of(route).observe(db_time)
+        for name, counter in (("cache_hits", self._cache_hits), ("cache_misses", self._cache_misses)):
+            number = _number(fields.get(name))
+            if number:
+                counter.of(route).inc(number)
+        growth = _number(fields.get("memory_delta"))
+        if growth is not None:
+            self._memory_growth.of(route).observe(max(growth, 0.0))
+        for name, gauge in self._system.items():
+            value = _number(fields.get(name))
+            if value is not None:
+                gauge.of().set(value)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            return None
+        if math.isfinite(number):
+            return number
+    return None
+
+
+def _label(value: Any) -> str:
+    return value if isinstance(value, str) and value else NO_VALUE
+
+
+def _method(value: Any) -> str:
+    # Anybody may send a method of their own invention.
+    return value if isinstance(value, str) and value in _METHODS else "other"
+
+
+def _status_class(status: float | None) -> str:
+    return f"{int(status) // 100}xx" if status is not None and 100 <= status < 600 else NO_VALUE
+
+
+def _status_text(status: float) -> str:
+    return str(int(status)) if 100 <= status < 600 else "other"
+
+
+def _source(logger: str) -> str:
+    return logger if logger in ("aura.request", "aura.security") else "other"
+
+
+def _exemplar(value: float, fields: Mapping[str, Any], at: float) -> Exemplar | None:
+    trace_id = fields.get("trace_id")
+    if isinstance(trace_id, str) and trace_id.isascii() and trace_id.isalnum() and len(trace_id) <= _LONGEST_TRACE_ID:
+        return Exemplar(value, trace_id, at)
+    return None
