@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -32,6 +32,7 @@ _NOT_SCRUBBED = frozenset(
     | {"start_timestamp", "timestamp", "transaction_info", "type"}
 )
 _NAMES_OF_USERS = ("email", "ip_address", "name", "username")
+_USER = "user."
 _PSEUDONYM_HEX_DIGITS = 16
 # Our record of a finished request repeats an error that was reported with its traceback.
 _LOGGERS_OF_REPEATS = ("aura.request",)
@@ -121,16 +122,16 @@ class SentryHooks:
 
     def before_send_log(self, log: Json, hint: Json) -> Json:
         """Scrub the body and the attributes of one of Sentry's logs."""
-        return self._parts(log, ("body", "attributes"))
+        return self._attributed(log, ("body",))
 
     def before_send_metric(self, metric: Json, hint: Json) -> Json:
         """Scrub a metric's attributes."""
-        return self._parts(metric, ("attributes",))
+        return self._attributed(metric, ())
 
     def before_send_span(self, span: Json, hint: Json) -> Json:
         """Scrub the name and the attributes of a streamed span."""
         try:
-            return self._parts(span, ("name", "attributes"))
+            return self._attributed(span, ("name",))
         except Exception:  # noqa: BLE001  # the SDK would send the span as it was
             return {**span, "name": marker("scrubbing_failed"), "attributes": {}}
 
@@ -145,7 +146,19 @@ class SentryHooks:
             scrubbed["tags"] = {**(tags if isinstance(tags, dict) else {}), "correlation_id": correlation_id}
         return scrubbed
 
-    def _parts(self, whole: Json, names: Any) -> Json:
+    def _attributed(self, item: Json, names: Iterable[str]) -> Json:
+        scrubbed = self._parts(item, names)
+        attributes = item.get("attributes")
+        if isinstance(attributes, dict):
+            # The user is spread over "user.id", "user.email" and so on, each plain or as {"value", "type"}.
+            user = {name[len(_USER) :]: _plain(at) for name, at in attributes.items() if name.startswith(_USER)}
+            rest = {name: at for name, at in attributes.items() if not name.startswith(_USER)}
+            scrubbed["attributes"] = self._scrubber.scrub_value(rest)[0] | {
+                f"{_USER}{name}": value for name, value in self._pseudonymous(user).items()
+            }
+        return scrubbed
+
+    def _parts(self, whole: Json, names: Iterable[str]) -> Json:
         scrubbed = dict(whole)
         for name in names:
             if name in scrubbed:
@@ -180,6 +193,10 @@ class SentryHooks:
         record = hint.get("log_record")
         found = getattr(record, "correlation_id", None) or context.fields().get("correlation_id")
         return str(found) if found else None
+
+
+def _plain(attribute: object) -> object:
+    return attribute["value"] if isinstance(attribute, dict) and "value" in attribute else attribute
 
 
 def _after(first: Hook | None, then: Hook) -> Hook:
