@@ -23,13 +23,15 @@ _GAP = rf"[ .\-+{_WIDE}]"
 _MARK = rf"(?:[ .\-/(){_WIDE}]|\+(?=[0-9(]))"
 _EXTENSION = r"(?:[ ,;]{0,2}(?:ext(?:ension|n)?\.?|x|#)[ .:]{0,2}[0-9]{1,6})?"
 _START = r"(?<![0-9])(?<![0-9][.,:/\-])"
-_STOP = r"(?![0-9]|[-.:/][0-9])"
+_STOP = r"(?![0-9]|[-.:/][0-9]|-[Xx])"
 
 _GROUPS = re.compile(r"[0-9]+")
 _DIGIT = re.compile(r"[0-9]")
 _DATE = re.compile(
     r"[0-9]{1,2}([-./ ])[0-9]{1,2}\1(?:19|20)[0-9]{2}(?![0-9])|(?:19|20)[0-9]{2}([-./ ])[0-9]{1,2}\2[0-9]{1,2}(?![0-9])"
 )
+# A ZIP code with its four more digits, and an employer's number for US taxes.
+_OF_US_FORMS = re.compile(r"0[0-9]{4}-[0-9]{4}|0[1-7]-[0-9]{7}")
 _DECIMAL = re.compile(r"\+[0-9]+\.[0-9]+(?:[-+,][0-9].*)?")
 _YEARS = re.compile(r"(?:19|20)[0-9]{2}-(?:19|20)[0-9]{2}$")
 
@@ -62,7 +64,8 @@ def _national(match: re.Match[str]) -> bool:
     number = match.group()
     count = len(_digits(number))
     enough = 9 <= count <= 13 or (count == 8 and len(_GROUPS.findall(number)) > 3)
-    return enough and _DATE.search(number) is None and not _in_columns(match)
+    known_else = _DATE.search(number) or _OF_US_FORMS.fullmatch(number)
+    return enough and not known_else and not _in_columns(match)
 
 
 def _paired(match: re.Match[str]) -> bool:
@@ -287,6 +290,9 @@ PHONE = Detector(
         "+51.507400",
         "978-0-306-40615-7",
         "0-14-060647-5",
+        "0-8077-7359-X",
+        "Boston, MA 02108-1234",
+        "EIN 04-0771661",
         "9864e1a2-20b5-4262-96a2-d9fab07f16cf",
         '"GET / HTTP/1.1" 200 512 1234',
         "pages 12 2024-2025",
