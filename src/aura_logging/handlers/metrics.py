@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aura_logging import records
-from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, standard_rules
+from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, anomaly_rules, standard_rules
 from aura_logging.health import Health
 from aura_logging.metrics.extraction import Extraction
 from aura_logging.metrics.forks import at_fork
@@ -104,10 +104,11 @@ class _Counting:
 
 
 def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule]) -> Sequence[Rule]:
-    if isinstance(alerts, bool):
-        return standard_rules(fill(AlertOptions, where="MetricsHandler(alerts=True)")) if alerts else ()
-    if isinstance(alerts, Mapping):
-        return standard_rules(fill(AlertOptions, alerts, where="MetricsHandler(alerts=...)"))
+    if alerts is False:
+        return ()
+    if alerts is True or isinstance(alerts, Mapping):
+        chosen = fill(AlertOptions, {} if alerts is True else alerts, where="MetricsHandler(alerts=...)")
+        return (*standard_rules(chosen), *(anomaly_rules() if chosen.anomalies else ()))
     if isinstance(alerts, Sequence) and all(isinstance(rule, Rule) for rule in alerts):
         return alerts
     raise OptionError(f"alerts={alerts!r}; give True, a dict of thresholds, or a list of Rule.")
