@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import resource
 import shutil
 import signal
 import socket
@@ -55,6 +56,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"Get it with {INSTALLER} (Debian, as root or with sudo), then run this again.",
             red=True, bold=True,
         )  # fmt: skip
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Lift a limit on the size of files as soon as the test that set it has ended.
+
+    A fixture's teardown comes too late: pytest prints its dot first, and where its output goes to a file that is
+    longer than the limit, that dot would end the whole run.
+    """
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        return (yield)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(scope="session")

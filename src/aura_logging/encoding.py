@@ -54,9 +54,9 @@ def encode(record: logging.LogRecord, schema: str = "aura") -> bytes:
     kept = records.line_of(record, schema)
     if kept is not None:
         return kept
-    extras = records.extras(record)
-    line = _encode(record, extras, schema)
-    records.remember_line(record, schema, line, extras)
+    fields = records.with_extras(_own_fields(record), record)
+    line = _encode(fields if schema == "aura" else _respelled(fields, spelling(schema)))
+    records.remember_line(record, schema, line, fields)
     return line
 
 
@@ -84,7 +84,7 @@ def decode(line: bytes, schema: str = "aura") -> logging.LogRecord:
             "lineno": fields.pop("line", 0),
             "funcName": fields.pop("function", None),
             "process": fields.pop("pid", None),
-            "threadName": fields.pop("thread", None),
+            "threadName": fields.pop("thread_name", None),
             "exc_text": fields.pop("exception", None),
             "stack_info": fields.pop("stack", None),
         }
@@ -99,13 +99,7 @@ def decode(line: bytes, schema: str = "aura") -> logging.LogRecord:
     return record
 
 
-def _encode(record: logging.LogRecord, extras: Mapping[str, Any], schema: str) -> bytes:
-    own = _own_fields(record)
-    fields = {**own, **extras}
-    if len(fields) != len(own) + len(extras):
-        fields = _without_collisions(own, extras)
-    if schema != "aura":
-        fields = _respelled(fields, spelling(schema))
+def _encode(fields: dict[str, Any]) -> bytes:
     try:
         line: bytes = orjson.dumps(fields, _plain, orjson.OPT_APPEND_NEWLINE)
     except Exception:  # noqa: BLE001  # whatever it was, the slow way writes the record down
@@ -128,20 +122,12 @@ def _own_fields(record: logging.LogRecord) -> dict[str, Any]:
         "line": record.lineno,
         "function": record.funcName,
         "pid": record.process,
-        "thread": record.threadName,
+        "thread_name": record.threadName,
     }
     if record.exc_info or record.exc_text:
         _add_exception(fields, record)
     if record.stack_info:
         fields["stack"] = record.stack_info
-    return fields
-
-
-def _without_collisions(own: dict[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a field whose name is ours under that name with `_` behind it: no field can pose as ours."""
-    fields = dict(own)
-    for key, value in extras.items():
-        fields[f"{key}_" if key in own else key] = value
     return fields
 
 

@@ -31,7 +31,8 @@ class PresetOptions:
     """What may be given to a preset.
 
     `log_dir` is where files go (environment `AURA_LOG_DIR`, else `logs`), `level` the root logger's level,
-    `sample_rates` the share to keep by level name; the others are written on every line.
+    `sample_rates` the share to keep by level name. `metrics_store` is a URL as for `aura_logging.metrics.open_store`: a
+    Redis for a fleet, by default a SQLite file in `log_dir`. The others are written on every line.
     """
 
     log_dir: str = from_env("AURA_LOG_DIR", "logs")
@@ -39,6 +40,7 @@ class PresetOptions:
     service_name: str = from_env("SERVICE_NAME", "aura")
     environment: str | None = from_env("ENVIRONMENT", None)
     version: str | None = from_env("VERSION", None)
+    metrics_store: str | None = from_env("REDIS_URL", None)
     sample_rates: Mapping[str, float] = field(default_factory=lambda: {"DEBUG": 0.1, "INFO": 0.5})
 
     def __post_init__(self) -> None:
@@ -48,9 +50,10 @@ class PresetOptions:
 
 
 def production(**options: Any) -> LoggingDict:
-    """JSON lines in `log_dir/app.jsonl`, delivered by a thread; warnings on standard error as well.
+    """JSON lines in `log_dir/app.jsonl`, scrubbed, delivered by a thread; warnings on standard error as well.
 
-    Records are sampled (DEBUG 10 %, INFO 50 %, the rest whole), rotated at 64 MiB, 20 segments kept. What is
+    Records are sampled (DEBUG 10 %, INFO 50 %, the rest whole), rotated at 64 MiB, 20 segments kept. A journal in
+    `log_dir/journal` keeps what a killed process had not yet delivered. Metrics count before sampling. What is
     logged on `aura.security` and `django.security` also goes to `security.jsonl`, at once and unsampled. CRITICAL
     goes to `ADMINS` by e-mail in a Django project; elsewhere attach `critical_alerts` to what should be told.
 
@@ -60,10 +63,11 @@ def production(**options: Any) -> LoggingDict:
     chosen = _options("production", options)
     _prepare(chosen.log_dir)
     config = _base(chosen)
-    config["root"] = {"level": chosen.level or "INFO", "handlers": ["async_file", "console"]}
+    config["root"] = {"level": chosen.level or "INFO", "handlers": ["metrics", "async_file", "console"]}
     if _is_django():
         config["root"]["handlers"].append("critical_alerts")
-    config["handlers"]["async_file"]["filters"] = ["request_context", "sampling"]
+    config["handlers"]["async_file"]["filters"] = ["request_context", "sampling", "security"]
+    config["handlers"]["async_file"]["journal"] = str(Path(chosen.log_dir) / "journal")
     config["handlers"]["console"]["level"] = "WARNING"
     return config
 
@@ -77,7 +81,7 @@ def development(**options: Any) -> LoggingDict:
     chosen = _options("development", options)
     _prepare(chosen.log_dir)
     config = _base(chosen)
-    config["root"] = {"level": chosen.level or "DEBUG", "handlers": ["console", "async_file"]}
+    config["root"] = {"level": chosen.level or "DEBUG", "handlers": ["metrics", "console", "async_file"]}
     return config
 
 
@@ -87,6 +91,7 @@ def testing(**options: Any) -> LoggingDict:
     config = _base(chosen)
     config["root"] = {"level": chosen.level or "DEBUG", "handlers": ["console"]}
     config["handlers"]["console"]["level"] = "WARNING"
+    config["handlers"]["metrics"]["store"] = "memory://"
     config["loggers"]["aura.security"]["handlers"] = []
     config["loggers"]["django.security"]["handlers"] = []
     return config
@@ -102,7 +107,7 @@ def _options(preset: str, given: Mapping[str, Any]) -> PresetOptions:
 
 
 def _base(options: PresetOptions) -> LoggingDict:
-    context = ["request_context"]
+    safe = ["request_context", "security"]
     directory = Path(options.log_dir)
     return {
         "version": 1,
@@ -119,10 +124,11 @@ def _base(options: PresetOptions) -> LoggingDict:
                 "environment": options.environment,
                 "version": options.version,
             },
+            "security": {"()": "aura_logging.filters.SecurityFilter"},
             "sampling": {"()": "aura_logging.filters.SamplingFilter", "rates": dict(options.sample_rates)},
         },
         "handlers": {
-            "console": {"class": "logging.StreamHandler", "formatter": "console", "filters": list(context)},
+            "console": {"class": "logging.StreamHandler", "formatter": "console", "filters": list(safe)},
             "json": {
                 "class": "aura_logging.handlers.StructuredFileHandler",
                 "filename": str(directory / "app.jsonl"),
@@ -137,20 +143,27 @@ def _base(options: PresetOptions) -> LoggingDict:
                 "target": "failover",
                 "buffer_size": 1000,
                 "flush_interval": 1.0,
-                "filters": list(context),
+                "filters": list(safe),
             },
             "security": {
                 "class": "aura_logging.handlers.StructuredFileHandler",
                 "filename": str(directory / "security.jsonl"),
                 "formatter": "security",
-                "filters": list(context),
+                "filters": list(safe),
+            },
+            "metrics": {
+                "class": "aura_logging.handlers.MetricsHandler",
+                "store": options.metrics_store or f"sqlite:///{directory / 'aura-metrics.db'}",
+                "flush_interval": 5.0,
+                # No level: it counts what the others drop.
+                "filters": ["request_context"],
             },
             "critical_alerts": {
                 "class": "aura_logging.handlers.AsyncBufferedHandler",
                 "target": _alert_target(),
                 "buffer_size": 100,
                 "level": "CRITICAL",
-                "filters": list(context),
+                "filters": list(safe),
             },
         },
         "loggers": {

@@ -7,7 +7,6 @@ leading underscore keeps it out of the lines of other packages' JSON formatters.
 from __future__ import annotations
 
 import logging
-import operator
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -28,9 +27,9 @@ _MEMORY = "_aura"
 
 # `taskName` is there from Python 3.12 on; a record from a queue may bring it to an older one. The others are
 # set by formatters, or by us.
-_LATER = ("taskName", "message", "asctime", _MEMORY)
+_LATER = ("taskName", "asctime", _MEMORY)
 
-STANDARD_ATTRIBUTES = frozenset((*logging.LogRecord("", 0, "", 0, "", (), None).__dict__, *_LATER))
+STANDARD_ATTRIBUTES = frozenset((*logging.LogRecord("", 0, "", 0, "", (), None).__dict__, *_LATER, "message"))
 """Attributes that `logging` owns, and our memory: never a user's field."""
 
 
@@ -38,7 +37,7 @@ class _Memory:
     """What we know about one record. Not copied into a pickle: another process need not have this package."""
 
     # Unset until known: an __init__ that sets them would cost as much as the rest of a log call's bookkeeping.
-    __slots__ = ("args", "decisions", "exc_text", "extras", "line", "msg", "schema")
+    __slots__ = ("args", "decisions", "exc_text", "fields", "line", "msg", "schema", "size")
 
     decisions: dict[str, Any]
     # The line, its schema, and what it was made of.
@@ -47,7 +46,8 @@ class _Memory:
     msg: object
     args: object
     exc_text: str | None
-    extras: Mapping[str, Any]
+    fields: Mapping[str, Any]
+    size: int
 
     def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[()]]:
         return dict, ()
@@ -71,21 +71,35 @@ def extras(record: logging.LogRecord) -> dict[str, Any]:
     `request`, which Django attaches to some records, is left out unless it is plain data: it holds the whole
     request, and writing it down would read from it.
     """
-    rest = record.__dict__.copy()
-    try:
-        # Written out: a third of what a comprehension over all attributes costs, two thirds of a loop.
-        del rest["name"], rest["msg"], rest["args"], rest["levelname"], rest["levelno"], rest["pathname"]
-        del rest["filename"], rest["module"], rest["exc_info"], rest["exc_text"], rest["stack_info"]
-        del rest["lineno"], rest["funcName"], rest["created"], rest["msecs"], rest["relativeCreated"]
-        del rest["thread"], rest["threadName"], rest["processName"], rest["process"]
-    except KeyError:
-        return {key: value for key, value in record.__dict__.items() if _is_extra(key, value)}
-    for name in _LATER:
-        if name in rest:
-            del rest[name]
-    if "request" in rest and not _is_extra("request", rest["request"]):
-        del rest["request"]
-    return rest
+    return {key: value for key, value in record.__dict__.items() if _is_extra(key, value)}
+
+
+def with_extras(own: dict[str, Any], record: logging.LogRecord) -> dict[str, Any]:
+    """Return fields of ours with the record's extras behind them; `own` may be used up.
+
+    An extra with the name of one of ours is written under that name with `_` behind it: no field can pose as ours.
+    Ours must not be named like an attribute of `logging`'s (`name`, `msg`, `thread`, …).
+    """
+    attributes = record.__dict__
+    fields = own | attributes
+    if len(fields) == len(own) + len(attributes):
+        try:
+            # Written out: a third of what a comprehension over all attributes costs, two thirds of a loop.
+            del fields["name"], fields["msg"], fields["args"], fields["levelname"], fields["levelno"]
+            del fields["pathname"], fields["filename"], fields["module"], fields["exc_info"], fields["exc_text"]
+            del fields["stack_info"], fields["lineno"], fields["funcName"], fields["created"], fields["msecs"]
+            del fields["relativeCreated"], fields["thread"], fields["threadName"], fields["processName"]
+            del fields["process"]
+        except KeyError:
+            # Somebody took an attribute of logging's away.
+            return own | extras(record)
+        for name in _LATER:
+            if name in fields:
+                del fields[name]
+        if "request" in fields and not _is_extra("request", fields["request"]):
+            del fields["request"]
+        return fields
+    return own | {f"{key}_" if key in own else key: value for key, value in extras(record).items()}
 
 
 def _is_extra(key: str, value: object) -> bool:
@@ -107,13 +121,20 @@ def once(record: logging.LogRecord, question: str, decide: Callable[[logging.Log
     return answer
 
 
-def remember_line(record: logging.LogRecord, schema: str, line: bytes, extras: Mapping[str, Any]) -> None:
-    """Keep the record's encoded line, and the extras it was made of, for the next handler."""
-    memory = _memory(record)
+def remember_line(record: logging.LogRecord, schema: str, line: bytes, fields: Mapping[str, Any]) -> None:
+    """Keep the record's encoded line, and the fields it was made of, for the next handler.
+
+    `fields` are those of `with_extras`; the dict is kept, so it must not change any more.
+    """
+    attributes = record.__dict__
+    memory = attributes.get(_MEMORY)
+    if type(memory) is not _Memory:
+        memory = attributes[_MEMORY] = _Memory()
     memory.msg = record.msg
     memory.args = record.args
     memory.exc_text = record.exc_text
-    memory.extras = extras
+    memory.fields = fields
+    memory.size = len(attributes)
     memory.schema = schema
     memory.line = line
 
@@ -123,14 +144,18 @@ def line_of(record: logging.LogRecord, schema: str) -> bytes | None:
 
     A change inside a dict or list that hangs on the record is not seen; whoever makes one calls `forget_line`.
     """
-    memory = record.__dict__.get(_MEMORY)
+    attributes = record.__dict__
+    memory = attributes.get(_MEMORY)
     if type(memory) is not _Memory or not hasattr(memory, "line") or memory.schema != schema:
         return None
     if memory.msg is not record.msg or memory.args is not record.args or memory.exc_text is not record.exc_text:
         return None
-    then, now = memory.extras, extras(record)
-    if len(then) != len(now) or not all(map(operator.is_, then.values(), now.values())):
+    if memory.size != len(attributes):
         return None
+    then = memory.fields
+    for name, value in extras(record).items():
+        if then.get(name) is not value and then.get(f"{name}_") is not value:
+            return None
     return memory.line
 
 

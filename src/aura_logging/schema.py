@@ -90,7 +90,7 @@ FIELDS: tuple[Field, ...] = (
     Field("line", "long", "its line", "log.origin.file.line", "code.line.number"),
     Field("function", "keyword", "its function", "log.origin.function", "code.function.name"),
     Field("pid", "long", "process id", "process.pid", "process.pid"),
-    Field("thread", "keyword", "thread name", "process.thread.name", "thread.name"),
+    Field("thread_name", "keyword", "thread name", "process.thread.name", "thread.name"),
     Field("exception_type", "keyword", "class of the exception", "error.type", "exception.type"),
     Field("exception_message", "text", "what the exception says", "error.message", "exception.message"),
     Field(

@@ -8,6 +8,8 @@ import os
 import random
 import signal
 import struct
+import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -147,6 +149,44 @@ def test_a_killed_parents_lines_are_free_at_once_though_its_child_lives(tmp_path
 
     assert recovered_numbers(tmp_path) == [0]
     os.kill(child, 0)  # it is still there
+    os.close(end_write)
+
+
+def test_a_child_forked_while_a_thread_makes_a_file_does_not_keep_its_lock(tmp_path: Path) -> None:
+    (ready_read, ready_write), (end_read, end_write) = os.pipe(), os.pipe()
+
+    def parent() -> None:
+        warnings.simplefilter("ignore")  # a fork beside a thread is the point
+        journal = Journal(tmp_path, name="a", **OPTIONS)
+        inside, forked = threading.Event(), threading.Event()
+        allocate = os.posix_fallocate
+
+        def allocate_slowly(*arguments: int) -> None:
+            inside.set()
+            forked.wait()
+            allocate(*arguments)
+
+        os.posix_fallocate = allocate_slowly
+        thread = threading.Thread(target=journal.append, args=(line(0),))
+        thread.start()
+        inside.wait()
+
+        def child_that_never_logs() -> None:
+            os.close(end_write)
+            os.write(ready_write, b"%d" % os.getpid())
+            os.read(end_read, 1)
+
+        fork(child_that_never_logs)
+        forked.set()
+        thread.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    wait(fork(parent))
+    os.close(end_read)
+    child = int(os.read(ready_read, 20))
+
+    assert recovered_numbers(tmp_path) == [0]
+    os.kill(child, 0)
     os.close(end_write)
 
 

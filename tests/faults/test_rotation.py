@@ -115,8 +115,11 @@ WRITER_UNTIL_TOLD = """
     path, writer, stop = sys.argv[1:]
     handler = StructuredFileHandler(path, max_bytes=None, max_wait_seconds=50)
     written = 0
-    while not Path(stop).exists():
-        handler.write_lines([b"%b %d %b\\n" % (writer.encode(), number, b"x" * 40) for number in (written, written + 1)])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    while written == 0 or not Path(stop).exists():
+        pair = (written, written + 1)
+        handler.write_lines([b"%b %d %b\\n" % (writer.encode(), number, b"x" * 40) for number in pair])
         written += 2
     print(written)
 """
@@ -125,6 +128,7 @@ WRITER_UNTIL_TOLD = """
 def test_programs_that_move_the_file_away_cost_no_line(start: Start, log: Path) -> None:
     stop = log.with_name("stop")
     processes = {f"writer{name}": start(WRITER_UNTIL_TOLD, log, f"writer{name}", stop) for name in range(2)}
+    let_go(list(processes.values()))
     moved = [log.with_name(f"moved{number}") for number in range(10)]
 
     for target in moved:
@@ -259,7 +263,8 @@ def test_forks_under_fire_lose_nothing_and_deadlock_nobody(start: Start, log: Pa
                 child = os.fork()
                 if child == 0:
                     write(f"child{name}")
-                    print(handler.health().delivered, flush=True)
+                    os.write(1, b"%d\\n" % handler.health().delivered)
+                    handler.close()
                     os._exit(0)
                 children.append(child)
             for child in children:

@@ -13,8 +13,8 @@ KEY = FrameKey(b"\xffabc", 0x12345678)
 
 
 def frame(number: int, line: bytes, level: int = 20, kind: int = 0, key: FrameKey = KEY) -> bytes:
-    check = crc32(line, (key.salt ^ number ^ level << 16 ^ kind << 8) & 0xFFFFFFFF)
-    return FRAME.pack(key.marker, len(line), check, number, level, kind) + line
+    ticket, tag = key.first_ticket + number, level | kind << 24
+    return FRAME.pack(key.marker, len(line), crc32(line, ticket ^ tag), ticket, tag) + line
 
 
 def lines(content: bytes, start: int = 0) -> list[bytes]:
@@ -26,14 +26,14 @@ def damages(content: bytes) -> list[Damage]:
 
 
 def test_frames_come_back_in_order_with_their_level_and_kind() -> None:
-    content = frame(0, b"one\n", 40, 7) + frame(1, b"") + frame(2, b"three\n", -1) + bytes(100)
+    content = frame(0, b"one\n", 40, 7) + frame(1, b"") + frame(2, b"three\n", 0) + bytes(100)
 
     found = list(scan(content, 0, KEY))
 
     assert found == [
         RawFrame(0, 40, 7, b"one\n", FRAME_BYTES + 4),
         RawFrame(1, 20, 0, b"", 2 * FRAME_BYTES + 4),
-        RawFrame(2, -1, 0, b"three\n", 3 * FRAME_BYTES + 10),
+        RawFrame(2, 0, 0, b"three\n", 3 * FRAME_BYTES + 10),
     ]
 
 
@@ -86,7 +86,7 @@ def test_hostile_content_does_not_make_the_scan_quadratic() -> None:
     size = 1 << 20
     content = bytearray(size)
     for offset in range(0, size - FRAME_BYTES, 40):
-        FRAME.pack_into(content, offset, KEY.marker, size - offset - FRAME_BYTES, 1, 0, 20, 0)
+        FRAME.pack_into(content, offset, KEY.marker, size - offset - FRAME_BYTES, 1, KEY.first_ticket, 20)
 
     assert lines(bytes(content)) == []
 

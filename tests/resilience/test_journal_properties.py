@@ -142,7 +142,7 @@ class JournalAgainstItsModel(RuleBasedStateMachine):
             return
         usage = self.journal.usage()
         assert usage.allocated_bytes <= SMALL["max_bytes"]
-        assert usage.unacknowledged_bytes == sum(len(line) + 24 for _, line in self.waiting)
+        assert usage.unacknowledged_bytes == sum(len(line) + 20 for _, line in self.waiting)
 
     def teardown(self) -> None:
         if hasattr(self, "journal"):

@@ -163,13 +163,13 @@ def test_corrupt_frames_are_skipped_counted_and_kept_for_a_human(tmp_path: Path)
     path = orphan(tmp_path, [b"%03d" % n for n in range(20)])
     content = bytearray(path.read_bytes())
     for n in (4, 5, 11):
-        content[HEADER_BYTES + n * 27 + 25] ^= 0x10
+        content[HEADER_BYTES + n * 23 + 21] ^= 0x10
     path.write_bytes(content)
 
     lines, report = recovered(tmp_path)
 
     assert lines == [b"%03d" % n for n in range(20) if n not in (4, 5, 11)]
-    assert (report.corrupt_frames, report.skipped_bytes, report.torn_tails) == (3, 3 * 27, 0)
+    assert (report.corrupt_frames, report.skipped_bytes, report.torn_tails) == (3, 3 * 23, 0)
     assert report.set_aside == 1
     assert [file.is_aside for file in pending(tmp_path)] == [True]
     assert recovered(tmp_path) == ([], RecoveryReport())
@@ -205,7 +205,7 @@ def test_a_truncated_file_gives_what_is_left_of_it(tmp_path: Path, kept: int) ->
 
     lines, report = recovered(tmp_path)
 
-    whole = max(0, kept - HEADER_BYTES) // 27
+    whole = max(0, kept - HEADER_BYTES) // 23
     assert lines == [b"%03d" % n for n in range(min(20, whole))]
     assert report.truncated_files + report.set_aside == 1
 

@@ -237,6 +237,23 @@ def test_a_batch_that_fails_half_way_is_taken_back(
     assert (file.written, file.torn_lines_ended) == (2, 0)
 
 
+def test_a_disk_that_fails_is_an_error_and_is_tried_anew(
+    open_file: Open, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = open_file()
+    file.append([b"before\n"])
+
+    def fail(fd: int, pieces: list[bytes]) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="Input/output error"):
+        patched.setattr(os, "writev", fail)
+        file.append([b"lost\n"])
+    file.append([b"after\n"])
+
+    assert log.read_text() == "before\nafter\n"
+
+
 def test_what_a_stranger_adds_meanwhile_is_not_cut_off(
     open_file: Open, log: Path, limit_file_size: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,48 +1,35 @@
-"""Read back what the shop's processes wrote: every line of every log file, as the JSON object that it is."""
+"""Read back what the shop's processes wrote: every line of the log, as the JSON object that it is."""
 
-import gzip
 import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-NOT_OURS = {"server.log"}  # gunicorn's own words
+LOG = "app.jsonl"  # where the preset writes every record; other files hold copies of some
 
 
 @dataclass
 class Lines:
-    """All lines of a run, oldest first, and the files they came from."""
+    """All lines of a run, oldest first."""
 
-    all: list[dict]
-    files: dict[Path, int]  # lines by file
+    all: list[dict] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)  # lines that are not a JSON object
 
     def requests(self) -> list[dict]:
         return [line for line in self.all if line["logger"] == "aura.request"]
 
-    def of(self, correlation_id: str) -> list[dict]:
-        return [line for line in self.all if line.get("correlation_id") == correlation_id]
-
     def by_logger(self) -> Counter:
         return Counter(line["logger"] for line in self.all)
 
-    def by_level(self) -> Counter:
-        return Counter(line["level"] for line in self.all)
-
 
 def read(directory: Path) -> Lines:
-    lines = Lines([], {})
-    for path in sorted(directory.glob("*.log*")):
-        if path.name in NOT_OURS:
-            continue
-        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        rows = text.splitlines()
-        lines.files[path] = len(rows)
-        for row in rows:
-            try:
-                line = json.loads(row)
-                lines.all.append({"logger": "", "level": "", "message": "", **line})
-            except (ValueError, TypeError):
-                lines.broken.append(row.decode(errors="replace"))
+    """Read the log in that directory; a run is too short for it to be rotated."""
+    lines = Lines()
+    log = directory / LOG
+    for row in log.read_bytes().splitlines() if log.exists() else []:
+        try:
+            lines.all.append({"logger": "", "level": "", "message": "", **json.loads(row)})
+        except (ValueError, TypeError):
+            lines.broken.append(row.decode(errors="replace"))
     lines.all.sort(key=lambda line: line.get("timestamp", ""))
     return lines

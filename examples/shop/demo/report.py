@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.lines import Lines
-from demo.places import SHOP_DIR
+from demo.lines import LOG, Lines
+from demo.places import SHOP_DIR, short
 from demo.terminal import Terminal
 from demo.traffic import Sent
 
@@ -69,7 +69,7 @@ def nothing_was_lost(run: Run, terminal: Terminal) -> bool:
         kept = sum(1 for one in run.sent if one.given_id and one.given_id == one.correlation_id)
         count = f"{sum(sent.values()):,}"
         terminal.done("nothing lost, nothing twice", f"{count} answers, {count} aura.request lines")
-        terminal.done("ids from outside kept", f"{kept} requests came with an X-Request-ID of their own")
+        terminal.done("ids from outside kept", f"{kept} requests came with one of their own")
     if missing:
         count, one = sum(missing.values()), next(iter(missing))
         terminal.failed(f"{count} answers have no aura.request line, such as {one}")
@@ -95,7 +95,7 @@ def three_lines(run: Run, terminal: Terminal) -> bool:
         if line is None:
             terminal.failed("no such line was written")
         else:
-            _pretty(line, terminal)
+            _pretty(line, terminal, quiet=_BY_THE_WAY if line["logger"] == "aura.request" else _REPEATED)
     return all(line is not None for _, line in samples)
 
 
@@ -110,10 +110,10 @@ def _crash(run: Run) -> dict | None:
 
 def what_to_open_next(run: Run, terminal: Terminal) -> bool:
     terminal.heading("What to open next")
-    places = [(_short(path), "every line, as written") for path in run.lines.files]
-    places += [
-        (_short(run.state_dir / "requests.jsonl"), "what the client sent"),
-        (_short(SHOP_DIR / "shop" / "settings.py"), "the set-up: three lines"),
+    places = [
+        (short(run.state_dir / LOG), "every line, as written"),
+        (short(run.state_dir / "requests.jsonl"), "what the client sent"),
+        (short(SHOP_DIR / "shop" / "settings.py"), "the set-up: three lines"),
         ("make serve", "walk round the shop yourself"),
     ]
     for place, meaning in places:
@@ -137,13 +137,20 @@ def _first(run: Run, **wanted: str) -> dict | None:
     return None
 
 
-_FIRST = ("timestamp", "level", "logger", "message", "correlation_id")
-_UNREMARKABLE = {"file", "line", "function", "pid", "thread", "stream", "seq", "exception", "user_agent"}
+_FIRST = (
+    "timestamp", "level", "logger", "message", "correlation_id", "method", "path", "route", "status_code",
+    "request_duration",
+)  # fmt: skip
+_BY_THE_WAY = {"file", "line", "function", "pid", "thread", "stream", "seq", "user_agent"}
+# What every line of a request has, and the request's own line shows already.
+_REPEATED = _BY_THE_WAY | {
+    "client_ip", "cpu_percent", "memory_percent", "route", "service_name", "span_id", "system_load", "trace_id",
+}  # fmt: skip
 
 
-def _pretty(line: dict, terminal: Terminal) -> None:
-    names = [name for name in _FIRST if name in line]
-    names += [name for name in line if name not in _FIRST and name not in _UNREMARKABLE]
+def _pretty(line: dict, terminal: Terminal, quiet: set[str]) -> None:
+    names = [name for name in _FIRST if name in line and name not in quiet]
+    names += [name for name in line if name not in {*_FIRST, *quiet, "exception"}]
     width = max(map(len, names))
     for name in names:
         text = line[name] if isinstance(line[name], str) else json.dumps(line[name], ensure_ascii=False)
@@ -153,8 +160,8 @@ def _pretty(line: dict, terminal: Terminal) -> None:
     if "exception" in line:
         bar = "│" if terminal.is_unicode else "|"
         terminal.wrapped(_shortened_traceback(line["exception"]), indent=f"  {bar} ")
-    hidden = sorted(_UNREMARKABLE & line.keys() - {"exception"})
-    terminal.say(terminal.paint(f"  and {', '.join(hidden)}", "quiet"))
+    beside = f"and {', '.join(sorted(quiet & line.keys()))}"
+    terminal.say(terminal.paint(f"  {terminal.shortened(beside, terminal.width - 2)}", "quiet"))
 
 
 def _shortened_traceback(text: str) -> list[str]:
@@ -175,8 +182,3 @@ def _shortened_traceback(text: str) -> list[str]:
             foreign = 0
         shortened.append(row.replace(f"{SHOP_DIR}/", ""))
     return shortened
-
-
-def _short(path: Path) -> str:
-    project = SHOP_DIR.parent.parent
-    return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)

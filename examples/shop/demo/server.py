@@ -109,10 +109,6 @@ class GunicornServer:
         raise ServerError(f"gunicorn was not ready after {START_SECONDS:.0f} s.\n{self.last_words()}")
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
     def is_running(self) -> bool:
         return self._process.poll() is None
 

@@ -119,12 +119,8 @@ class Shopper(threading.Thread):
 
     def _make(self, visit: Visit) -> None:
         form = visit.form and {key: value.format(customer=self._customer) for key, value in visit.form.items()}
-        headers = dict(visit.headers)
-        given_id = ""
-        if not headers and self._dice.random() < 0.1:  # as if a proxy in front had named the request already
-            given_id = f"edge-{self._dice.getrandbits(64):016x}"
-            headers["X-Request-ID"] = given_id
-        answer = self._browser.request(visit.path, form, headers)
+        given_id, naming = self._name_of_a_proxy() if self._dice.random() < 0.15 else ("", {})
+        answer = self._browser.request(visit.path, form, visit.headers | naming)
         self.sent.append(
             Sent(
                 kind=visit.kind,
@@ -139,6 +135,14 @@ class Shopper(threading.Thread):
             )
         )
         time.sleep(self._dice.uniform(0.5, 1.5) * PAUSE_SECONDS)
+
+    def _name_of_a_proxy(self) -> tuple[str, dict[str, str]]:
+        """Return an id as if a proxy in front had named the request already, and the headers that carry it."""
+        if self._dice.random() < 0.5:
+            name = f"edge-{self._dice.getrandbits(64):016x}"
+            return name, {"X-Request-ID": name}
+        trace_id = f"{self._dice.getrandbits(128):032x}"
+        return trace_id, {"traceparent": f"00-{trace_id}-{self._dice.getrandbits(64):016x}-01"}
 
 
 def drive(url: str, seconds: float, on_tick: Callable[[list[Sent]], None]) -> list[Sent]:

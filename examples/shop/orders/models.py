@@ -4,7 +4,6 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Sum
 from django.utils import timezone
 
 from books.models import Book
@@ -37,8 +36,7 @@ class Order(models.Model):
 
     @property
     def total(self):
-        goods = self.lines.aggregate(sum=Sum(F("price") * F("quantity")))["sum"] or Decimal(0)
-        return goods + self.postage
+        return sum((line.price * line.quantity for line in self.lines.all()), self.postage)
 
 
 class OrderLine(models.Model):

@@ -14,7 +14,8 @@ STATE_DIR.mkdir(parents=True, exist_ok=True)
 # --- Logging: this is the whole of it ----------------------------------------------------------------
 
 LOGGING = presets.production(service_name="shop", log_dir=STATE_DIR)
-LOGGING["loggers"]["django"]["level"] = "WARNING"  # the preset is a plain dict: change what you like
+LOGGING["filters"]["sampling"]["rates"] = {}  # a small shop keeps every line; the default keeps half of INFO
+LOGGING["loggers"]["django"]["level"] = "WARNING"
 
 MIDDLEWARE = [
     "aura_logging.django.middleware.PerformanceMonitoringMiddleware",  # first: it times all the others

@@ -43,14 +43,19 @@ class RequestContextFilter(logging.Filter):
         self._service: dict[str, Any] = {name: value for name, value in named.items() if value}
         self._host = HostMetrics() if host_metrics is True else host_metrics or None
         self._ambient: Mapping[str, Any] = {"correlation_id": None, **self._service}
-        self._reading: Mapping[str, Any] | None = None
         # The last answer and what it was made of: in one request it is asked for again and again.
         self._merged: tuple[Mapping[str, Any], Mapping[str, Any], dict[str, Any]] = ({}, {}, {})
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the fields; always true."""
         attributes = record.__dict__
-        added = self._fields()
+        bound = context.current()
+        host = self._host
+        ambient = self._ambient if host is None or host.is_fresh() else self._look_around(host)
+        of_ambient, of_bound, added = self._merged
+        if ambient is not of_ambient or bound is not of_bound:
+            added = {**ambient, **bound}
+            self._merged = (ambient, bound, added)
         if attributes.keys().isdisjoint(added):
             # Nothing of the log call's own to spare: one C call for what is a loop otherwise.
             attributes.update(added)
@@ -60,14 +65,6 @@ class RequestContextFilter(logging.Filter):
                 attributes[name] = value
         return True
 
-    def _fields(self) -> dict[str, Any]:
-        host = self._host
-        if host is not None and (reading := host.fields()) is not self._reading:
-            self._ambient = {"correlation_id": None, **self._service, **reading}
-            self._reading = reading
-        ambient, bound = self._ambient, context.current()
-        of_ambient, of_bound, merged = self._merged
-        if ambient is not of_ambient or bound is not of_bound:
-            merged = {**ambient, **bound}
-            self._merged = (ambient, bound, merged)
-        return merged
+    def _look_around(self, host: HostMetrics) -> Mapping[str, Any]:
+        self._ambient = {"correlation_id": None, **self._service, **host.fields()}
+        return self._ambient

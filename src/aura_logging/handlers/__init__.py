@@ -5,5 +5,6 @@ from __future__ import annotations
 from aura_logging.handlers.async_buffered import AsyncBufferedHandler
 from aura_logging.handlers.failover import FailoverHandler
 from aura_logging.handlers.files import StructuredFileHandler
+from aura_logging.handlers.metrics import MetricsHandler
 
-__all__ = ["AsyncBufferedHandler", "FailoverHandler", "StructuredFileHandler"]
+__all__ = ["AsyncBufferedHandler", "FailoverHandler", "MetricsHandler", "StructuredFileHandler"]

@@ -117,6 +117,8 @@ class AsyncBufferedHandler(logging.Handler):
             buffer_size, overflow, new_batch=self._target.new_batch, block_seconds=block_seconds, clock=clock
         )
         self._outbox.from_line = self._target.from_line
+        self._payload = self._target.payload
+        self._journal_line = self._target.journal_line
         self._wake_at = max(1, buffer_size // 4)
         self._yield_at = max(2, buffer_size // 2)
         self._workers = tuple(
@@ -145,35 +147,45 @@ class AsyncBufferedHandler(logging.Handler):
     # The logging thread -----------------------------------------------------------------------------------------
 
     def handle(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]  # bool before 3.12
-        """Pass the record through the filters and accept it, without taking the handler's lock."""
-        kept = wanted(self, record) if self.filters else record
-        if kept is None:
-            return False
-        self.emit(kept)
-        return kept
+        """Pass the record through the filters and accept it, without taking the handler's lock.
+
+        A record that a filter returns takes this one's place, on Python 3.11 too.
+        """
+        for filter_ in self.filters:
+            kept = filter_.filter(record) if hasattr(filter_, "filter") else filter_(record)
+            if not kept:
+                return False
+            if kept is not True and isinstance(kept, logging.LogRecord):
+                record = kept
+        self.emit(record)
+        return record
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Accept the record; never raises and, but for `when_full="block"`, never waits."""
+        """Accept the record; never raises and, but for `when_full="block"`, never waits.
+
+        The hot path: straight-line code, each test one attribute (see benchmarks/log_call.py).
+        """
         try:
-            target = self._target
-            kept = wanted(target.handler, record)
-            if kept is None:
-                return
+            outbox = self._outbox
+            handler = self._target.handler
+            level = record.levelno
+            if level < handler.level or handler.filters:
+                kept = wanted(handler, record)
+                if kept is None:
+                    return
+                record = kept
             if is_delivering():
                 # The target's own library logs about its work; delivering that would log again, for ever.
-                self._outbox.refuse("logged_by_target")
+                outbox.refuse("logged_by_target")
                 return
-            outbox = self._outbox
             if not self._started:
                 self._start()
-            lost = outbox.put(
-                kept.levelno, target.payload(kept), target.journal_line(kept) if outbox.journal is not None else None
-            )
+            line = self._journal_line(record) if outbox.journal is not None else None
+            lost = outbox.put(level, self._payload(record), line)
             if lost:
                 self._say_last_words(lost)
-            waiting = len(outbox)
-            if waiting >= self._wake_at or not self._started:
-                self._hurry(waiting)
+            if outbox.queued >= self._wake_at or not self._started:
+                self._hurry(outbox.queued)
         except Exception as error:  # noqa: BLE001  # whatever happens here, the application goes on
             self._note_error(error)
             self._outbox.refuse("internal_error")
@@ -296,7 +308,7 @@ class AsyncBufferedHandler(logging.Handler):
             return True
         if not self._started:
             self._start()
-            self._hurry(len(outbox))
+            self._hurry(outbox.queued)
         if timeout is None and self._breaker.is_open:
             return False
         deadline = self._clock() + (self.shutdown_seconds if timeout is None else timeout)

@@ -85,6 +85,7 @@ class FailoverHandler(logging.Handler):
         self._dropped: dict[str, int] = {}
         first = self._children[0].handler
         self._schema: str = getattr(first.formatter, "schema", "aura")
+        self._line = first.line if isinstance(first, LineSink) else encoding.encode
         self.takes_lines = _takes_any_line(first) and (first.formatter is None or hasattr(first.formatter, "schema"))
         """Whether an `AsyncBufferedHandler` may hand over encoded lines: the first child wants them all, as JSON."""
 
@@ -96,8 +97,7 @@ class FailoverHandler(logging.Handler):
 
     def line(self, record: logging.LogRecord) -> bytes:
         """Return the record as the first child writes it."""
-        first = self._children[0].handler
-        return first.line(record) if isinstance(first, LineSink) else encoding.encode(record, self._schema)
+        return self._line(record)
 
     def write_lines(self, lines: Sequence[Line], count: int | None = None) -> None:
         """Hand the lines to the first child that is well; does not raise: the last resort is standard error."""

@@ -54,6 +54,7 @@ class StructuredFileHandler(logging.Handler):
     * The file is opened anew when it was moved (logrotate), removed, or its directory is gone, which is made again.
       A symbolic link is followed if root or this process's user owns it. `/dev/stdout`, pipes and devices work too;
       they are not rotated.
+    * The file system must know `flock`, as all local ones and NFS do; on one that does not, every write is an error.
     * `mode` is what a new file gets, less the umask: by default the owner may write and the group read, which is
       what log shippers need; logs are nothing for everybody. Segments keep the mode of their file.
 

@@ -27,7 +27,12 @@ __all__ = [
     "wanted",
 ]
 
-_here = threading.local()
+
+class _Here(threading.local):
+    delivering = False
+
+
+_here = _Here()
 
 
 class TargetFailed(Exception):  # noqa: N818  # it says what happened, like StopIteration
@@ -190,7 +195,7 @@ def wanted(handler: logging.Handler, record: logging.LogRecord) -> logging.LogRe
 
 def is_delivering() -> bool:
     """Tell whether this thread is inside a target right now: what is logged here, the target logged itself."""
-    return getattr(_here, "delivering", False)
+    return _here.delivering
 
 
 def emit_heard(handler: logging.Handler, record: logging.LogRecord) -> None:

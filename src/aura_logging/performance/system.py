@@ -30,6 +30,10 @@ class HostMetrics:
         self._has_baseline = False
         self._fields: Mapping[str, float] = MappingProxyType({})
 
+    def is_fresh(self) -> bool:
+        """Tell whether `fields` would return what it returned last."""
+        return self._clock() < self._next_reading
+
     def fields(self) -> Mapping[str, float]:
         """Return the newest reading; the same object until there is a newer one."""
         now = self._clock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.compression import Codec, compress_file
 from aura_logging.resilience.descriptors import Descriptors
-from aura_logging.resilience.file_lock import try_lock, unlock
+from aura_logging.resilience.file_lock import try_lock
 from aura_logging.resilience.forks import tell_after_fork
 from aura_logging.resilience.retention import RetentionPolicy
 from aura_logging.resilience.segment_names import Segment, SegmentFile, SegmentNames
@@ -82,7 +83,7 @@ class SegmentKeeper:
                 yield is_alone
             finally:
                 if is_alone:
-                    unlock(fd)  # also on behalf of the copy that a child forked meanwhile may hold
+                    fcntl.flock(fd, fcntl.LOCK_UN)  # also on behalf of the copy that a child forked meanwhile may hold
         finally:
             self._files.close(fd)
 

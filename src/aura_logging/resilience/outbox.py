@@ -126,7 +126,8 @@ class Outbox:
         self._set_aside: deque[tuple[int, Any, bytes | None]] = deque()
         self._waiting: deque[Batch] = deque()
         self._tail: Batch | None = None
-        self._queued = 0
+        self.queued = 0
+        """How many entries wait in memory."""
         self._in_flight: dict[int, Batch] = {}
         self._accepted = 0
         self._delivered = 0
@@ -143,9 +144,6 @@ class Outbox:
         self._next_spilled = 0
         self._jumps: deque[_Jump] = deque()
 
-    def __len__(self) -> int:
-        return self._queued
-
     def put(self, level: int, payload: Any, line: bytes | None = None, *, may_wait: bool = True) -> list[Entry] | None:
         """Accept an entry; return those that had to give way, which may be the new one itself.
 
@@ -155,7 +153,7 @@ class Outbox:
         if lock._is_owned():  # type: ignore[attr-defined]  # what threading.Condition asks of its lock, too
             self._set_aside.append((level, payload, line))
             return None
-        if self._may_block and may_wait and self._queued >= self.size:
+        if self._may_block and may_wait and self.queued >= self.size:
             self._wait_for_room()
         with lock:
             lost = self._put(level, payload, line)
@@ -173,10 +171,10 @@ class Outbox:
             if position is None:
                 return self._put_unjournaled(level, payload, number, journal.refusal or "journal_unavailable")
             self._position = position
-            if self._spilled or self._queued >= self.size:
+            if self._spilled or self.queued >= self.size:
                 self._spill(number, before, position)
                 return None
-        elif self._queued >= self.size:
+        elif self.queued >= self.size:
             return self._put_in_full(level, payload, number)
         self._keep(level, payload, number)
         return None
@@ -186,7 +184,7 @@ class Outbox:
         if tail is None or self._losses:
             tail = self._begin_batch(number)
         tail.add(level, payload, self._position)
-        self._queued += 1
+        self.queued += 1
 
     def _begin_batch(self, number: int) -> Batch:
         losses, self._losses = self._losses, {}
@@ -200,7 +198,7 @@ class Outbox:
             self._lose("buffer_full", 1, self._losses)
             return [Entry(level, payload)]
         lost = []
-        while self._queued >= self.size:
+        while self.queued >= self.size:
             lost += self._drop_oldest()
         self._keep(level, payload, number)
         return lost
@@ -208,7 +206,7 @@ class Outbox:
     def _drop_oldest(self) -> list[Entry]:
         batch = self._waiting[0]
         lost = [Entry(*entry) for entry in batch.remove_first(1)]
-        self._queued -= 1
+        self.queued -= 1
         self._lose("buffer_full", 1, batch.losses)
         if not len(batch):
             self._waiting.popleft()
@@ -223,7 +221,7 @@ class Outbox:
             # Those that wait on disk come first, and it cannot wait with them.
             self._lose(refusal, 1, self._losses)
             return [Entry(level, payload)]
-        if self._queued >= self.size:
+        if self.queued >= self.size:
             return self._put_in_full(level, payload, number)
         self._keep(level, payload, number)
         return None
@@ -241,7 +239,7 @@ class Outbox:
 
     def _wait_for_room(self) -> None:
         deadline = self._clock() + self._block_seconds
-        while self._queued >= self.size:
+        while self.queued >= self.size:
             remaining = deadline - self._clock()
             if remaining <= 0 or not self._room.acquire(timeout=remaining):
                 return
@@ -261,7 +259,7 @@ class Outbox:
                 batch = self._waiting.popleft()
                 if batch is self._tail:
                     self._tail = None
-                self._queued -= len(batch)
+                self.queued -= len(batch)
                 self._in_flight[id(batch)] = batch
                 _ring(self._room)
                 return batch
@@ -333,7 +331,7 @@ class Outbox:
     def _wait_again(self, batch: Batch) -> None:
         if len(batch):
             self._waiting.appendleft(batch)
-            self._queued += len(batch)
+            self.queued += len(batch)
         else:
             _merge(batch.losses, into=self._waiting[0].losses if self._waiting else self._losses)
 
@@ -365,7 +363,7 @@ class Outbox:
                 self._lose(reason, len(lost), self._losses)
             self._waiting.clear()
             self._tail = None
-            self._queued = 0
+            self.queued = 0
             self._left_behind += self._spilled
             self._spilled = 0
         _ring(self._room)
@@ -415,7 +413,7 @@ class Outbox:
                 accepted=self._accepted,
                 delivered=self._delivered,
                 dropped=dict(self._dropped),
-                queued=self._queued,
+                queued=self.queued,
                 in_flight=sum(map(len, self._in_flight.values())),
                 spilled=self._spilled + self._left_behind,
                 unjournaled=dict(self._unjournaled),

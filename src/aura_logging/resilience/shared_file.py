@@ -9,10 +9,10 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from aura_logging.resilience import file_lock
 from aura_logging.resilience.batches import Line, single_lines
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.descriptors import Descriptors
+from aura_logging.resilience.file_lock import SharedLock
 from aura_logging.resilience.forks import fork_guard, tell_after_fork
 from aura_logging.resilience.log_path import LogPath, resolve
 from aura_logging.resilience.output_stream import OutputStream
@@ -67,6 +67,7 @@ class SharedFile:
         self._rotation = rotation
         self._mode = mode
         self._max_wait_seconds = max_wait_seconds
+        self._lock = SharedLock(max_wait_seconds)
         self._clock = clock
         self._on_segment_closed = on_segment_closed
         self._files = Descriptors()
@@ -141,7 +142,7 @@ class SharedFile:
             return True
         fd = self._fd
         try:
-            file_lock.lock(fd, self._max_wait_seconds)
+            self._lock.take(fd)
             size = self._size_if_live()
             if size is None:
                 self.reopened += 1
@@ -151,7 +152,7 @@ class SharedFile:
             self._write(fd, lines, incoming_bytes, size)
             return True
         finally:
-            file_lock.unlock(fd)
+            self._lock.give_back(fd)
 
     def _size_if_live(self) -> int | None:
         try:

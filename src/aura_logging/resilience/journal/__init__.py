@@ -6,6 +6,7 @@ One process appends to its own `Journal`; whatever it leaves behind when it dies
 
 from aura_logging.resilience.journal.errors import JournalUnavailable, Refusal
 from aura_logging.resilience.journal.filesystems import filesystem_type, is_network_filesystem
+from aura_logging.resilience.journal.frames import JournalFrame
 from aura_logging.resilience.journal.inspection import JournalFile, pending
 from aura_logging.resilience.journal.recovery import (
     RecoveredBatch,
@@ -15,7 +16,7 @@ from aura_logging.resilience.journal.recovery import (
     recover,
 )
 from aura_logging.resilience.journal.usage import JournalUsage
-from aura_logging.resilience.journal.writer import Fsync, Journal, JournalFrame
+from aura_logging.resilience.journal.writer import Fsync, Journal
 
 __all__ = [
     "Fsync",

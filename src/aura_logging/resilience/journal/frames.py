@@ -1,15 +1,15 @@
 """Encode one line as a checked frame, and find every whole frame again in damaged bytes.
 
-A frame is 24 bytes and the line, little-endian:
+A frame is 20 bytes and the line, little-endian:
 
-    marker 4s | length u32 | check u32 | index u32 | level i32 | kind u8 | 3 bytes of zero | line
+    marker 4s | length u32 | check u32 | ticket u32 | level u24, kind u8 | line
 
 `marker` is 0xFF and three random bytes: UTF-8 never contains 0xFF, so no line can look like a frame.
-`check` is the CRC-32 of the line, begun from `salt ^ index ^ level << 16 ^ kind << 8`, so it vouches for
-the header too. Marker and salt are drawn anew each time a segment's file is used again: what lay there
-before does not read as frames. `index` numbers the frames of a segment from 0, so a reader knows how many
-were lost between two. Room not yet used is zero, so that anything else at the end is known for the
-beginning of a frame that was torn.
+`ticket` counts the segment's frames from a random first one, so a reader knows how many are missing between
+two. `check` is the CRC-32 of the line begun from `ticket ^ level and kind`, so it vouches for those too.
+Marker and first ticket are drawn anew each time a segment's file is used again: what lay there before does
+not read as frames. Room not yet used is zero, so that anything else at the end is known for the beginning of
+a frame that was torn.
 """
 
 from __future__ import annotations
@@ -20,10 +20,22 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from zlib import crc32
 
-__all__ = ["FRAME", "FRAME_BYTES", "Damage", "FrameKey", "RawFrame", "scan"]
+__all__ = [
+    "FRAME",
+    "FRAME_BYTES",
+    "KIND_SHIFT",
+    "MAX_LEVEL",
+    "Damage",
+    "FrameKey",
+    "JournalFrame",
+    "RawFrame",
+    "scan",
+]
 
-FRAME = struct.Struct("<4sIIIiB3x")
+FRAME = struct.Struct("<4sIIII")
 FRAME_BYTES = FRAME.size
+KIND_SHIFT = 24
+MAX_LEVEL = (1 << KIND_SHIFT) - 1
 
 _FAILED_CHECKS_PER_BYTE = 4
 """Bytes checksummed in vain per byte of file before a scan gives up: keeps it linear whatever the content."""
@@ -34,12 +46,12 @@ class FrameKey:
     """What one use of a segment's file marks its frames with."""
 
     marker: bytes
-    salt: int
+    first_ticket: int
 
     @classmethod
     def drawn_from(cls, entropy: bytes) -> FrameKey:
-        """Make a key of seven random bytes."""
-        return cls(b"\xff" + entropy[:3], int.from_bytes(entropy[3:7], "little"))
+        """Make a key of seven random bytes; tickets stay below 2**31 however many frames a segment holds."""
+        return cls(b"\xff" + entropy[:3], int.from_bytes(entropy[3:7], "little") >> 2)
 
 
 class RawFrame(NamedTuple):
@@ -50,6 +62,16 @@ class RawFrame(NamedTuple):
     kind: int
     line: bytes
     end: int
+
+
+class JournalFrame(NamedTuple):
+    """One line read back; pass `position` to `acknowledge` once it is delivered, or to `read` to go on."""
+
+    position: int
+    sequence: int
+    level: int
+    kind: int
+    line: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +90,13 @@ def scan(content: bytes, start: int, key: FrameKey) -> Iterator[RawFrame | Damag
 
     Terminates in time linear in the content, and raises on none. Unused room at the end is not damage.
     """
-    offset, last_index = start, -1
+    offset, last_number = start, -1
     work_left = _FAILED_CHECKS_PER_BYTE * len(content)
     while True:
-        found = _whole_frame_at(content, offset, key, last_index)
+        found = _whole_frame_at(content, offset, key, last_number)
         if isinstance(found, RawFrame):
             yield found
-            offset, last_index = found.end, found.number
+            offset, last_number = found.end, found.number
             continue
         work_left -= found
         hole = offset
@@ -82,7 +104,7 @@ def scan(content: bytes, start: int, key: FrameKey) -> Iterator[RawFrame | Damag
             offset = content.find(key.marker, offset + 1)
             if offset < 0 or work_left < 0:
                 break
-            found = _whole_frame_at(content, offset, key, last_index)
+            found = _whole_frame_at(content, offset, key, last_number)
             if not isinstance(found, RawFrame):
                 work_left -= found
         if not isinstance(found, RawFrame):
@@ -91,22 +113,23 @@ def scan(content: bytes, start: int, key: FrameKey) -> Iterator[RawFrame | Damag
                 yield Damage(torn, None)
             return
         # A scan that starts after an acknowledgement cannot know how many frames its first hole held.
-        lost = found.number - last_index - 1 if last_index >= 0 or start == 0 else 1
+        lost = found.number - last_number - 1 if last_number >= 0 or start == 0 else 1
         yield Damage(offset - hole, max(1, lost))
         yield found
-        offset, last_index = found.end, found.number
+        offset, last_number = found.end, found.number
 
 
-def _whole_frame_at(content: bytes, offset: int, key: FrameKey, last_index: int) -> RawFrame | int:
+def _whole_frame_at(content: bytes, offset: int, key: FrameKey, last_number: int) -> RawFrame | int:
     """Return the frame that begins at `offset`, or how many bytes were read to learn that none does."""
     if len(content) - offset < FRAME_BYTES:
         return 0
-    fields: tuple[bytes, int, int, int, int, int] = FRAME.unpack_from(content, offset)
-    marker, length, check, index, level, kind = fields
+    fields: tuple[bytes, int, int, int, int] = FRAME.unpack_from(content, offset)
+    marker, length, check, ticket, tag = fields
+    number = ticket - key.first_ticket
     body = offset + FRAME_BYTES
-    if marker != key.marker or length > len(content) - body or index <= last_index:
+    if marker != key.marker or length > len(content) - body or number <= last_number:
         return FRAME_BYTES
     line = bytes(content[body : body + length])
-    if crc32(line, (key.salt ^ index ^ level << 16 ^ kind << 8) & 0xFFFFFFFF) != check:
+    if crc32(line, ticket ^ tag) != check:
         return FRAME_BYTES + length
-    return RawFrame(index, level, kind, line, body + length)
+    return RawFrame(number, tag & MAX_LEVEL, tag >> KIND_SHIFT, line, body + length)

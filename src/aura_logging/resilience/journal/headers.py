@@ -92,7 +92,7 @@ def write_header(target: Writable, header: SegmentHeader) -> None:
         header.generation,
         header.first_sequence,
         header.key.marker,
-        header.key.salt,
+        header.key.first_ticket,
         header.stream.encode("ascii"),
         header.boot_id,
         header.name.encode(),
@@ -121,7 +121,18 @@ def _copy_at(page: bytes, offset: int) -> SegmentHeader | None:
     magic, version, header_bytes, *rest = _HEADER.unpack(packed)
     if magic != _MAGIC or version != FORMAT_VERSION or header_bytes != HEADER_BYTES:
         return None
-    pid, created_ns, segment_bytes, generation, first_sequence, marker, salt, stream, boot_id, name = rest
+    (
+        pid,
+        created_ns,
+        segment_bytes,
+        generation,
+        first_sequence,
+        marker,
+        first_ticket,
+        stream,
+        boot_id,
+        name,
+    ) = rest
     try:
         return SegmentHeader(
             name=name.rstrip(b"\0").decode(),
@@ -132,7 +143,7 @@ def _copy_at(page: bytes, offset: int) -> SegmentHeader | None:
             segment_bytes=segment_bytes,
             generation=generation,
             first_sequence=first_sequence,
-            key=FrameKey(marker, salt),
+            key=FrameKey(marker, first_ticket),
         )
     except UnicodeDecodeError:
         return None

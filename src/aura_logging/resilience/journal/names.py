@@ -38,7 +38,12 @@ class SegmentName:
 
     def file_name(self) -> str:
         """Spell it; characters no file system minds, the rest percent-encoded."""
-        return f"{quote(self.name, safe='')}.{self.stream}.{self.number:06d}{SUFFIX}{self.fate}"
+        return f"{self.stem(self.name, self.stream)}{self.number:06d}{SUFFIX}{self.fate}"
+
+    @staticmethod
+    def stem(name: str, stream: str) -> str:
+        """Return what the names of all files of one stream begin with."""
+        return f"{quote(name, safe='')}.{stream}."
 
     @classmethod
     def parse(cls, file_name: str) -> SegmentName | None:

@@ -29,9 +29,9 @@ from aura_logging.resilience.journal.headers import (
     write_acknowledgement,
     write_header,
 )
-from aura_logging.resilience.journal.names import UNFINISHED
+from aura_logging.resilience.journal.names import UNFINISHED, SegmentName
 
-__all__ = ["Segment"]
+__all__ = ["Segment", "abandon_descriptors"]
 
 _STEP_BYTES = 1 << 18
 """Done in one go while holding the GIL: about 0.2 ms."""
@@ -136,6 +136,23 @@ class Segment:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+def abandon_descriptors(directory: Path, name: str, stream: str) -> None:
+    """In a forked child, close every descriptor of the parent's stream that is left.
+
+    A thread of the parent may have held one in its hands, making a file or blanking it; that thread is not
+    here to close it, and the file's lock would outlive the parent in this process.
+    """
+    prefix = os.path.join(os.path.realpath(directory), SegmentName.stem(name, stream))  # noqa: PTH118
+    try:
+        numbers = [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]
+    except OSError:  # without /proc its adoption waits for this process to end
+        return
+    for number in numbers:
+        with contextlib.suppress(OSError):
+            if str(Path(f"/proc/self/fd/{number}").readlink()).startswith(prefix):
+                os.close(number)
 
 
 def _allocate(fd: int, size: int) -> None:

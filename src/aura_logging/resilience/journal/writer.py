@@ -10,37 +10,34 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 from zlib import crc32
 
 from aura_logging.options import OptionError
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import fork_guard, tell_after_fork
 from aura_logging.resilience.journal.errors import JournalUnavailable, Refusal
-from aura_logging.resilience.journal.frames import FRAME, FRAME_BYTES
+from aura_logging.resilience.journal.frames import (
+    FRAME,
+    FRAME_BYTES,
+    KIND_SHIFT,
+    MAX_LEVEL,
+    FrameKey,
+    JournalFrame,
+)
 from aura_logging.resilience.journal.headers import HEADER_BYTES
 from aura_logging.resilience.journal.names import checked_name
 from aura_logging.resilience.journal.pool import PoolLimits, SegmentPool
 from aura_logging.resilience.journal.segment import Segment
 from aura_logging.resilience.journal.usage import JournalUsage
 
-__all__ = ["Fsync", "Journal", "JournalFrame"]
+__all__ = ["Fsync", "Journal"]
 
 Fsync = Literal["never", "batch", "always"]
 
 _NOWHERE = mmap.mmap(-1, 1)
 _pack_frame_into = FRAME.pack_into
 _unpack_frame_from = FRAME.unpack_from
-
-
-class JournalFrame(NamedTuple):
-    """One line read back; pass `position` to `acknowledge` once it is delivered, or to `read` to go on."""
-
-    position: int
-    sequence: int
-    level: int
-    kind: int
-    line: bytes
 
 
 class Journal:
@@ -51,6 +48,9 @@ class Journal:
     not acknowledged when the process died. What `fsync` adds is for the death of the machine (power,
     kernel): "never" promises nothing, "batch" everything appended before the last `sync()` that returned
     True, "always" every line, at the price of a disk flush within each `append`.
+
+    Where: on a local disk, or on a tmpfs (/run, /dev/shm), which outlives processes but not the machine and
+    never waits. On a disk an append may wait for the file system when the kernel has just written its page.
 
     Positions are whole numbers that only grow, also across a fork: the place just after a frame. Sequence
     numbers count the frames of one stream (one journal in one process) from 0.
@@ -117,19 +117,18 @@ class Journal:
         self._lock = threading.RLock()
         self._segments: deque[Segment] = deque()
         self._appending = False
-        self._spread(_NOWHERE, self._next_base, 0, 0, b"", 0)
+        self._spread(_NOWHERE, self._next_base, 0, 0, FrameKey(b"", 0))
         self._offset = 0
 
-    def _spread(self, to: mmap.mmap, base: int, limit: int, first_sequence: int, marker: bytes, salt: int) -> None:
+    def _spread(self, to: mmap.mmap, base: int, limit: int, first_sequence: int, key: FrameKey) -> None:
         """Lay the tail segment's fields out for `append`; a limit of 0 sends it to `_make_room`."""
         self._map = to
         self._base = base
         self._limit = limit
         self._first_sequence = first_sequence
-        self._marker = marker
-        self._salt = salt
+        self._marker = key.marker
+        self._ticket = self._first_ticket = key.first_ticket
         self._offset = HEADER_BYTES
-        self._index = 0
 
     def open(self) -> None:
         """Make the first segment now instead of at the first line, or raise `JournalUnavailable`."""
@@ -140,7 +139,7 @@ class Journal:
     def append(self, line: bytes, level: int = 0, kind: int = 0) -> int | None:
         """Copy the line into the journal and return its position, or None and set `refusal`.
 
-        Raises no `OSError`. `level` is stored in 32 bits, `kind` (0-255) is the caller's own mark. The
+        Raises no `OSError`. `level` is kept from 0 to 2**24 - 1, `kind` (0-255) is the caller's own mark. The
         hot path: straight-line code, one attribute per field (see benchmarks/journal_append.py). Body
         first, header last: a kill in between leaves no header, a power cut in between fails the checksum.
         """
@@ -151,27 +150,31 @@ class Journal:
         try:
             length = len(line)
             start = self._offset
-            end = start + FRAME_BYTES + length
+            body = start + FRAME_BYTES
+            end = body + length
             if end > self._limit or not self._guard[0]:
                 if not self._make_room(FRAME_BYTES + length):
                     return None
                 start = self._offset
-                end = start + FRAME_BYTES + length
-            index = self._index
+                body = start + FRAME_BYTES
+                end = body + length
+            if kind or level > MAX_LEVEL:
+                level = min(max(level, 0), MAX_LEVEL) | (kind & 0xFF) << KIND_SHIFT
+            ticket = self._ticket
             tail = self._map
-            tail[start + FRAME_BYTES : end] = line
-            check = crc32(line, self._salt ^ index ^ level << 16 ^ kind << 8)
-            _pack_frame_into(tail, start, self._marker, length, check, index, level, kind)
-            self._index = index + 1
+            tail[body:end] = line
+            check = crc32(line, ticket ^ level)
+            _pack_frame_into(tail, start, self._marker, length, check, ticket, level)
+            self._ticket = ticket + 1
             self._offset = end  # the line counts as appended from here on
             if self._sync_each:
                 self._sync_tail()
             return self._base + end
-        except struct.error:
-            level, kind = max(-(1 << 31), min(level, (1 << 31) - 1)), kind & 0xFF
+        except struct.error:  # a level below 0
+            pass
         finally:
             self._appending = False
-        return self.append(line, level, kind)
+        return self.append(line, 0, kind)
 
     def read(self, after: int, max_lines: int = 500, max_bytes: int = 256 << 10) -> list[JournalFrame]:
         """Return the next unacknowledged lines after position `after`, in order; copies each once.
@@ -184,17 +187,18 @@ class Journal:
             for segment in self._segments:
                 end = self._offset if segment.end is None else segment.end
                 offset = max(after - segment.base, segment.acknowledged)
+                key, first_sequence = segment.header.key, segment.header.first_sequence
                 while offset < end:
-                    marker, length, _, index, level, kind = _unpack_frame_from(segment.map, offset)
-                    if marker != segment.header.key.marker:
+                    marker, length, _, ticket, tag = _unpack_frame_from(segment.map, offset)
+                    if marker != key.marker:
                         raise ValueError(f"after={after} is not a position this journal gave")
                     if frames and (len(frames) >= max_lines or length > max_bytes):
                         return frames
                     max_bytes -= length
                     body, offset = offset + FRAME_BYTES, offset + FRAME_BYTES + length
-                    sequence = segment.header.first_sequence + index
-                    line = segment.map[body:offset]
-                    frames.append(JournalFrame(segment.base + offset, sequence, level, kind, line))
+                    sequence = first_sequence + ticket - key.first_ticket
+                    position, level, kind = segment.base + offset, tag & MAX_LEVEL, tag >> KIND_SHIFT
+                    frames.append(JournalFrame(position, sequence, level, kind, segment.map[body:offset]))
         return frames
 
     def acknowledge(self, position: int) -> None:
@@ -259,7 +263,7 @@ class Journal:
                 files=files,
                 allocated_bytes=files * self._segment_bytes,
                 unacknowledged_bytes=unacknowledged,
-                appended=self._first_sequence + self._index,
+                appended=self._first_sequence + self._ticket - self._first_ticket,
                 refused=dict(self._refused),
                 failed_syncs=self._failed_syncs,
                 last_error=None if self.last_error is None else str(self.last_error),
@@ -331,15 +335,14 @@ class Journal:
         return False
 
     def _take_segment(self) -> bool:
-        appended = self._first_sequence + self._index
+        appended = self._first_sequence + self._ticket - self._first_ticket
         segment = self._pool.take(base=self._next_base, first_sequence=appended)
         if segment is None:
             return False
         with self._lock:
             if self._segments:
                 self._segments[-1].end = self._offset
-            key = segment.header.key
-            self._spread(segment.map, segment.base, segment.size, appended, key.marker, key.salt)
+            self._spread(segment.map, segment.base, segment.size, appended, segment.header.key)
             self._next_base += self._segment_bytes
             self._segments.append(segment)
         return True

@@ -1,0 +1,112 @@
+"""Let no personal data and no secret pass to a handler."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from aura_logging.encoding import encode
+from aura_logging.health import Health, Status
+from aura_logging.options import OptionError
+from aura_logging.privacy.detector import Detector
+from aura_logging.privacy.engine import ENGINE_NAME
+from aura_logging.privacy.findings import Finding
+from aura_logging.privacy.record_scrubber import RecordScrubber, blank, may_be_cut
+from aura_logging.privacy.scrubber import Scrubber
+
+__all__ = ["SecurityFilter"]
+
+# `{"timestamp":"2025-11-23T05:41:00.123456Z",` begins every line: nothing of the caller's is in these bytes, and
+# as a tenth of the line they are a tenth of the scan.
+_TIMESTAMP_BYTES = 40
+
+
+class SecurityFilter(logging.Filter):
+    """Redact what must not leave, in the record itself, before any handler sees it.
+
+    Attach it to every handler, after the filters that add fields and not to a logger: a logger's filters do not see
+    what child loggers log. The record is encoded to its JSON line, which a JSON handler after it ships as it is,
+    and the line is scanned in one pass. Only when that suspects something are message, arguments, extra fields,
+    exception and stack looked at one by one and redacted in place, for all handlers after it. Passing it again is
+    harmless.
+
+    The options are those of `aura_logging.privacy.Scrubber`; or give a `scrubber`. `scrub=False` lets everything
+    pass unseen. It never raises into the application. A record that could not be scrubbed passes with its time, its
+    level and its logger, and the marker `[REDACTED:scrubbing_failed]` for all the rest; `health()` counts those.
+
+    It does not reach `record.request`, which Django attaches and `AdminEmailHandler` reports by its own rules.
+    """
+
+    def __init__(
+        self,
+        *,
+        scrub: bool = True,
+        scrubber: Scrubber | None = None,
+        enable: Collection[str] = (),
+        disable: Collection[str] = (),
+        patterns: Iterable[Detector] | Mapping[str, str | Mapping[str, Any]] = (),
+        replacement: str = "redact",
+        replacements: Mapping[str, str] | None = None,
+        pseudonym_key: str | bytes | None = None,
+        secret_names: Collection[str] = (),
+        allowed_names: Collection[str] = (),
+    ) -> None:
+        super().__init__()
+        given = bool(enable or disable or patterns or replacements or secret_names or allowed_names or pseudonym_key)
+        if scrubber is not None and (given or replacement != "redact"):
+            raise OptionError("Give SecurityFilter a scrubber or the options for one, not both.")
+        self.scrubber = scrubber or Scrubber(
+            enable=enable,
+            disable=disable,
+            patterns=patterns,
+            replacement=replacement,
+            replacements=replacements,
+            pseudonym_key=pseudonym_key,
+            secret_names=secret_names,
+            allowed_names=allowed_names,
+        )
+        self._scrubs = scrub
+        self._suspects = self.scrubber.engine.suspects
+        self._record_scrubber = RecordScrubber(self.scrubber)
+        self._lock = threading.Lock()
+        self._findings: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact the record if anything in it must not leave; always true."""
+        if self._scrubs:
+            try:
+                line = encode(record)
+                if (
+                    self._suspects(line[_TIMESTAMP_BYTES:])
+                    or type(record.args) is dict  # what the template does not use of it is not in the line
+                    or may_be_cut(line)
+                ):
+                    self._count(self._record_scrubber.scrub(record))
+            except Exception as error:  # noqa: BLE001  # a log call must not fail, nor may what it says slip through
+                self._fail(record, error)
+        return True
+
+    def _count(self, findings: list[Finding]) -> None:
+        if findings:
+            with self._lock:
+                self._findings.update(finding.detector for finding in findings)
+
+    def _fail(self, record: logging.LogRecord, error: Exception) -> None:
+        blank(record, "scrubbing_failed")
+        with self._lock:
+            self._failures[type(error).__name__] += 1
+
+    def health(self) -> Health:
+        """Tell what was found, by detector, and how many records could not be scrubbed, by error."""
+        with self._lock:
+            findings, failures = dict(self._findings), dict(self._failures)
+        failed = sum(failures.values())
+        return Health(
+            Status.DEGRADED if failed else Status.HEALTHY,
+            detail=f"{failed} records could not be scrubbed and were blanked" if failed else "",
+            facts={"findings": findings, "scrubbing_failures": failures, "scan_engine": ENGINE_NAME},
+        )

