@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from aura_logging.metrics.recorder import Recorder
 from aura_logging.metrics.stores.sqlite import SqliteStore
 
 APPLICATION = """
@@ -131,3 +132,21 @@ def test_workers_that_are_recycled_and_terminated_under_load_lose_no_count(site:
     assert site.total("aura_requests_total") == site.served
     assert site.total("app_served_total") == site.served
     assert site.total("aura_log_records_total") == site.served + 1
+
+
+def test_workers_that_are_killed_under_load_are_counted_by_their_neighbours(site: Site) -> None:
+    site.start()
+    kills = 0
+    for answers in range(100, 900, 100):
+        site.wait_for(answers)
+        os.kill(site.workers()[-1], signal.SIGKILL)
+        kills += 1
+    site.wait_for(1_000)
+    site.stop()
+    left_over = Recorder(site.store, 60, mirror_directory=site.store.path.with_name("metrics.db.live"))
+    left_over.tick()
+    left_over.close()
+    total = site.total("aura_requests_total")
+    # One that is killed between being counted and being witnessed differs by one.
+    assert site.served <= total <= site.served + kills
+    assert site.served <= site.total("app_served_total") <= total
