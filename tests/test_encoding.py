@@ -63,23 +63,23 @@ def loaded(line: bytes) -> dict[str, Any]:
 # What may hang on a record -------------------------------------------------------------------------------------------
 
 
-class Malicious(Exception):
+class MaliciousError(Exception):
     """What the user's code raises at the worst of moments."""
 
 
 class RaisesInStr:
     def __str__(self) -> str:
-        raise Malicious
+        raise MaliciousError
 
     __repr__ = __str__
 
 
 class RaisesOnEverything:
     def __getattribute__(self, name: str) -> Any:
-        raise Malicious(name)
+        raise MaliciousError(name)
 
     def __str__(self) -> str:
-        raise Malicious
+        raise MaliciousError
 
     __repr__ = __len__ = __iter__ = __bool__ = __eq__ = __hash__ = __str__  # type: ignore[assignment]
 
@@ -87,7 +87,7 @@ class RaisesOnEverything:
 class LiesAboutItsClass:
     @property
     def __class__(self) -> Any:  # type: ignore[override]
-        raise Malicious
+        raise MaliciousError
 
 
 class LyingMapping(Mapping[str, int]):
@@ -105,15 +105,15 @@ class LyingMapping(Mapping[str, int]):
 
 class RaisingMapping(UserDict[str, int]):
     def __iter__(self) -> Iterator[str]:
-        raise Malicious
+        raise MaliciousError
 
     def items(self) -> Any:
-        raise Malicious
+        raise MaliciousError
 
 
 class RaisingLengthMapping(LyingMapping):
     def __len__(self) -> int:
-        raise Malicious
+        raise MaliciousError
 
 
 class EndlessList(list[int]):
@@ -123,7 +123,7 @@ class EndlessList(list[int]):
 
 class RaisingList(list[int]):
     def __iter__(self) -> Iterator[int]:
-        raise Malicious
+        raise MaliciousError
 
     __len__ = __iter__  # type: ignore[assignment]
 
@@ -132,21 +132,21 @@ class WildText(str):
     """A str whose every method is somebody else's."""
 
     def __str__(self) -> str:
-        raise Malicious
+        raise MaliciousError
 
     __len__ = __repr__ = isascii = encode = __getitem__ = __format__ = __str__  # type: ignore[assignment]
 
 
 class WildInt(int):
     def __le__(self, other: object) -> bool:
-        raise Malicious
+        raise MaliciousError
 
     __ge__ = __lt__ = __gt__ = __str__ = __repr__ = __int__ = __index__ = __le__  # type: ignore[assignment]
 
 
 class WildFloat(float):
     def __float__(self) -> float:
-        raise Malicious
+        raise MaliciousError
 
     __repr__ = __str__ = __float__  # type: ignore[assignment]
 
@@ -194,7 +194,7 @@ HOSTILE: dict[str, Callable[[], Any]] = {
     "a wild int": lambda: WildInt(5),
     "a wild float": lambda: WildFloat(0.5),
     "a cycle": a_cycle,
-    "an exception": lambda: Malicious("\n\x1b[2J"),
+    "an exception": lambda: MaliciousError("\n\x1b[2J"),
     "a generator": lambda: (n for n in range(3)),
     "a lambda": lambda: lambda: None,
     "a lock": threading.Lock,
@@ -378,8 +378,8 @@ def test_bad_arguments_are_shown_and_so_is_what_is_wrong_with_them() -> None:
 def test_arguments_whose_str_raises_are_named_by_their_class() -> None:
     message = loaded(encode(a_record("from %s", RaisesInStr())))["message"]
 
-    assert "RaisesInStr" in message or "tuple: repr raised Malicious" in message
-    assert "Malicious" in message
+    assert "RaisesInStr" in message or "tuple: repr raised MaliciousError" in message
+    assert "MaliciousError" in message
 
 
 @pytest.mark.parametrize("name", [*OWN, "exception", "exception_type", "stack", "message"])
@@ -610,7 +610,7 @@ def test_of_a_long_traceback_the_middle_is_cut() -> None:
 
 class HostileError(Exception):
     def __str__(self) -> str:
-        raise Malicious
+        raise MaliciousError
 
     __repr__ = __str__
 
@@ -618,13 +618,13 @@ class HostileError(Exception):
 class HostileNotesError(Exception):
     @property
     def __notes__(self) -> list[str]:
-        raise Malicious
+        raise MaliciousError
 
 
 class HostileCauseError(Exception):
     @property
     def __cause__(self) -> Any:  # type: ignore[override]
-        raise Malicious
+        raise MaliciousError
 
 
 @pytest.mark.parametrize("kind", [HostileError, HostileNotesError, HostileCauseError])
