@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aura_logging.options import from_env
-from aura_logging.performance.memory import ResidentMemory
+from aura_logging.performance.memory import resident_memory
 from aura_logging.resilience.clock import Clock
 
 __all__ = ["PerformanceOptions", "RequestProbe", "RequestSummary"]
@@ -91,7 +91,7 @@ class RequestProbe:
     slow_request_seconds: float
     clock: Clock = time.perf_counter
     cpu_clock: Clock | None = None
-    memory: Callable[[], int | None] = field(default_factory=ResidentMemory)
+    memory: Callable[[], int | None] = resident_memory
     exception_type: str | None = None
     is_disconnected: bool = False
     response_bytes: int | None = None
