@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import django
 import pytest
 from django.conf import settings
 
+import django
 from aura_logging import context, propagation
 from aura_logging.filters import RequestContextFilter
 from aura_logging.formatters import JsonFormatter
@@ -129,6 +129,9 @@ class Server:
         self.state = state
         self.url = url
         self.port = int(url.rpartition(":")[2])
+        self.lines = Lines(self._read)
+        self._parsed: list[Line] = []
+        self._parsed_bytes = 0
         self._output = state / "server.log"
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -139,29 +142,32 @@ class Server:
     def output(self) -> str:
         return self._output.read_text()
 
-    @property
-    def lines(self) -> Lines:
-        return Lines(self._read)
-
     def _read(self) -> list[Line]:
         try:
-            written = (self.state / "app.jsonl").read_bytes()
+            with (self.state / "app.jsonl").open("rb") as written:
+                written.seek(self._parsed_bytes)
+                new = written.read()
         except FileNotFoundError:
             return []
-        # The last piece may be half a line, still being written.
-        return [json.loads(one) for one in written.split(b"\n")[:-1]]
+        # What follows the last line break may be half a line, still being written.
+        whole = new[: new.rfind(b"\n") + 1]
+        self._parsed_bytes += len(whole)
+        self._parsed += map(json.loads, whole.splitlines())
+        return self._parsed
 
-    def wait_until_it_answers(self) -> None:
+    def wait_until(self, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                assert self.process.poll() is None, self.output
-                assert time.monotonic() < deadline, self.output
-                time.sleep(0.02)
-            else:
-                return
+        while not ready():
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.02)
+
+    def answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def stop(self) -> int:
         """Ask it to stop as an init system would; return its exit code."""
@@ -179,11 +185,21 @@ class Server:
 def serve(
     database: Path, free_port: Callable[[], int], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Server]:
-    """Start the site: `serve("gunicorn", "--threads=4")`, `serve("uvicorn")`; the caller stops it."""
+    """Start the site: `serve("gunicorn", "--threads=4")`, `serve("uvicorn")`; the caller stops it.
 
-    def start(kind: str, *options: str, **environment: str) -> Server:
-        state = tmp_path_factory.mktemp(kind)
-        shutil.copy(database, state / "site.sqlite3")
+    `ready` tells when it is; otherwise, when it answers on its port. `state` is the directory of an earlier server.
+    """
+
+    def start(
+        kind: str,
+        *options: str,
+        ready: Callable[[], bool] | None = None,
+        state: Path | None = None,
+        **environment: str,
+    ) -> Server:
+        if state is None:
+            state = tmp_path_factory.mktemp(kind)
+            shutil.copy(database, state / "site.sqlite3")
         port = free_port()
         command = {
             "gunicorn": [
@@ -194,13 +210,13 @@ def serve(
             ],
         }[kind]  # fmt: skip
         server = Server(
-            [sys.executable, "-m", *command, *options],
+            [sys.executable, "-m", *command, *(option.format(port=port) for option in options)],
             state,
             f"http://127.0.0.1:{port}",
             os.environ | {"SITE_STATE_DIR": str(state), "SITE_PRESET": "production"} | environment,
         )
         try:
-            server.wait_until_it_answers()
+            server.wait_until(ready or server.answers)
         except BaseException:
             server.process.kill()
             raise

@@ -15,11 +15,11 @@ __all__ = ["watch"]
 def watch(
     response: StreamingHttpResponse, probe: RequestProbe, ended: Callable[[], None], *, has_body: bool = True
 ) -> None:
-    """Have the probe see each part of the body, and `ended` called once, when the server closes the response.
+    """Have the probe see each part of the body, and `ended` called once: when the server closes the response.
 
-    An error of the body is noted and goes on to the server. A body that is closed before its end was meant for a
-    client that has left; one that nobody closes ends when it is thrown away. `has_body` is false where none is sent
-    whatever the view made (`HEAD`).
+    An error of the body is noted, ends it, and goes on to the server. A body that is closed before its end was meant
+    for a client that has left; one that nobody closes ends when it is thrown away. `has_body` is false where none is
+    sent whatever the view made (`HEAD`).
 
     A file that the server may send by itself (`wsgi.file_wrapper`) stays that way: its size is what
     `Content-Length` says, and whether it arrived is not known.
@@ -57,9 +57,11 @@ class _Watched:
     def _broke(self, error: Exception) -> None:
         self._is_over = True
         self._probe.failed(type(error))
+        # Not left to the server: Django's ASGI handler does not close a response whose body has failed.
+        self.close()
 
     def close(self) -> None:
-        """Django calls this when the server closes the response."""
+        """Tell how the body ended; Django calls this when the server closes the response."""
         ended, self._ended = self._ended, None
         if ended is None:
             return

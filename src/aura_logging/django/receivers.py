@@ -18,17 +18,16 @@ PROBE = "_aura_probe"
 
 
 def connect() -> None:
-    """Connect every receiver; connecting again puts them behind those that came since.
+    """Connect every receiver; harmless to repeat, and better for it.
 
-    Behind, so that other receivers of `request_finished` log with the request's id.
+    The first time should be early, so that what other receivers of `request_started` log carries no id of an
+    earlier request; `request_finished` is connected anew each time, behind those that came since, so that they
+    still log with the request's own.
     """
-    for signal, receiver in (
-        (request_started, _release),
-        (request_finished, _release),
-        (got_request_exception, _note_exception),
-    ):
-        signal.disconnect(receiver)
-        signal.connect(receiver)
+    request_started.connect(_release, dispatch_uid="aura_logging.start")
+    got_request_exception.connect(_note_exception, dispatch_uid="aura_logging.exception")
+    request_finished.disconnect(dispatch_uid="aura_logging.finish")
+    request_finished.connect(_release, dispatch_uid="aura_logging.finish")
 
 
 def _release(**_: Any) -> None:

@@ -13,7 +13,7 @@ if "SITE_PRESET" in os.environ:
     LOGGING_CONFIG = "logging.config.dictConfig"
     LOGGING = getattr(presets, os.environ["SITE_PRESET"])(service_name="site", log_dir=STATE_DIR)
     LOGGING["filters"]["sampling"]["rates"] = {}
-    LOGGING["handlers"]["async_file"]["flush_interval"] = 0.05
+    LOGGING["handlers"]["async_file"]["flush_interval"] = float(os.environ.get("SITE_FLUSH_INTERVAL", "0.05"))
     LOGGING["handlers"]["async_file"]["buffer_size"] = 10_000
 
 AURA = json.loads(os.environ.get("SITE_AURA", "{}"))

@@ -166,7 +166,7 @@ def stream_endless(request):
 
 def file(request):
     """Send a file from the disk."""
-    body = tempfile.TemporaryFile()
+    body = tempfile.TemporaryFile()  # noqa: SIM115  # FileResponse closes it
     body.write(b"f" * 100_000)
     body.seek(0)
     return FileResponse(body)
