@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aura_logging.resilience.segment_names import COMPRESSED_SUFFIXES, Segment, SegmentFile, SegmentNames
+from aura_logging.resilience.log_files.segment_names import COMPRESSED_SUFFIXES, Segment, SegmentFile, SegmentNames
 
 MOMENT = datetime(2026, 11, 23, 5, 32, 16, 123456, tzinfo=UTC).timestamp()
 

@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from aura_logging.resilience.retention import RetentionPolicy
-from aura_logging.resilience.rotation import RotationPolicy
-from aura_logging.resilience.segment_names import Segment, SegmentFile, SegmentNames
+from aura_logging.resilience.log_files.retention import RetentionPolicy
+from aura_logging.resilience.log_files.rotation import RotationPolicy
+from aura_logging.resilience.log_files.segment_names import Segment, SegmentFile, SegmentNames
 
 STRANGERS = {"app.jsonl", "app.jsonl.1", "app.web.20261123T053216.123456Z-000001.jsonl", ".app.jsonl.lock"}
 NAMES = SegmentNames("app.jsonl")

@@ -8,27 +8,15 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from aura_logging.options import OptionError, nearest
-from aura_logging.resilience.descriptors import Descriptors
+from aura_logging.resilience.log_files.compressor import Compressor
+from aura_logging.resilience.log_files.descriptors import Descriptors
 
-__all__ = ["Codec", "Compressor", "choose_codec", "compress_file"]
+__all__ = ["Codec", "choose_codec", "compress_file"]
 
 _CHUNK_BYTES = 256 * 1024
 """About 3 ms of gzip: how long a shutdown or another greenlet has to wait for the next step."""
-
-
-class Compressor(Protocol):
-    """One compression under way."""
-
-    def compress(self, data: bytes, /) -> bytes:
-        """Take in some bytes and return what output is ready."""
-        ...
-
-    def flush(self) -> bytes:
-        """Return the rest of the output, checksum included."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +42,7 @@ def choose_codec(name: str | None) -> Codec | None:
         return Codec(".gz", _begin_gzip)
     if name == "zstd":
         try:
-            from aura_logging.resilience import zstd
+            from aura_logging.resilience.log_files import zstd
         except ImportError as error:
             raise OptionError(
                 "compress='zstd' needs a library that is not installed; use compress='gzip' or run: "

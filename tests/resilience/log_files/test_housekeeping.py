@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aura_logging.resilience.compression import Codec, choose_codec
-from aura_logging.resilience.housekeeping import SegmentKeeper
-from aura_logging.resilience.retention import RetentionPolicy
-from aura_logging.resilience.segment_names import Segment, SegmentFile, SegmentNames
+from aura_logging.resilience.log_files.compression import Codec, choose_codec
+from aura_logging.resilience.log_files.housekeeping import SegmentKeeper
+from aura_logging.resilience.log_files.retention import RetentionPolicy
+from aura_logging.resilience.log_files.segment_names import Segment, SegmentFile, SegmentNames
 from aura_logging.testing import ManualClock
 
 NAMES = SegmentNames("app.jsonl")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aura_logging.resilience.rotation import RotationPolicy
-from aura_logging.resilience.shared_file import SharedFile
+from aura_logging.resilience.log_files.rotation import RotationPolicy
+from aura_logging.resilience.log_files.shared_file import SharedFile
 from aura_logging.testing import ManualClock
 
 Open = Callable[..., SharedFile]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aura_logging.resilience.descriptors import Descriptors
+from aura_logging.resilience.log_files.descriptors import Descriptors
 
 
 def is_open(fd: int) -> bool:

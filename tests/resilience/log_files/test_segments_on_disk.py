@@ -11,11 +11,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from aura_logging.resilience.compression import choose_codec
-from aura_logging.resilience.housekeeping import SegmentKeeper
-from aura_logging.resilience.retention import RetentionPolicy
-from aura_logging.resilience.rotation import RotationPolicy
-from aura_logging.resilience.shared_file import SharedFile
+from aura_logging.resilience.log_files.compression import choose_codec
+from aura_logging.resilience.log_files.housekeeping import SegmentKeeper
+from aura_logging.resilience.log_files.retention import RetentionPolicy
+from aura_logging.resilience.log_files.rotation import RotationPolicy
+from aura_logging.resilience.log_files.shared_file import SharedFile
 from aura_logging.testing import ManualClock
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from aura_logging.resilience.batches import Line, single_lines
 from aura_logging.resilience.clock import Clock
-from aura_logging.resilience.descriptors import Descriptors
-from aura_logging.resilience.file_lock import SharedLock
 from aura_logging.resilience.forks import fork_guard, tell_after_fork
-from aura_logging.resilience.log_path import LogPath, resolve
-from aura_logging.resilience.output_stream import OutputStream
-from aura_logging.resilience.rotation import RotationPolicy
-from aura_logging.resilience.segment_names import Segment, SegmentFile, SegmentNames
+from aura_logging.resilience.log_files.descriptors import Descriptors
+from aura_logging.resilience.log_files.file_lock import SharedLock
+from aura_logging.resilience.log_files.log_path import LogPath, resolve
+from aura_logging.resilience.log_files.output_stream import OutputStream
+from aura_logging.resilience.log_files.rotation import RotationPolicy
+from aura_logging.resilience.log_files.segment_names import Segment, SegmentFile, SegmentNames
 
 __all__ = ["SharedFile"]
 

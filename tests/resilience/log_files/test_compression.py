@@ -11,8 +11,8 @@ import pytest
 import zstandard
 
 from aura_logging.options import OptionError
-from aura_logging.resilience.compression import Codec, choose_codec, compress_file
-from aura_logging.resilience.descriptors import Descriptors
+from aura_logging.resilience.log_files.compression import Codec, choose_codec, compress_file
+from aura_logging.resilience.log_files.descriptors import Descriptors
 
 LINES = b"".join(b'{"message":"line %d"}\n' % number for number in range(50_000))
 
@@ -118,7 +118,7 @@ def test_zstd_without_its_library_names_the_extra_to_install() -> None:
     script = textwrap.dedent("""
         import sys
         sys.modules["zstandard"] = sys.modules["compression.zstd"] = None
-        from aura_logging.resilience.compression import choose_codec
+        from aura_logging.resilience.log_files.compression import choose_codec
         choose_codec("gzip")
         try:
             choose_codec("zstd")

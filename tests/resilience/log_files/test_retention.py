@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aura_logging.resilience.retention import RetentionPolicy
-from aura_logging.resilience.segment_names import Segment
+from aura_logging.resilience.log_files.retention import RetentionPolicy
+from aura_logging.resilience.log_files.segment_names import Segment
 
 
 def at(*seconds: int, size: int = 10) -> dict[Segment, int]:

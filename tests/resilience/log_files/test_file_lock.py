@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aura_logging.resilience.file_lock import SharedLock, try_lock
+from aura_logging.resilience.log_files.file_lock import SharedLock, try_lock
 from aura_logging.testing import ManualClock
 
 

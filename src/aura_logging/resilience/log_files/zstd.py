@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from aura_logging.resilience.compression import Compressor
+from aura_logging.resilience.log_files.compressor import Compressor
 
 __all__ = ["begin"]
 

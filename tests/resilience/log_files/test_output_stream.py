@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from aura_logging.resilience.output_stream import OutputStream
+from aura_logging.resilience.log_files.output_stream import OutputStream
 
 
 @dataclass

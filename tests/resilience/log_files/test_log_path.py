@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aura_logging.resilience.log_path import LogPath, resolve
+from aura_logging.resilience.log_files.log_path import LogPath, resolve
 
 
 def test_a_file_that_does_not_exist_yet_is_a_file(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from aura_logging.resilience.clock import Clock
-from aura_logging.resilience.compression import Codec, compress_file
-from aura_logging.resilience.descriptors import Descriptors
-from aura_logging.resilience.file_lock import try_lock
 from aura_logging.resilience.forks import tell_after_fork
-from aura_logging.resilience.retention import RetentionPolicy
-from aura_logging.resilience.segment_names import Segment, SegmentFile, SegmentNames
+from aura_logging.resilience.log_files.compression import Codec, compress_file
+from aura_logging.resilience.log_files.descriptors import Descriptors
+from aura_logging.resilience.log_files.file_lock import try_lock
+from aura_logging.resilience.log_files.retention import RetentionPolicy
+from aura_logging.resilience.log_files.segment_names import Segment, SegmentFile, SegmentNames
 
 __all__ = ["SegmentKeeper"]
 

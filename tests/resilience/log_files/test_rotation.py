@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aura_logging.resilience.rotation import RotationPolicy
+from aura_logging.resilience.log_files.rotation import RotationPolicy
 
 DAY = 86_400
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from aura_logging.resilience.segment_names import Segment
+from aura_logging.resilience.log_files.segment_names import Segment
 
 __all__ = ["RetentionPolicy"]
 
