@@ -58,9 +58,16 @@ class MetricsHandler(logging.Handler):
         if rules:
             self._counting.alert(rules)
 
-    def createLock(self) -> None:  # noqa: N802  # the name is logging's
-        """Have none: counting is safe in any thread, and the lock would be half of what a record costs."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Count the record if the filters let it through, without the lock that `logging` holds around `emit`.
+
+        Counting is safe in any thread, and the lock would be half of what a record costs.
+        """
+        kept: Any = self.filter(record)
+        if kept:
+            # From Python 3.12 on a filter may answer with another record.
+            self.emit(kept if isinstance(kept, logging.LogRecord) else record)
+        return kept
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count the record."""

@@ -181,7 +181,18 @@ class GaugeCell:
 class HistogramCell:
     """Counts observations by size."""
 
-    __slots__ = ("_bounds", "_counts", "_exemplar", "_lock", "_mirror", "_slot", "_sum", "rejected", "series")
+    __slots__ = (
+        "_bounds",
+        "_counts",
+        "_exemplar",
+        "_lock",
+        "_mirror",
+        "_slot",
+        "_sum",
+        "_sum_slot",
+        "rejected",
+        "series",
+    )
 
     def __init__(self, series: Series, lock: Lock) -> None:
         self.series = series
@@ -195,14 +206,14 @@ class HistogramCell:
 
     def mirror_in(self, numbers: Numbers, slot: int) -> None:
         """Write what is counted there too, beginning with what has not been drained; called under the lock."""
-        self._mirror, self._slot = numbers, slot
+        self._mirror, self._slot, self._sum_slot = numbers, slot, slot + len(self._counts)
         for index, count in enumerate(self._counts, slot):
             numbers[index] += count
         numbers[slot + len(self._counts)] += self._sum
 
     def mirror_nowhere(self) -> None:
         """Mirror no longer; called under the lock."""
-        self._mirror, self._slot = _nowhere(len(self._counts) + 1), 0
+        self._mirror, self._slot, self._sum_slot = _nowhere(len(self._counts) + 1), 0, len(self._counts)
 
     def observe(self, value: float, exemplar: Exemplar | None = None) -> None:
         """Count an observation. A negative one is rejected: it would make the sum, a counter, go down."""
@@ -213,9 +224,9 @@ class HistogramCell:
             index = bisect_left(self._bounds, value)
             self._counts[index] += 1
             self._sum += value
-            mirror, slot = self._mirror, self._slot
-            mirror[slot + index] += 1.0
-            mirror[slot + len(self._counts)] += value
+            mirror = self._mirror
+            mirror[self._slot + index] += 1.0
+            mirror[self._sum_slot] += value
             if exemplar is not None:
                 self._exemplar = exemplar
 
@@ -246,6 +257,7 @@ class Instrument(Generic[CellType]):
     ) -> None:
         self.metric = metric
         self.overflows = 0
+        self._names = metric.labels
         self._lock = lock
         self._make = make
         self._made = made
@@ -314,8 +326,14 @@ class Instrument(Generic[CellType]):
         )
 
     def _cell_for(self, labels: dict[str, object]) -> CellType:
-        if self._bare is not None and not labels:
+        # One look-up for what is there, without another call: the labels of a counter are half of its price.
+        if not labels and self._bare is not None:
             return self._bare
+        try:
+            if len(labels) == len(self._names):
+                return self._cells[tuple([labels[name] for name in self._names])]
+        except (KeyError, TypeError):
+            pass
         return self.of(*self._values(labels))
 
 
