@@ -32,7 +32,7 @@ def test_may({fixture}):
 
 
 def run(directory: Path, fixture: str, settings: str) -> str:
-    (directory / "conftest.py").write_text('pytest_plugins = ["aura_logging.privacy.pytest_plugin"]\n')
+    (directory / "conftest.py").write_text('pytest_plugins = ["aura_logging.testing.pytest_plugin"]\n')
     (directory / "test_shop.py").write_text(TESTS.format(fixture=fixture))
     (directory / "pytest.ini").write_text(f"[pytest]\naddopts = --strict-markers\n{settings}\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--show-capture=no", str(directory)]

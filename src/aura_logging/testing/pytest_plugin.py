@@ -1,6 +1,6 @@
 """Fail a test in which something personal or secret was logged; a plugin for pytest.
 
-Load it with `pytest_plugins = ["aura_logging.privacy.pytest_plugin"]` in the top conftest.py. Then ask for the fixture
+Load it with `pytest_plugins = ["aura_logging.testing.pytest_plugin"]` in the top conftest.py. Then ask for the fixture
 `no_pii_logged` in a test, or set `aura_no_pii = true` in pytest's configuration for all of them; `aura_pii_allowed`
 lists detectors whose findings are all right, as the mark `@pytest.mark.pii_allowed("email")` does for a test.
 """

@@ -1,4 +1,4 @@
-"""Turn time by hand, and other help for the tests of code that logs."""
+"""Turn time by hand in a test."""
 
 from __future__ import annotations
 
