@@ -21,7 +21,7 @@ Manage = Callable[..., Any]
     [
         ({"SLOW_REQUEST_THRESHOLD": "2s"}, "SLOW_REQUEST_THRESHOLD='2s' is not a number"),
         ({"SLOW_REQUEST_THRESHOLD": "-1"}, "(SLOW_REQUEST_THRESHOLD) is -1.0; it must be a number of seconds above 0"),
-        ({"SLOW_REQUEST_THRESHOLD": "nan"}, "(SLOW_REQUEST_THRESHOLD) is nan; it must be a number of seconds above 0"),
+        ({"SLOW_REQUEST_THRESHOLD": "nan"}, "SLOW_REQUEST_THRESHOLD='nan' is not a number"),
         ({"DB_QUERY_THRESHOLD": "many"}, "DB_QUERY_THRESHOLD='many' is not a whole number"),
         ({"DB_QUERY_THRESHOLD": "0"}, "(DB_QUERY_THRESHOLD) is 0; it must be 1 or more"),
         (
