@@ -106,6 +106,17 @@ def test_it_works_from_a_logging_dict_with_a_sqlite_file(tmp_path: Path, monkeyp
         logger.propagate = True
 
 
+def test_without_a_store_it_counts_in_the_log_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: logging.Logger
+) -> None:
+    monkeypatch.setenv("AURA_LOG_DIR", str(tmp_path / "elsewhere"))
+    handler = MetricsHandler()
+    log.addHandler(handler)
+    log.info("sold")
+    handler.flush()
+    assert (tmp_path / "elsewhere" / "aura-metrics.db").exists()
+
+
 def test_a_record_that_reaches_handlers_of_one_store_twice_is_counted_once(log: logging.Logger) -> None:
     url = "memory://counted-once"
     log.addHandler(MetricsHandler(store=url))

@@ -16,7 +16,7 @@ from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.ledger import Ledger
 from aura_logging.metrics.recorder import Recorder
 from aura_logging.metrics.registry import Registry
-from aura_logging.metrics.stores import MetricsStore, check_url, open_store
+from aura_logging.metrics.stores import MetricsStore, check_url, default_url, open_store
 from aura_logging.metrics.stores.sqlite import SqliteStore
 from aura_logging.options import OptionError, fill
 
@@ -32,7 +32,8 @@ class MetricsHandler(logging.Handler):
     costs a few microseconds and no I/O. A timer thread, started at the first record, adds what was counted to
     the store every `flush_interval` seconds (over 0, at most 300). What came since the last time survives SIGKILL
     where the store is SQLite: it is mirrored in files beside the database (`….db.live/`), and a neighbour delivers
-    it. With Redis it is lost then, and only then. `store` is a URL as for `open_store`, or a store. Handlers with
+    it. With Redis it is lost then, and only then. `store` is a URL as for `open_store`, or
+    a store; by default `sqlite:///logs/aura-metrics.db`, in AURA_LOG_DIR where that is set. Handlers with
     the same URL share one timer, of the shorter interval, and count a record that reaches several of them once.
 
     `alerts` has the timer evaluate rules too, in one process of all that share the store, and log on `aura.alerts`:
@@ -43,7 +44,7 @@ class MetricsHandler(logging.Handler):
 
     def __init__(
         self,
-        store: str | MetricsStore = "sqlite:///logs/aura-metrics.db",
+        store: str | MetricsStore | None = None,
         flush_interval: float = 5.0,
         level: int | str = logging.NOTSET,
         alerts: bool | Mapping[str, Any] | Sequence[Rule] = False,
@@ -54,7 +55,7 @@ class MetricsHandler(logging.Handler):
                 f"flush_interval={flush_interval!r}; give seconds, over 0 and at most {_LONGEST_INTERVAL:.0f}."
             )
         rules = _rules(alerts)
-        self._counting = _counting_for(store, float(flush_interval))
+        self._counting = _counting_for(default_url() if store is None else store, float(flush_interval))
         if rules:
             self._counting.alert(rules)
 
