@@ -310,3 +310,5 @@ def test_wrong_options_are_refused_by_name_value_and_fix(options: dict[str, Any]
     with pytest.raises(OptionError) as error:
         MetricsHandler(**options)
     assert words in str(error.value)
+    known = [reference() for reference in logging._handlerList]  # type: ignore[attr-defined]
+    assert all(hasattr(each, "_counting") for each in known if isinstance(each, MetricsHandler)), "flushed at exit"

@@ -19,6 +19,7 @@ from aura_logging.metrics.registry import PROCESS, Registry
 from aura_logging.metrics.stores.base import MetricsStore
 from aura_logging.metrics.stores.tiers import FINEST_SECONDS, bucket_start
 from aura_logging.resilience.clock import Clock
+from aura_logging.resilience.journal.filesystems import is_network_filesystem
 
 __all__ = ["Recorder"]
 
@@ -226,6 +227,9 @@ class Recorder:
 
     def _begin_mirror(self) -> None:
         if self._mirror_directory is None or self._mirror is not None:
+            return
+        if is_network_filesystem(self._mirror_directory):
+            self._mirror_error = f"off: {self._mirror_directory} lies on a network file system"
             return
         try:
             self._mirror = Mirror(self._mirror_directory)
