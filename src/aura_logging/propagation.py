@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any
 
 from aura_logging import context
 
@@ -24,6 +26,7 @@ __all__ = [
     "outgoing_headers",
     "release",
     "start",
+    "unit_of_work",
 ]
 
 REQUEST_ID_HEADERS = ("X-Request-ID", "X-Correlation-ID")
@@ -126,6 +129,45 @@ def start(trace: Trace) -> None:
 def release() -> None:
     """Forget the trace: the unit of work is over."""
     _trace.set(None)
+
+
+@contextmanager
+def unit_of_work(
+    headers: Mapping[str, str] | None = None, *, mint: Mint = secrets.token_hex, **fields: Any
+) -> Iterator[Trace]:
+    """Give the records of a block ids of their own, and its outgoing requests the headers to go with them.
+
+    For what no web request starts: a management command, a cron job, a message from a queue.
+
+        def handle(self, *args, **options):
+            with unit_of_work(command="send_invoices"):
+                ...
+
+    `headers` are the caller's, where there is one (the headers of a message, by any spelling of their names): its ids
+    are taken over as from a web request. Inside another unit of work, and without `headers`, the block keeps the
+    correlation id and becomes a span of its own. What was bound before is back after the block. Works in async
+    functions too; not around a `yield`, which lets code of others run inside the block.
+
+    `bound(correlation_id=…)` alone is enough for the records; it starts no trace.
+    """
+    outer = _trace.get()
+    if headers is not None:
+        given = {name.lower(): value for name, value in headers.items()}
+        trace = accept(lambda name: given.get(name.lower()), mint=mint)
+    elif outer is not None:
+        trace = Trace(outer.correlation_id, outer.trace_id, mint(8), outer.span_id, outer.flags, outer.state)
+    else:
+        trace_id = mint(16)
+        trace = Trace(trace_id, trace_id, mint(8))
+    if trace.parent_span_id is None and outer is not None and outer.parent_span_id is not None:
+        # Work of its own inside a request: the request's caller is not its parent.
+        fields = {"parent_span_id": None, **fields}
+    _trace.set(trace)
+    try:
+        with context.bound(**{**fields, **trace.fields()}):
+            yield trace
+    finally:
+        _trace.set(outer)
 
 
 def emit(trace: Trace) -> dict[str, str]:

@@ -14,7 +14,7 @@ from aura_logging.options import OptionError
 from aura_logging.privacy.detector import Detector
 from aura_logging.privacy.engine import ENGINE_NAME
 from aura_logging.privacy.findings import Finding
-from aura_logging.privacy.record_scrubber import RecordScrubber, blank, may_be_cut
+from aura_logging.privacy.record_scrubber import RecordScrubber, blank
 from aura_logging.privacy.scrubber import Scrubber
 
 __all__ = ["SecurityFilter"]
@@ -79,12 +79,8 @@ class SecurityFilter(logging.Filter):
         """Redact the record if anything in it must not leave; always true."""
         if self._scrubs:
             try:
-                line = encode(record)
-                if (
-                    self._suspects(line[_TIMESTAMP_BYTES:])
-                    or type(record.args) is dict  # what the template does not use of it is not in the line
-                    or may_be_cut(line)
-                ):
+                # Arguments by name may hold more than the template uses, and than is in the line.
+                if self._suspects(encode(record)[_TIMESTAMP_BYTES:]) or type(record.args) is dict:
                     self._count(self._record_scrubber.scrub(record))
             except Exception as error:  # noqa: BLE001  # a log call must not fail, nor may what it says slip through
                 self._fail(record, error)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aura_logging import records
-from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, standard_rules
+from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, anomaly_rules, standard_rules
 from aura_logging.health import Health
 from aura_logging.metrics.extraction import Extraction
 from aura_logging.metrics.forks import at_fork
@@ -17,6 +17,7 @@ from aura_logging.metrics.ledger import Ledger
 from aura_logging.metrics.recorder import Recorder
 from aura_logging.metrics.registry import Registry
 from aura_logging.metrics.stores import MetricsStore, check_url, open_store
+from aura_logging.metrics.stores.sqlite import SqliteStore
 from aura_logging.options import OptionError, fill
 
 __all__ = ["MetricsHandler"]
@@ -29,8 +30,9 @@ class MetricsHandler(logging.Handler):
 
     Attach it before sampling, to the root logger at level NOTSET, so that it counts what sampling drops. A call
     costs a few microseconds and no I/O. A timer thread, started at the first record, adds what was counted to
-    the store every `flush_interval` seconds (over 0, at most 300); what came since the last time is lost if the
-    process is killed by SIGKILL, and only then. `store` is a URL as for `open_store`, or a store. Handlers with
+    the store every `flush_interval` seconds (over 0, at most 300). What came since the last time survives SIGKILL
+    where the store is SQLite: it is mirrored in files beside the database (`….db.live/`), and a neighbour delivers
+    it. With Redis it is lost then, and only then. `store` is a URL as for `open_store`, or a store. Handlers with
     the same URL share one timer, of the shorter interval, and count a record that reaches several of them once.
 
     `alerts` has the timer evaluate rules too, in one process of all that share the store, and log on `aura.alerts`:
@@ -56,9 +58,16 @@ class MetricsHandler(logging.Handler):
         if rules:
             self._counting.alert(rules)
 
-    def createLock(self) -> None:  # noqa: N802  # the name is logging's
-        """Have none: counting is safe in any thread, and the lock would be half of what a record costs."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Count the record if the filters let it through, without the lock that `logging` holds around `emit`.
+
+        Counting is safe in any thread, and the lock would be half of what a record costs.
+        """
+        kept: Any = self.filter(record)
+        if kept:
+            # From Python 3.12 on a filter may answer with another record.
+            self.emit(kept if isinstance(kept, logging.LogRecord) else record)
+        return kept
 
     def emit(self, record: logging.LogRecord) -> None:
         """Count the record."""
@@ -88,7 +97,10 @@ class _Counting:
         registry = Registry()
         self._extract = Extraction(registry)
         self._ledger = Ledger(registry)
-        self.recorder = Recorder(store, flush_interval, registry=registry, before_drain=self._ledger)
+        mirrors = store.path.with_name(f"{store.path.name}.live") if isinstance(store, SqliteStore) else None
+        self.recorder = Recorder(
+            store, flush_interval, registry=registry, before_drain=self._ledger, mirror_directory=mirrors
+        )
         self._question = f"counted in {id(self)}"
         self._start = self.recorder.start
         at_fork(in_child=self._ledger.begin)
@@ -104,10 +116,11 @@ class _Counting:
 
 
 def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule]) -> Sequence[Rule]:
-    if isinstance(alerts, bool):
-        return standard_rules(fill(AlertOptions, where="MetricsHandler(alerts=True)")) if alerts else ()
-    if isinstance(alerts, Mapping):
-        return standard_rules(fill(AlertOptions, alerts, where="MetricsHandler(alerts=...)"))
+    if alerts is False:
+        return ()
+    if alerts is True or isinstance(alerts, Mapping):
+        chosen = fill(AlertOptions, {} if alerts is True else alerts, where="MetricsHandler(alerts=...)")
+        return (*standard_rules(chosen), *(anomaly_rules() if chosen.anomalies else ()))
     if isinstance(alerts, Sequence) and all(isinstance(rule, Rule) for rule in alerts):
         return alerts
     raise OptionError(f"alerts={alerts!r}; give True, a dict of thresholds, or a list of Rule.")

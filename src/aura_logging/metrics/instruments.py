@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import time
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -27,6 +28,7 @@ _INFINITY = float("inf")
 _MAX_LABEL_LENGTH = 120
 _MOST_MISSED_BUCKETS = 360
 
+Numbers = Any  # array("d"), or a memoryview of doubles: both are indexed alike
 Lock = Any  # threading.RLock is a function to the type checker, not a class
 
 
@@ -44,23 +46,42 @@ class Cell(Protocol):
         """Forget what came in; called under the lock."""
         ...
 
+    def mirror_in(self, numbers: Numbers, slot: int) -> None:
+        """Write what is counted there too, beginning with what has not been drained; called under the lock."""
+        ...
+
+    def mirror_nowhere(self) -> None:
+        """Mirror no longer; called under the lock."""
+        ...
+
 
 class CounterCell:
     """Adds up increases. A negative or infinite increase is rejected and counted, never raised in the caller."""
 
-    __slots__ = ("_increase", "_lock", "rejected", "series")
+    __slots__ = ("_increase", "_lock", "_mirror", "_slot", "rejected", "series")
 
     def __init__(self, series: Series, lock: Lock) -> None:
         self.series = series
         self.rejected = 0
         self._lock = lock
         self._increase = 0.0
+        self.mirror_in(_nowhere(1), 0)
+
+    def mirror_in(self, numbers: Numbers, slot: int) -> None:
+        """Write what is counted there too, beginning with what has not been drained; called under the lock."""
+        self._mirror, self._slot = numbers, slot
+        numbers[slot] += self._increase
+
+    def mirror_nowhere(self) -> None:
+        """Mirror no longer; called under the lock."""
+        self._mirror, self._slot = _nowhere(1), 0
 
     def inc(self, amount: float = 1.0) -> None:
         """Add to the count."""
         with self._lock:
             if 0.0 <= amount < _INFINITY:
                 self._increase += amount
+                self._mirror[self._slot] += amount
             else:
                 self.rejected += 1
 
@@ -103,6 +124,12 @@ class GaugeCell:
         self._sum = 0.0
         self._at = 0.0
         self._told = False
+
+    def mirror_in(self, numbers: Numbers, slot: int) -> None:
+        """Do nothing: the value of a dead process is nobody's."""
+
+    def mirror_nowhere(self) -> None:
+        """Do nothing."""
 
     def set(self, value: float) -> None:
         """Make this the value."""
@@ -154,7 +181,18 @@ class GaugeCell:
 class HistogramCell:
     """Counts observations by size."""
 
-    __slots__ = ("_bounds", "_counts", "_exemplar", "_lock", "_sum", "rejected", "series")
+    __slots__ = (
+        "_bounds",
+        "_counts",
+        "_exemplar",
+        "_lock",
+        "_mirror",
+        "_slot",
+        "_sum",
+        "_sum_slot",
+        "rejected",
+        "series",
+    )
 
     def __init__(self, series: Series, lock: Lock) -> None:
         self.series = series
@@ -164,6 +202,18 @@ class HistogramCell:
         self._counts = [0] * (len(series.bounds) + 1)
         self._sum = 0.0
         self._exemplar: Exemplar | None = None
+        self.mirror_nowhere()
+
+    def mirror_in(self, numbers: Numbers, slot: int) -> None:
+        """Write what is counted there too, beginning with what has not been drained; called under the lock."""
+        self._mirror, self._slot, self._sum_slot = numbers, slot, slot + len(self._counts)
+        for index, count in enumerate(self._counts, slot):
+            numbers[index] += count
+        numbers[slot + len(self._counts)] += self._sum
+
+    def mirror_nowhere(self) -> None:
+        """Mirror no longer; called under the lock."""
+        self._mirror, self._slot, self._sum_slot = _nowhere(len(self._counts) + 1), 0, len(self._counts)
 
     def observe(self, value: float, exemplar: Exemplar | None = None) -> None:
         """Count an observation. A negative one is rejected: it would make the sum, a counter, go down."""
@@ -171,8 +221,12 @@ class HistogramCell:
             if not 0.0 <= value < _INFINITY:
                 self.rejected += 1
                 return
-            self._counts[bisect_left(self._bounds, value)] += 1
+            index = bisect_left(self._bounds, value)
+            self._counts[index] += 1
             self._sum += value
+            mirror = self._mirror
+            mirror[self._slot + index] += 1.0
+            mirror[self._sum_slot] += value
             if exemplar is not None:
                 self._exemplar = exemplar
 
@@ -198,11 +252,15 @@ CellType = TypeVar("CellType", bound=Cell)
 class Instrument(Generic[CellType]):
     """One metric in this process: a cell for each set of label values, up to the metric's limit."""
 
-    def __init__(self, metric: Metric, lock: Lock, make: Callable[[Series], CellType]) -> None:
+    def __init__(
+        self, metric: Metric, lock: Lock, made: Callable[[Cell], None], make: Callable[[Series], CellType]
+    ) -> None:
         self.metric = metric
         self.overflows = 0
+        self._names = metric.labels
         self._lock = lock
         self._make = make
+        self._made = made
         self._cells: dict[tuple[object, ...], CellType] = {}
         self._by_series: dict[Series, CellType] = {}
         self._bare: CellType | None = None if metric.labels else self.of()
@@ -235,7 +293,7 @@ class Instrument(Generic[CellType]):
                 if len(self._by_series) >= self.metric.max_series and self.metric.labels:
                     self.overflows += 1
                     return self._overflow_cell()
-                cell = self._by_series[series] = self._make(series)
+                cell = self._new_cell(series)
             # Values that are written alike share a cell; remember few spellings, each at the price of one entry.
             if len(self._cells) < 2 * self.metric.max_series:
                 self._cells[values] = cell
@@ -244,8 +302,11 @@ class Instrument(Generic[CellType]):
     def _overflow_cell(self) -> CellType:
         series = self._series((OVERFLOW,) * len(self.metric.labels))
         cell = self._by_series.get(series)
-        if cell is None:
-            cell = self._by_series[series] = self._make(series)
+        return self._new_cell(series) if cell is None else cell
+
+    def _new_cell(self, series: Series) -> CellType:
+        cell = self._by_series[series] = self._make(series)
+        self._made(cell)
         return cell
 
     def _series(self, values: tuple[object, ...]) -> Series:
@@ -265,16 +326,22 @@ class Instrument(Generic[CellType]):
         )
 
     def _cell_for(self, labels: dict[str, object]) -> CellType:
-        if self._bare is not None and not labels:
+        # One look-up for what is there, without another call: the labels of a counter are half of its price.
+        if not labels and self._bare is not None:
             return self._bare
+        try:
+            if len(labels) == len(self._names):
+                return self._cells[tuple([labels[name] for name in self._names])]
+        except (KeyError, TypeError):
+            pass
         return self.of(*self._values(labels))
 
 
 class Counter(Instrument[CounterCell]):
     """A count that only goes up."""
 
-    def __init__(self, metric: Metric, lock: Lock, clock: Clock = time.time) -> None:
-        super().__init__(metric, lock, lambda series: CounterCell(series, lock))
+    def __init__(self, metric: Metric, lock: Lock, made: Callable[[Cell], None], clock: Clock) -> None:
+        super().__init__(metric, lock, made, lambda series: CounterCell(series, lock))
 
     def inc(self, amount: float = 1.0, **labels: object) -> None:
         """Add to the count of these labels."""
@@ -284,8 +351,8 @@ class Counter(Instrument[CounterCell]):
 class Gauge(Instrument[GaugeCell]):
     """A value that goes up and down."""
 
-    def __init__(self, metric: Metric, lock: Lock, clock: Clock = time.time) -> None:
-        super().__init__(metric, lock, lambda series: GaugeCell(series, lock, clock=clock))
+    def __init__(self, metric: Metric, lock: Lock, made: Callable[[Cell], None], clock: Clock) -> None:
+        super().__init__(metric, lock, made, lambda series: GaugeCell(series, lock, clock=clock))
 
     def set(self, value: float, **labels: object) -> None:
         """Make this the value of these labels."""
@@ -303,8 +370,8 @@ class Gauge(Instrument[GaugeCell]):
 class Histogram(Instrument[HistogramCell]):
     """A distribution: how many observations there were of which size."""
 
-    def __init__(self, metric: Metric, lock: Lock, clock: Clock = time.time) -> None:
-        super().__init__(metric, lock, lambda series: HistogramCell(series, lock))
+    def __init__(self, metric: Metric, lock: Lock, made: Callable[[Cell], None], clock: Clock) -> None:
+        super().__init__(metric, lock, made, lambda series: HistogramCell(series, lock))
 
     def observe(self, value: float, exemplar: Exemplar | None = None, **labels: object) -> None:
         """Count an observation under these labels."""
@@ -359,6 +426,11 @@ class Timing:
                 cell.observe(clock() - began)
 
         return timed
+
+
+def _nowhere(width: int) -> Numbers:
+    # Counting into this costs less than asking every time whether there is a mirror.
+    return array("d", bytes(8 * width))
 
 
 def _label_text(value: object) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
-from collections.abc import Callable
 
 import psutil
 
@@ -19,8 +19,8 @@ class ResidentMemory:
     """The process's resident set in bytes; `None` where the system does not tell.
 
     On Linux one `pread` of `/proc/self/statm` (proc(5): the second number, in pages), 1 to 2 µs against 20 for
-    opening the file each time; the file stays open, so share one reader (`resident_memory`). Elsewhere psutil. Any
-    thread may call.
+    opening the file each time. Elsewhere psutil. Any thread may ask. It keeps one descriptor: use
+    `resident_memory`, the one that all of the process shares.
     """
 
     def __init__(self) -> None:
@@ -28,14 +28,15 @@ class ResidentMemory:
         tell_after_fork(self)
 
     def after_fork_in_child(self) -> None:
-        """Open the file anew: `/proc/self` was the parent when it was opened."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        """Open the file anew at the next asking: `/proc/self` was the parent when it was opened."""
+        self.close()
 
-    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # at exit there may be no `os` any more
-        if self._fd is not None:
-            close(self._fd)
+    def close(self) -> None:
+        """Give the descriptor back; asking again opens another."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            with contextlib.suppress(OSError):  # whoever made this a daemon may have closed all that was open
+                os.close(fd)
 
     def __call__(self) -> int | None:
         """Return the bytes of this moment; never raises."""
@@ -47,12 +48,12 @@ class ResidentMemory:
             return _by_psutil()
 
 
+resident_memory = ResidentMemory()
+"""The one of this process."""
+
+
 def _by_psutil() -> int | None:
     try:
         return int(psutil.Process().memory_info().rss)
-    except (psutil.Error, OSError):
+    except psutil.Error:
         return None
-
-
-resident_memory = ResidentMemory()
-"""The reader that a whole process may share."""

@@ -101,3 +101,12 @@ def test_a_redis_url_that_redis_py_refuses_is_told_without_its_password() -> Non
         open_store("redis://user:secret@host:not-a-port/0")
     assert "secret" not in str(error.value)
     assert "not-a-port" in str(error.value)
+
+
+def test_a_server_that_has_forgotten_everything_is_told_the_names_again(redis_server: Any) -> None:
+    store = RedisStore(redis_server.url, prefix="forgetful")
+    store.add([Sample(ORDERS, AT, Amount(sum=1))])
+    client = store._client
+    client.delete(*client.keys("{forgetful}:*"))
+    store.add([Sample(ORDERS, AT, Amount(sum=2.5))], "batch")
+    assert [(sample.series, sample.amount.sum) for sample in store.totals()] == [(ORDERS, 2.5)]
