@@ -13,10 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import SyncToAsync
 from django.conf import settings
 
 import django
@@ -120,6 +122,14 @@ def _no_context() -> Iterator[None]:
     yield
     context.release()
     propagation.release()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_threads_left() -> Iterator[None]:
+    """Stop the thread that asgiref keeps for sync code: tests that come later fork."""
+    yield
+    SyncToAsync.single_thread_executor.shutdown()
+    SyncToAsync.single_thread_executor = ThreadPoolExecutor(max_workers=1)
 
 
 class Server:
