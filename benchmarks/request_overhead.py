@@ -126,9 +126,6 @@ def serve(name: str) -> None:
     settings.configure(**{**defaults, **CANDIDATES[name](directory)})
     from django.core.wsgi import get_wsgi_application
 
-    import django
-
-    django.setup()
     application = get_wsgi_application()
     environ = {
         "REQUEST_METHOD": "GET", "PATH_INFO": "/things/7/", "QUERY_STRING": "", "SERVER_NAME": "localhost",

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 from asgiref.sync import SyncToAsync
+from django.apps import apps
 from django.conf import settings
 
-import django
 from aura_logging import context, propagation
 from aura_logging.filters import RequestContextFilter
 from aura_logging.formatters import JsonFormatter
@@ -39,7 +39,7 @@ def _configure() -> tempfile.TemporaryDirectory[str]:
 
     del os.environ["SITE_STATE_DIR"]
     settings.configure(**{name: value for name, value in vars(of_the_site).items() if name.isupper()})
-    django.setup()
+    apps.populate(settings.INSTALLED_APPS)
     return state
 
 
