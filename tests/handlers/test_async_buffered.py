@@ -648,6 +648,7 @@ def test_there_a_target_that_fails_holds_nobody_up_and_nothing_is_lost(
     assert sink.messages == ["a", "b"]
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # what is tested is what it warns of
 def test_a_fork_while_another_thread_logs_leaves_the_child_able_to_log(tmp_path: Path, logger_of: LoggerOf) -> None:
     path = tmp_path / "app.jsonl"
     handler = AsyncBufferedHandler(StructuredFileHandler(path), journal=tmp_path / "journal")

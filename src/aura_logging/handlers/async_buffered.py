@@ -21,7 +21,7 @@ from aura_logging.handlers.async_options import (
 from aura_logging.handlers.delivery import Delivery
 from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
-from aura_logging.handlers.process_exit import flush_at_exit
+from aura_logging.handlers.process_exit import close_at_exit
 from aura_logging.handlers.targets import is_delivering, line_stamp, may_log_inside, target_for, wanted
 from aura_logging.health import Health, Status
 from aura_logging.resilience.breaker import CircuitBreaker
@@ -243,7 +243,7 @@ class AsyncBufferedHandler(logging.Handler):
             self._open_journal()
             if not self._ends_known:
                 self._ends_known = True
-                flush_at_exit(self)
+                close_at_exit(self)
             running = [worker.start() for worker in self._workers]
             self._running[0] = all(running)
 
