@@ -94,8 +94,6 @@ def fill(
             from_variables[name] = variable
     try:
         return options(**values)
-    except OptionError:
-        raise
     except ValueError as error:
         variables = [variable for name, variable in from_variables.items() if name in str(error)]
         raise OptionError(f"{', '.join([*variables, where])}: {error}") from error
@@ -107,11 +105,7 @@ def _checked(value: Any, kind: Any, source: str) -> Any:
     kind = _without_none(kind)
     origin = get_origin(kind)
     if origin is tuple and isinstance(value, (list, tuple, set, frozenset)):
-        of = get_args(kind)[0]
-        for item in value:
-            if isinstance(of, type) and not isinstance(item, of):
-                raise OptionError(f"{source} has {item!r} in it; each item must be {_kind_in_words(of)}.")
-        return tuple(value)
+        return tuple(_checked_item(item, get_args(kind)[0], source) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind is float and isinstance(value, float) and math.isnan(value):
@@ -124,8 +118,15 @@ def _checked(value: Any, kind: Any, source: str) -> Any:
     return value
 
 
+def _checked_item(item: Any, kind: Any, source: str) -> Any:
+    try:
+        return _checked(item, kind, source)
+    except OptionError:
+        raise OptionError(f"{source} has {item!r} in it; each item must be {_kind_in_words(kind)}.") from None
+
+
 def _number(number: float) -> float:
-    if math.isnan(number):  # which is neither above nor below any bound that might be checked later
+    if number != number:  # NaN is neither above nor below any bound that might be checked later
         raise ValueError("not a number")
     return number
 
