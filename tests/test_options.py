@@ -42,6 +42,11 @@ def test_the_section_wins_over_the_environment_and_the_environment_over_the_defa
     assert (options.max_cups, options.slow_seconds, options.name) == (5, 0.5, None)
 
 
+def test_a_number_may_be_larger_than_a_float() -> None:
+    assert filled(BREW_CUPS="9" * 400).max_cups == int("9" * 400)
+    assert filled({"slow_seconds": math.inf}).slow_seconds == filled(BREW_SLOW="inf").slow_seconds == math.inf
+
+
 def test_an_empty_variable_is_no_value() -> None:
     assert filled(BREW_CUPS="", BREW_NAME="") == BrewOptions()
 
