@@ -413,3 +413,10 @@ def test_it_can_be_configured_by_dictconfig() -> None:
         "[REDACTED:employee] MRN[REDACTED:mrn] ************1111 from [REDACTED:ip_address]"
     )
     logger.removeHandler(handler)
+
+
+def test_the_bytes_that_the_scan_skips_hold_nothing_but_the_time() -> None:
+    line = encode(record_of("x"))
+
+    assert line[:14] == b'{"timestamp":"'
+    assert line[40:43] == b'Z",'

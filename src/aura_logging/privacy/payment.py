@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aura_logging.privacy.checksums import IBAN_LENGTHS, is_card, is_iban, luhn
 from aura_logging.privacy.detector import Detector, Span
-from aura_logging.privacy.scan_syntax import AFTER_DIGIT, BEFORE_DIGIT, BEFORE_WORD, any_of, digits
+from aura_logging.privacy.scan_syntax import BEFORE_DIGIT, BEFORE_WORD, any_of, digits
 
 __all__ = ["CREDIT_CARD", "IBAN"]
 
@@ -104,12 +104,9 @@ CREDIT_CARD = Detector(
     name="credit_card",
     scan=BEFORE_DIGIT
     + any_of(
-        rb"4[0-9]{3}" + digits(9) + rb"(?:" + digits(3) + rb"){0,2}",
-        rb"(?:5[0-9]|6[0-9]|3[05-9]|2[27]|81|9[78]|86)[0-9]{2}" + digits(8, 15),
-        rb"(?:34|2[3-6])[0-9]{2}" + digits(11, 15),
-        rb"(?:1800|2131|0604)" + digits(8, 15),
+        rb"(?:[34][0-9]|2[2-7]|81|86|9[78])[0-9]{2}" + digits(9),
+        rb"(?:[56][0-9]{3}|1800|2131|0604)" + digits(8),
     )
-    + AFTER_DIGIT
     + rb"|(?:^|[^a-z]|\\[nrtbf]|t|k|_)(?:card|pan)[^0-9]{0,32}[0-9]{4}(?:[ -]?[0-9]){8}",
     find=_cards,
     keep_last=4,

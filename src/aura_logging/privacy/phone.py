@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from aura_logging.privacy.checksums import is_isbn10
 from aura_logging.privacy.detector import Detector, Span
 from aura_logging.privacy.numbers_in_text import is_column_of_numbers
-from aura_logging.privacy.scan_syntax import AFTER_DIGIT, AFTER_WORD, BEFORE_DIGIT, ESCAPED, GAP, PUNCTUATION, any_of
+from aura_logging.privacy.scan_syntax import BEFORE_DIGIT, ESCAPED, GAP, PUNCTUATION, any_of
 
 __all__ = ["PHONE"]
 
@@ -94,7 +94,7 @@ _GROUPED = (
     r"[1-9][0-9][ -]9?[0-9]{4}-[0-9]{4}",  # Brazil, Japan
     r"1[3-9][0-9][ -][0-9]{4}[ -][0-9]{4}",  # China, mobile
     r"[6-9][0-9]{4}[ -][0-9]{5}",  # India, mobile
-    r"0[ -][0-9]{4}[ -][0-9]{4}",  # Thailand
+    r"(?<![A-Za-z])(?<![0-9A-Za-z]-)0[ -][0-9]{4}[ -][0-9]{4}",  # Thailand
     r"[78][ -]?\([0-9]{3}\)[ -]?[0-9]{3}[ -][0-9]{2}[ -]?[0-9]{2}",  # Russia
     r"[78][ -]9[0-9]{2}[ -][0-9]{3}[ -][0-9]{2}[ -]?[0-9]{2}",  # Russia, mobile
     # Poland, Spain, Portugal: mobile ranges only, for three by three is also how thousands are set apart.
@@ -128,7 +128,7 @@ _SHAPES = (
     ),
     _Shape(
         re.compile(
-            rf"(?<![0-9A-Za-z])(?<![0-9][.,:/\-+])(?:\(0[1-9][0-9]{{0,4}}\)|0[1-9][0-9]{{0,4}}(?={_GAP}|/))"
+            rf"(?<![0-9A-Za-z])(?<![0-9][.,:/+])(?<![0-9A-Za-z]-)(?:\(0[1-9][0-9]{{0,4}}\)|0[1-9][0-9]{{0,4}}(?={_GAP}|/))"
             rf"(?:{_GAP}{{0,2}}|/ ?)[0-9]{{2,8}}(?:{_GAP}[0-9]{{2,5}}){{0,4}}{_STOP}(?![A-Za-z])"
         ),
         _national,
@@ -184,7 +184,13 @@ def _phones(text: str, field: str) -> Iterator[Span]:
 
 _S = rb"(?:[ +-]|%20)"
 _OPEN, _CLOSE = rb"(?:\(|%28)", rb"(?:\)|%29)"
-_BEFORE_TRUNK = rb"(?:^|[^0-9a-z.,:/+-]|(?:^|[^0-9])[.,:/+-]|\\[nrtbf]|" + ESCAPED + rb"[.,:/+-]?)"
+
+
+def _signs(count: int) -> bytes:
+    return rb"(?:[0-9]|" + PUNCTUATION + rb"){%d}" % count
+
+
+_BEFORE_TRUNK = rb"(?:^|[^0-9a-z.,:/+-]|(?:^|[^0-9])[.,:/+]|(?:^|[^0-9a-z])-|\\[nrtbf]|" + ESCAPED + rb"[.,:/+-]?)"
 _SCAN_WORD = any_of(
     rb"phone|mobile|msisdn|whatsapp|handy",
     rb"(?:^|[^a-z]|\\[nrtbf])(?:cell|tel|fax|sms)",
@@ -193,16 +199,19 @@ _SCAN_WORD = any_of(
 
 PHONE = Detector(
     name="phone",
+    # Where a shape takes separators freely, its signs are counted and not its digits: that keeps the automaton small
+    # when a line is full of numbers.
     scan=any_of(
-        rb"(?:\+|%2b)(?:[ +]|%20)?" + _OPEN + rb"?[0-9](?:" + PUNCTUATION + rb"{0,3}[0-9]){6}",
+        rb"(?:\+|%2b)(?:[ +]|%20)?" + _OPEN + rb"?[0-9]" + _signs(7),
+        _BEFORE_TRUNK + any_of(_OPEN + rb"?0[1-9]" + _signs(8), rb"0" + _S + rb"[0-9]{4}" + _S + rb"[0-9]{4}"),
         BEFORE_DIGIT
         + any_of(
-            rb"00[1-9][0-9]{0,2}" + PUNCTUATION + rb"(?:" + PUNCTUATION + rb"{0,2}[0-9]){6}",
+            rb"00[1-9]" + _signs(8),
             rb"[0-9]{3}(?:" + GAP + rb"|/)[0-9]{3}" + GAP + rb"[0-9]{2}(?:[0-9]|" + GAP + rb"[0-9]{2})",
-            rb"[1-9][0-9]" + _S + rb"9?[0-9]{3}(?:[0-9]-[0-9]{4}|" + _S + rb"[0-9]{2}" + _S + rb"[0-9]{2})",
-            rb"(?:1[3-9][0-9]|0)" + _S + rb"[0-9]{4}" + _S + rb"[0-9]{4}",
-            rb"[6-9][0-9]{4}" + _S + rb"[0-9]{5}",
-            rb"[679][0-9]{2}(?:" + _S + rb"[0-9]{2}){3}",
+            rb"[0-9]{2}" + _S + rb"9?[0-9]{3}(?:[0-9]-[0-9]{4}|" + _S + rb"[0-9]{2}" + _S + rb"[0-9]{2})",
+            rb"[0-9]{3}" + _S + rb"[0-9]{4}" + _S + rb"[0-9]{4}",
+            rb"[0-9]{5}" + _S + rb"[0-9]{5}",
+            rb"[0-9]{3}(?:" + _S + rb"[0-9]{2}){3}",
             rb"[78]"
             + _S
             + rb"?(?:"
@@ -215,11 +224,9 @@ PHONE = Detector(
             + _S
             + rb"[0-9]{2}",
         ),
-        rb"[0-9]{3}" + _CLOSE + GAP + rb"{0,2}[0-9]{3}" + GAP + rb"?[0-9]{4}" + AFTER_DIGIT,
-        # Not the seconds of a time, nor a group of a UUID.
-        _BEFORE_TRUNK + _OPEN + rb"?0[1-9](?:" + PUNCTUATION + rb"{0,3}[0-9]){6,10}" + AFTER_WORD,
+        rb"[0-9]{3}" + _CLOSE + GAP + rb"{0,2}[0-9]{3}" + GAP + rb"?[0-9]{4}",
         _OPEN + rb"[1-9][0-9]{1,2}" + _CLOSE + GAP + rb"?[0-9]{3,5}" + GAP + rb"[0-9]{2}",
-        _SCAN_WORD + rb"[^0-9]{0,32}[0-9](?:" + PUNCTUATION + rb"{0,2}[0-9]){6}",
+        _SCAN_WORD + rb"[^0-9]{0,32}[0-9]" + _signs(6),
     ),
     find=_phones,
     keep_last=2,
