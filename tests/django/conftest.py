@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -142,6 +143,7 @@ class Server:
         self.lines = Lines(self._read)
         self._parsed: list[Line] = []
         self._parsed_bytes = 0
+        self._parsing = threading.Lock()
         self._output = state / "server.log"
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -153,17 +155,18 @@ class Server:
         return self._output.read_text()
 
     def _read(self) -> list[Line]:
-        try:
-            with (self.state / "app.jsonl").open("rb") as written:
-                written.seek(self._parsed_bytes)
-                new = written.read()
-        except FileNotFoundError:
-            return []
-        # What follows the last line break may be half a line, still being written.
-        whole = new[: new.rfind(b"\n") + 1]
-        self._parsed_bytes += len(whole)
-        self._parsed += map(json.loads, whole.splitlines())
-        return self._parsed
+        with self._parsing:
+            try:
+                with (self.state / "app.jsonl").open("rb") as written:
+                    written.seek(self._parsed_bytes)
+                    new = written.read()
+            except FileNotFoundError:
+                return []
+            # What follows the last line break may be half a line, still being written.
+            whole = new[: new.rfind(b"\n") + 1]
+            self._parsed_bytes += len(whole)
+            self._parsed += map(json.loads, whole.splitlines())
+            return list(self._parsed)
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
