@@ -126,9 +126,13 @@ def _no_context() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _no_threads_left() -> Iterator[None]:
-    """Stop the thread that asgiref keeps for sync code: tests that come later fork."""
+def _nothing_left_open() -> Iterator[None]:
+    """Close the connections of this thread and of asgiref's for sync code, and stop it: tests that come later fork."""
+    from django.db import connections
+
     yield
+    connections.close_all()
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
     SyncToAsync.single_thread_executor.shutdown()
     SyncToAsync.single_thread_executor = ThreadPoolExecutor(max_workers=1)
 
