@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from aura_logging.options import from_env
+from aura_logging.performance.budgets import budgets_by_route
 from aura_logging.performance.memory import ResidentMemory
 from aura_logging.resilience.clock import Clock
 
@@ -20,17 +21,36 @@ CLIENT_LEFT = 499
 
 @dataclass(frozen=True, slots=True)
 class PerformanceOptions:
-    """`AURA["PERFORMANCE"]`: whether to measure requests, and from where on one is slow."""
+    """`AURA["PERFORMANCE"]`: whether to measure requests, and from where on one is slow.
+
+    `n_plus_one_threshold` is for how many rows one field must be loaded by one line of code to be reported.
+    `explain_slow_queries` has the database explain a slow SELECT (never `ANALYZE`), a share `explain_sample_rate`
+    (0 to 1) of them. `budgets` say what a route may cost: `{"books/<int:pk>/": {"queries": 5, "duplicates": 0}}`.
+    """
 
     enabled: bool = from_env("PERFORMANCE_MONITORING_ENABLED", default=True)
     slow_request_seconds: float = from_env("SLOW_REQUEST_THRESHOLD", 2.0)
     max_queries: int = from_env("DB_QUERY_THRESHOLD", 20)
+    slow_query_seconds: float = 0.1
+    long_transaction_seconds: float = 1.0
+    n_plus_one_threshold: int = 2
+    explain_slow_queries: bool = False
+    explain_sample_rate: float = 0.1
+    budgets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.slow_request_seconds <= 0:
             raise ValueError(f"slow_request_seconds={self.slow_request_seconds!r} must be more than 0.")
         if self.max_queries < 1:
             raise ValueError(f"max_queries={self.max_queries!r} must be 1 or more.")
+        for name in ("slow_query_seconds", "long_transaction_seconds"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be more than 0.")
+        if self.n_plus_one_threshold < 2:
+            raise ValueError(f"n_plus_one_threshold={self.n_plus_one_threshold!r} must be 2 or more.")
+        if not 0 <= self.explain_sample_rate <= 1:
+            raise ValueError(f"explain_sample_rate={self.explain_sample_rate!r} must be from 0 to 1.")
+        budgets_by_route(self.budgets)
 
 
 @dataclass(frozen=True, slots=True)
