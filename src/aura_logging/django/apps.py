@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
-from aura_logging.django.conf import check_all
+from aura_logging.django.conf import check_all, options
+from aura_logging.performance.probe import PerformanceOptions
 
 __all__ = ["AuraConfig"]
 
@@ -18,7 +19,9 @@ class AuraConfig(AppConfig):
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
-        from aura_logging.django import middleware, receivers  # noqa: F401  # declares its options
+        from aura_logging.django import instrumentation, middleware, receivers  # noqa: F401  # declares its options
 
         check_all()
         receivers.connect()
+        if options(PerformanceOptions).enabled:
+            instrumentation.install()

@@ -16,12 +16,14 @@ from django.http.response import HttpResponseBase
 
 from aura_logging import context, propagation
 from aura_logging.client_address import TrustedProxies
+from aura_logging.django import request_queries
 from aura_logging.django.bodies import watch
 from aura_logging.django.conf import declare, options
 from aura_logging.django.middleware.base import Middleware
 from aura_logging.django.requests import ContextOptions, FieldsLearntLater, first_fields, trace_of
 from aura_logging.performance.memory import ResidentMemory
 from aura_logging.performance.probe import CLIENT_LEFT, PerformanceOptions, RequestProbe
+from aura_logging.performance.queries import QueryLog
 
 __all__ = ["PerformanceMonitoringMiddleware"]
 
@@ -36,6 +38,7 @@ class _Request:
 
     correlation_id: str
     probe: RequestProbe | None
+    queries: QueryLog | None = None
 
 
 class PerformanceMonitoringMiddleware(Middleware[_Request]):
@@ -62,15 +65,16 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         propagation.start(trace)
         context.start(first_fields(request, trace, self._proxies))
         context.defer(FieldsLearntLater(request))
-        probe = None
+        probe, queries = None, None
         if self._options.enabled:
+            queries = request_queries.begin(request, self._options)
             probe = RequestProbe(
                 self._options.slow_request_seconds,
                 # An event loop's thread serves many requests in turn: its processor time is nobody's own.
                 cpu_clock=None if self._is_async else time.thread_time,
                 memory=self._resident_memory,
             )
-        return _Request(trace.correlation_id, probe)
+        return _Request(trace.correlation_id, probe, queries)
 
     def finish(self, state: _Request, response: HttpResponseBase) -> HttpResponseBase:
         """Answer with the id; write the record now, or when a streaming body has ended."""
@@ -83,10 +87,10 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         if isinstance(response, StreamingHttpResponse):
             # The body ends outside this call: in ASGI, even outside its context.
             here = contextvars.copy_context()
-            watch(response, probe, functools.partial(here.run, _write, probe, response.status_code))
+            watch(response, probe, functools.partial(here.run, self._write, state, probe, response.status_code))
         else:
             probe.response_bytes = len(getattr(response, "content", b""))
-            _write(probe, response.status_code)
+            self._write(state, probe, response.status_code)
         return response
 
     def fail(self, state: _Request, error: BaseException) -> None:
@@ -96,12 +100,12 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
             return
         if isinstance(error, asyncio.CancelledError):
             probe.is_disconnected = True
-            _write(probe, CLIENT_LEFT)
+            self._write(state, probe, CLIENT_LEFT)
         else:
             probe.exception_type = type(error).__name__
-            _write(probe, 500)
+            self._write(state, probe, 500)
 
-
-def _write(probe: RequestProbe, status_code: int) -> None:
-    summary = probe.summary(status_code)
-    log.log(summary.level, "request finished", extra=summary.fields())
+    def _write(self, state: _Request, probe: RequestProbe, status_code: int) -> None:
+        summary = probe.summary(status_code)
+        measured = summary.fields() | request_queries.fields(state.queries, self._options)
+        log.log(summary.level, "request finished", extra=measured)
