@@ -6,21 +6,23 @@ import random
 import sys
 import time
 from collections.abc import Callable, Hashable
-from types import FrameType
 from typing import Any
 
 from django.db import connections
 from django.db.backends.signals import connection_created
 
 from aura_logging.django import subjects
-from aura_logging.django.call_sites import CallSite, awaiting_frame, find, outer_path
+from aura_logging.django.call_sites import Place, awaiting_place, find, outer_path, site_of
 from aura_logging.django.explain import explain
-from aura_logging.performance.queries import Load, QueryGroup, QueryLog, SlowQuery, current, observed_by
+from aura_logging.performance.queries import NOWHERE, Load, QueryGroup, QueryLog, SlowQuery, current, observed_by
 
 __all__ = ["install"]
 
+_FAILED = -2
+
 _clock = time.perf_counter
 _random = random.random
+_frame = sys._getframe
 
 
 def install() -> None:
@@ -50,69 +52,61 @@ def _observe(execute: Callable[..., Any], sql: str, params: Any, many: bool, con
         result = execute(sql, params, many, context)
     except BaseException:
         log.failed += 1
-        _note(log, sql, params, many, context, began, _clock(), has_failed=True)
+        _note(log, sql, params, many, context, began, _FAILED)
         raise
-    _note(log, sql, params, many, context, began, _clock(), has_failed=False)
+    _note(log, sql, params, many, context, began, 0)
     return result
 
 
-def _note(
-    log: QueryLog,
-    sql: str,
-    params: Any,
-    many: bool,
-    context: dict[str, Any],
-    began: float,
-    ended: float,
-    has_failed: bool,
-) -> None:
+def _note(log: QueryLog, sql: str, params: Any, many: bool, context: dict[str, Any], began: float, rows: int) -> None:
+    """Count a query that has ended; `rows` is negative when it failed. Straight on: every query pays for each line."""
+    ended = _clock()
+    seconds = ended - began
     try:
-        frame = sys._getframe(2)
-        connection = context["connection"]
-        place = find(frame)
+        # _note, _observe, and two of Django's cursor: no application in these.
+        place = find(_frame(4))
         if place.frame is None and log.task is not None:
-            waiting = awaiting_frame(log.task)
-            if waiting is not None:
-                place = CallSite((id(waiting.f_code), waiting.f_lasti), waiting.f_code, waiting, place.loader)
-        rows = -1 if has_failed else getattr(context["cursor"].cursor, "rowcount", -1)
-        group = log.add(str(sql), params, many, connection.alias, ended - began, place.key, rows)
-        if group.holds is None:
-            group.holds = place.holds
-            group.site = place.site(frame)
-        if group.statement.kind == "read":
-            if group.wants_subject or place.loader is not None:
-                _identify(log, group, place, frame, params)
-            else:
-                for load in group.loads.values():
-                    log.loaded(group, load.subject)
+            place = awaiting_place(log.task, place)
+        connection = context["connection"]
+        if rows == 0:
+            rows = context["cursor"].cursor.rowcount
+        group = log.add(sql, params, many, connection.alias, seconds, place.owner, place.instruction, rows)
+        if group.site is NOWHERE:
+            group.site = site_of(place, _frame(4))
+        if place.loader is not None or group.wants_subject:
+            if group.statement.kind == "read":
+                _identify(log, group, place, params)
+        elif group.loads:
+            for subject in group.loads:
+                log.loaded(group, subject, began)
         if connection.in_atomic_block:
-            blocks = getattr(connection, "atomic_blocks", None)
+            blocks = connection.atomic_blocks
             log.in_transaction(connection.alias, blocks[0] if blocks else None, began, ended, group.site)
-        if ended - began > log.slow_query_seconds and group.statement.kind != "transaction":
-            _note_slow(log, group, connection, sql, params, ended - began, can_explain=not (has_failed or many))
+        if seconds > log.slow_query_seconds and group.statement.kind != "transaction":
+            _note_slow(log, group, connection, sql, params, seconds, can_explain=not (rows == _FAILED or many))
     except Exception:  # noqa: BLE001  # a query must not fail because it is watched; the log says that it was not
         log.uncounted += 1
 
 
-def _identify(log: QueryLog, group: QueryGroup, place: CallSite, frame: FrameType, params: Any) -> None:
+def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> None:
     """Count what the query loads, and for which row, as long as that is not settled."""
     if place.loader is not None:
         found = subjects.lazily_loaded(place.loader, group.statement)
     else:
-        found = subjects.queried(frame, group.statement, params)
+        found = subjects.queried(_frame(5), group.statement, params)
         if found is None:
             group.wants_subject = False
     if found is None:
         return
     subject, row = found
-    load = log.loaded(group, subject)
+    load = log.loaded(group, subject, _clock())
     if load.wants_evidence and not _is_chain(load, place, row):
-        load.seen((place.key, outer_path(place.frame)), row, log.n_plus_one_threshold)
+        load.seen((id(place.owner), outer_path(place.frame)), row, log.n_plus_one_threshold)
     if place.loader is None:
         group.wants_subject = load.wants_evidence
 
 
-def _is_chain(load: Load, place: CallSite, row: Hashable) -> bool:
+def _is_chain(load: Load, place: Place, row: Hashable) -> bool:
     """Tell whether the row is itself what such a load brought before: `node = node.parent`, again and again."""
     subject = load.subject
     if place.loader is None or not subject.target_table or subject.target_table != subject.owner_table:

@@ -50,6 +50,7 @@ class Site:
 
 
 NOWHERE = Site("unknown", 0, is_library=True)
+ELSEWHERE = Site("many places", 0, is_library=True)
 
 Kind = Literal["forward", "reverse_one", "many", "filtered", "count", "generic", "deferred", "get"]
 
@@ -75,13 +76,13 @@ class Subject:
 
 @dataclass(slots=True)
 class Load:
-    """How often a subject was loaded at one site, from which query of the request on, and for which rows.
+    """How often a subject was loaded at one site, since when (the log's caller's clock, seconds), and for which rows.
 
     Rows are looked at until the load is settled to be a loop, at most 64 times.
     """
 
     subject: Subject
-    began: int = 0
+    began: float = 0.0
     queries: int = 0
     targets: set[Hashable] = attribute(default_factory=set)
     is_settled: bool = False
@@ -113,10 +114,11 @@ class QueryGroup:
     site: Site = NOWHERE
     count: int = 0
     seconds: float = 0.0
+    rows: int = 0
     repeats: int = 0
     loads: dict[Subject, Load] = attribute(default_factory=dict)
-    # What the key's identities belong to: alive, so that they are nobody else's.
-    holds: Any = None
+    # What is in the key only as an identity: alive, so that it is nobody else's.
+    owner: Any = None
     wants_subject: bool = True
 
 
@@ -168,19 +170,14 @@ class QueryLog:
         self.explain_sample_rate = explain_sample_rate
         self.slow_query_seconds = slow_query_seconds
         self.n_plus_one_threshold = n_plus_one_threshold
-        self.count = 0
-        self.seconds = 0.0
         self.writes = 0
-        self.rows = 0
         self.failed = 0
-        self.transaction_statements = 0
-        self.slow_count = 0
         self.uncounted = 0
+        self.slow_count = 0
         self.groups: dict[Hashable, QueryGroup] = {}
         self.repeats: dict[int, Repeat] = {}
         self.slow: list[SlowQuery] = []
         self.longest_transaction: Transaction | None = None
-        self.aliases: dict[str, int] = {}
         self.is_paused = False
         self.is_pinned = False
         self.task: Any = None
@@ -192,36 +189,60 @@ class QueryLog:
         self._lock = threading.Lock()
 
     def add(
-        self, sql: str, params: Any, many: bool, alias: str, seconds: float, site_key: Hashable, rows: int
+        self,
+        sql: str,
+        params: Any,
+        many: bool,
+        alias: str,
+        seconds: float,
+        owner: Any,
+        instruction: int,
+        rows: int,
     ) -> QueryGroup:
-        """Count a query that has ended; return its group, which is new to the caller when `holds` is `None`.
+        """Count a query that has ended; return its group, whose `site` is `NOWHERE` until the caller says where it is.
 
-        `site_key` stands for the call site; `rows` is what the driver says was touched, negative for unknown.
+        `owner` (known by identity) and `instruction` stand for the call site; `rows` is what the driver says was
+        touched, negative for unknown.
         """
         if len(sql) > MAX_SQL:
             sql = sql[:MAX_SQL]
-        key = (sql, alias, site_key)
+        key = (sql, alias, id(owner), instruction)
         with self._lock:
             group = self.groups.get(key)
             if group is None:
-                group = self._new_group(key, sql, alias)
+                group = self._new_group(key, sql, alias, owner)
             group.count += 1
             group.seconds += seconds
-            self.seconds += seconds
             if rows > 0:
-                self.rows += rows
-            kind = group.statement.kind
-            if kind == "transaction":
-                self.transaction_statements += 1
-                return group
-            self.count += 1
-            self.aliases[alias] = self.aliases.get(alias, 0) + 1
-            if kind == "read":
-                if group.statement.is_repeatable and not many:
-                    self._look_for_repeat(sql, params, alias, group)
-            elif kind == "write":
+                group.rows += rows
+            known = group.statement
+            if known.kind == "write":
                 self.writes += 1
+            elif known.is_repeatable and not many:
+                # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change
+                # what is read: reading again after a write is no waste.
+                digest = hash((sql, alias, repr(params), self.writes))
+                first = self._seen.get(digest)
+                if first is not None:
+                    self._repeated(digest, first, group)
+                elif len(self._seen) < _MAX_SEEN:
+                    self._seen[digest] = group
             return group
+
+    def totals(self) -> tuple[int, float, int, int]:
+        """Return queries, seconds, rows, and statements that only control a transaction, over all groups."""
+        groups = list(self.groups.values())
+        control = sum(group.count for group in groups if group.statement.kind == "transaction")
+        count = sum(group.count for group in groups) - control
+        return count, sum(group.seconds for group in groups), sum(group.rows for group in groups), control
+
+    def aliases(self) -> dict[str, int]:
+        """Return the queries of each database."""
+        counts: dict[str, int] = {}
+        for group in list(self.groups.values()):
+            if group.statement.kind != "transaction":
+                counts[group.alias] = counts.get(group.alias, 0) + group.count
+        return counts
 
     def add_slow(self, slow: SlowQuery) -> None:
         """Remember a slow query if it is among the slowest."""
@@ -242,35 +263,27 @@ class QueryLog:
             if longest is None or known.seconds > longest.seconds:
                 self.longest_transaction = known
 
-    def loaded(self, group: QueryGroup, subject: Subject) -> Load:
+    def loaded(self, group: QueryGroup, subject: Subject, began: float) -> Load:
         """Count one query of the group as a load of the subject."""
         with self._lock:
             load = group.loads.get(subject)
             if load is None:
-                load = group.loads[subject] = Load(subject, began=self.count)
+                load = group.loads[subject] = Load(subject, began)
             load.queries += 1
             return load
 
-    def _new_group(self, key: Hashable, sql: str, alias: str) -> QueryGroup:
-        if len(self.groups) >= MAX_GROUPS:
-            overflow = (statement(sql).kind, alias)
-            group = self.groups.get(overflow)
-            if group is None:
-                group = self.groups[overflow] = QueryGroup("(many other statements)", alias, statement(sql))
-                group.holds, group.wants_subject = True, False
+    def _new_group(self, key: Hashable, sql: str, alias: str, owner: Any) -> QueryGroup:
+        if len(self.groups) < MAX_GROUPS:
+            group = self.groups[key] = QueryGroup(sql, alias, statement(sql), owner=owner)
             return group
-        group = self.groups[key] = QueryGroup(sql, alias, statement(sql))
-        return group
+        overflow = (statement(sql).kind, alias)
+        crowd = self.groups.get(overflow)
+        if crowd is None:
+            crowd = self.groups[overflow] = QueryGroup("(many other statements)", alias, statement(sql))
+            crowd.site, crowd.wants_subject = ELSEWHERE, False
+        return crowd
 
-    def _look_for_repeat(self, sql: str, params: Any, alias: str, group: QueryGroup) -> None:
-        # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change what is
-        # read: reading again after a write is no waste.
-        digest = hash((sql, alias, repr(params), self.writes))
-        first = self._seen.get(digest)
-        if first is None:
-            if len(self._seen) < _MAX_SEEN:
-                self._seen[digest] = group
-            return
+    def _repeated(self, digest: int, first: QueryGroup, group: QueryGroup) -> None:
         group.repeats += 1
         repeat = self.repeats.get(digest)
         if repeat is not None:

@@ -121,14 +121,15 @@ def judge(log: QueryLog, long_transaction_seconds: float = 1.0) -> QueryReport:
     ]
     kept = {id(group) for group in groups}
     longest = log.longest_transaction
+    count, seconds, rows, transaction_statements = log.totals()
     return QueryReport(
-        count=log.count,
-        seconds=log.seconds,
+        count=count,
+        seconds=seconds,
         writes=log.writes,
-        rows=log.rows,
+        rows=rows,
         failed=log.failed,
-        transaction_statements=log.transaction_statements,
-        aliases=dict(log.aliases),
+        transaction_statements=transaction_statements,
+        aliases=log.aliases(),
         n_plus_one=n_plus_one,
         duplicate_queries=sum(group.repeats for group in groups),
         duplicates=tuple(
