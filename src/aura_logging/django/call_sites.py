@@ -16,7 +16,7 @@ import aura_logging
 import django
 from aura_logging.performance.queries import Site
 
-__all__ = ["Place", "awaiting_place", "find", "outer_path", "site_of"]
+__all__ = ["Place", "awaiting_place", "locate", "outer_path", "site_of"]
 
 _LIBRARY: Final = 0
 _APPLICATION: Final = 1
@@ -59,34 +59,65 @@ class Place(NamedTuple):
 _NOWHERE: Final = object()
 
 
-def find(frame: FrameType | None) -> Place:
-    """Walk outward from `frame` to the application's code, a template's node, or our own middleware.
+# _locate, _note, _observe, and two of Django's cursor: no application in these.
+_FIRST: Final = 5
+_MOST_ROUTES = 1_024
+_LONGEST_SQL = 4_096
 
-    Costs about 0.1 µs a frame; nothing is imported, formatted or read from disk.
+_routes: dict[str, tuple[int, CodeType, int, CodeType | None]] = {}
+
+
+def locate(sql: str) -> Place:
+    """Return where the caller's caller was asked for this statement.
+
+    The same statement mostly comes the same way through Django. So how far away its place was is remembered, and
+    looked at first: reaching for one frame costs 0.2 µs, walking there makes a frame object of each on the way (10 to
+    15 of them, 2 µs). If another code stands there it is walked after all.
     """
+    route = _routes.get(sql)
+    if route is not None:
+        depth, code, loader_depth, loader_code = route
+        try:
+            frame = _frame(depth)
+            if frame.f_code is code:
+                if loader_code is None:
+                    return _new_place(Place, (code, frame.f_lasti, frame, None))
+                loader = _frame(loader_depth)
+                if loader.f_code is loader_code:
+                    return _new_place(Place, (code, frame.f_lasti, frame, loader))
+        except ValueError:
+            pass  # the stack is not that deep this time
+    return _walk(sql, _frame(_FIRST))
+
+
+def _walk(sql: str, frame: FrameType | None) -> Place:
+    """Walk outward to the application's code, a template's node, or our own middleware."""
     loader: FrameType | None = None
-    kinds = _kinds
+    depth = _FIRST - 1
+    loader_depth = 0
     while frame is not None:
+        depth += 1
         code = frame.f_code
-        kind = kinds.get(code.co_filename)
-        if kind:  # not _LIBRARY, which most are
-            if kind == _ORM:
-                if loader is None and code.co_name in _LOADERS:
-                    loader = frame
-            elif kind == _APPLICATION:
-                return _new_place(Place, (code, frame.f_lasti, frame, loader))
-            elif kind == _TEMPLATE:
-                if code.co_name == "render_annotated":
-                    return Place(frame.f_locals.get("self"), -1, frame, loader)
-            else:
-                break
-        elif kind is None:
-            _kind(code.co_filename)
-            continue
+        kind = _kind(code.co_filename)
+        if kind == _ORM:
+            if loader is None and code.co_name in _LOADERS:
+                loader, loader_depth = frame, depth
+        elif kind == _APPLICATION:
+            if len(sql) <= _LONGEST_SQL:
+                if len(_routes) >= _MOST_ROUTES:
+                    _routes.clear()
+                _routes[sql] = (depth, code, loader_depth, loader.f_code if loader is not None else None)
+            return Place(code, frame.f_lasti, frame, loader)
+        elif kind == _TEMPLATE:
+            if code.co_name == "render_annotated":
+                return Place(frame.f_locals.get("self"), -1, frame, loader)
+        elif kind == _EDGE:
+            break
         frame = frame.f_back
     return Place(_NOWHERE, -1, None, loader)
 
 
+_frame = sys._getframe
 # Half the price of calling the class, on the way of every query.
 _new_place = tuple.__new__
 

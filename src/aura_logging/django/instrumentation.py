@@ -12,7 +12,7 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from aura_logging.django import subjects
-from aura_logging.django.call_sites import Place, awaiting_place, find, outer_path, site_of
+from aura_logging.django.call_sites import Place, awaiting_place, locate, outer_path, site_of
 from aura_logging.django.explain import explain
 from aura_logging.performance.queries import NOWHERE, Load, QueryGroup, QueryLog, SlowQuery, current, observed_by
 
@@ -63,16 +63,15 @@ def _note(log: QueryLog, sql: str, params: Any, many: bool, context: dict[str, A
     ended = _clock()
     seconds = ended - began
     try:
-        # _note, _observe, and two of Django's cursor: no application in these.
-        place = find(_frame(4))
+        place = locate(sql)
         if place.frame is None and log.task is not None:
             place = awaiting_place(log.task, place)
         connection = context["connection"]
         if rows == 0:
             rows = context["cursor"].cursor.rowcount
-        group = log.add(sql, params, many, connection.alias, seconds, place.owner, place.instruction, rows)
+        group = log.add(sql, params, connection.alias, seconds, place.owner, place.instruction, rows)
         if group.site is NOWHERE:
-            group.site = site_of(place, _frame(4))
+            group.site = site_of(place, _frame(2))
         if place.loader is not None or group.wants_subject:
             if group.statement.kind == "read":
                 _identify(log, group, place, params)
@@ -93,7 +92,7 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
     if place.loader is not None:
         found = subjects.lazily_loaded(place.loader, group.statement)
     else:
-        found = subjects.queried(_frame(5), group.statement, params)
+        found = subjects.queried(_frame(3), group.statement, params)
         if found is None:
             group.wants_subject = False
     if found is None:

@@ -120,6 +120,10 @@ class QueryGroup:
     # What is in the key only as an identity: alive, so that it is nobody else's.
     owner: Any = None
     wants_subject: bool = True
+    is_repeatable: bool = False
+
+    def __post_init__(self) -> None:
+        self.is_repeatable = self.statement.is_repeatable
 
 
 @dataclass(slots=True)
@@ -192,7 +196,6 @@ class QueryLog:
         self,
         sql: str,
         params: Any,
-        many: bool,
         alias: str,
         seconds: float,
         owner: Any,
@@ -215,10 +218,7 @@ class QueryLog:
             group.seconds += seconds
             if rows > 0:
                 group.rows += rows
-            known = group.statement
-            if known.kind == "write":
-                self.writes += 1
-            elif known.is_repeatable and not many:
+            if group.is_repeatable:
                 # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change
                 # what is read: reading again after a write is no waste.
                 digest = hash((sql, alias, repr(params), self.writes))
@@ -227,6 +227,8 @@ class QueryLog:
                     self._repeated(digest, first, group)
                 elif len(self._seen) < _MAX_SEEN:
                     self._seen[digest] = group
+            elif group.statement.kind == "write":
+                self.writes += 1
             return group
 
     def totals(self) -> tuple[int, float, int, int]:
