@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+import tracemalloc
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import DatabaseError, connection, transaction
 from django.test import AsyncClient, Client, override_settings
 from library.models import Author, Book
 
 from aura_logging.performance.budgets import BudgetExceededError, assert_request_budget
-from aura_logging.performance.queries import current
+from aura_logging.performance.queries import QueryLog, current
+from aura_logging.performance.report import judge
 
 
 def wide(records):
@@ -34,7 +38,7 @@ def test_a_careless_page_is_told_which_line_to_change(records):
     assert record.n_plus_one == 1
     (hint,) = record.hints
     assert hint.startswith(
-        'Book.author is loaded once per row at library/views.py:19: add .select_related("author") (16 queries become 1)'
+        'Book.author is loaded once per row at library/views.py:20: add .select_related("author") (16 queries become 1)'
     )
 
 
@@ -224,3 +228,143 @@ def test_a_question_asked_twice_breaks_the_budget():
             Book.objects.filter(price=1).first()
             ask()
             list(Book.objects.all())
+
+
+def test_staff_and_developers_see_the_times_in_their_browser(records):
+    client = Client()
+    assert "Server-Timing" not in client.get("/careful/")
+
+    with override_settings(DEBUG=True):
+        header = client.get("/careful/")["Server-Timing"]
+    names = [part.partition(";")[0] for part in header.split(", ")]
+    assert names == ["total", "view", "middleware", "db"]
+    assert header.endswith(';desc="1 query"')
+
+    client.force_login(User.objects.get())
+    assert "Server-Timing" in client.get("/admin/library/review/")
+    assert "Server-Timing" not in client.get("/trivial/")
+
+
+def test_a_template_response_tells_how_long_its_template_took(records):
+    client = Client()
+    client.force_login(User.objects.get())
+
+    client.get("/admin/library/review/")
+
+    record = wide(records)
+    assert 0 < record.template_time <= record.view_time <= record.request_duration
+
+
+def test_the_cache_is_counted_in_the_record(records):
+    Client().get("/cached/")
+    Client().get("/cached/")
+
+    first, second = (record for record in records if record.name == "aura.request")
+    assert (first.cache_hits, first.cache_misses, first.cache_sets) == (0, 1, 1)
+    assert (second.cache_hits, second.cache_misses) == (1, 0)
+    assert first.cache_keys[0]["keys"] == "page:*"
+
+
+@override_settings(AURA={"PERFORMANCE": {"allocation_sample_rate": 1.0}})
+def test_a_sampled_request_tells_where_its_memory_went(records):
+    Client().get("/careful/")
+
+    record = wide(records)
+    assert record.memory_peak > 0
+    assert {"site", "bytes"} == set(record.allocations[0])
+    assert not tracemalloc.is_tracing()
+
+
+EXPLAIN_ALL = {"slow_query_seconds": 1e-9, "explain_slow_queries": True, "explain_sample_rate": 1}
+
+
+@override_settings(AURA={"PERFORMANCE": EXPLAIN_ALL})
+def test_a_slow_query_that_reads_a_whole_table_raises_suspicion(records):
+    Client().get("/careless/")
+
+    record = wide(records)
+    assert record.db_queries == 16
+    assert record.slow_queries == 16
+    assert any("reads the whole of library_book: an index may be missing" in hint for hint in record.hints)
+
+
+def test_a_refused_explanation_spoils_no_transaction(rollback, monkeypatch):
+    from django.db import connection
+
+    from aura_logging.django import explain
+
+    monkeypatch.setitem(explain._PREFIXES, connection.vendor, "EXPLAIN NONSENSE ")
+    assert explain.explain(connection, "SELECT 1", None) == ("", ())
+    assert Book.objects.exists()
+
+
+def test_a_long_transaction_is_told(observe):
+    def work():
+        with transaction.atomic():
+            list(Book.objects.all())
+            list(Author.objects.all())
+
+    log = QueryLog()
+    token = current.set(log)
+    work()
+    current.reset(token)
+
+    report = judge(log, long_transaction_seconds=1e-9)
+    assert report.long_transaction.alias == "default"
+    assert report.long_transaction.seconds > 0
+    assert judge(log, long_transaction_seconds=60).long_transaction is None
+
+
+def test_each_database_is_counted(observe):
+    def ask():
+        list(Book.objects.all())
+        list(Book.objects.using("archive").all())
+        list(Author.objects.using("archive").all())
+
+    assert observe(ask).fields()["db_aliases"] == {"default": 1, "archive": 2}
+
+
+def test_executemany_is_one_query_and_its_rows_count(observe, rollback):
+    def insert():
+        with connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO library_country (name) VALUES (%s)", [["a"], ["b"], ["c"]])
+
+    report = observe(insert)
+    assert (report.count, report.writes, report.rows) == (1, 1, 3)
+
+
+def test_server_side_cursors_are_counted(observe):
+    report = observe(lambda: list(Book.objects.order_by("pk").iterator(chunk_size=2)))
+
+    assert report.count == 1
+
+
+def test_a_query_that_fails_is_counted_and_raises_as_ever(observe, rollback):
+    def fail():
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM no_such_table")
+
+    report = observe(fail)
+    assert (report.count, report.failed) == (1, 1)
+
+
+def test_somebody_elses_wrapper_is_taken_away_at_its_end_and_ours_stays():
+    def theirs(execute, sql, params, many, context):
+        return execute(sql, params, many, context)
+
+    connection.close()
+    connection.execute_wrappers.clear()
+    with connection.execute_wrapper(theirs):
+        connection.ensure_connection()
+        assert len(connection.execute_wrappers) == 2
+    assert [wrapper.__name__ for wrapper in connection.execute_wrappers] == ["_observe"]
+
+
+def test_a_hundred_thousand_queries_take_bounded_memory():
+    log = QueryLog()
+    for number in range(100_000):
+        log.add(f"SELECT {number} FROM books WHERE id = %s", (number,), "default", 0.001, log, number % 1000, -1)
+
+    assert log.totals()[0] == 100_000
+    assert len(log.groups) <= 502
+    assert sys.getsizeof(log._seen) + sum(len(group.sql) for group in log.groups.values()) < 2_000_000

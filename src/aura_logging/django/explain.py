@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 __all__ = ["explain"]
 
@@ -27,11 +27,12 @@ def explain(connection: Any, sql: str, params: Any) -> tuple[str, tuple[str, ...
     prefix = _PREFIXES.get(connection.vendor)
     if prefix is None or not sql.lstrip("( \n\t").upper().startswith("SELECT"):
         return "", ()
-    if connection.in_atomic_block:
+    try:
+        # Where there is a transaction already, this is a savepoint of it.
         with transaction.atomic(using=connection.alias):
             plan = _ask(connection, prefix + sql, params)
-    else:
-        plan = _ask(connection, prefix + sql, params)
+    except DatabaseError:
+        return "", ()
     return plan[:_MAX_PLAN], tuple(dict.fromkeys(_SCANS.findall(plan)))
 
 

@@ -6,26 +6,33 @@ import asyncio
 import weakref
 from typing import Any
 
+from django.conf import settings
 from django.core.signals import request_finished
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 import django
-from aura_logging.django import instrumentation
+from aura_logging.django import cache, instrumentation
+from aura_logging.performance import allocations
+from aura_logging.performance import cache as cache_log
 from aura_logging.performance.budgets import RequestBudget, budgets_by_route
 from aura_logging.performance.hints import MAX_HINTS, hints
 from aura_logging.performance.probe import PerformanceOptions
 from aura_logging.performance.queries import QueryLog, current
 from aura_logging.performance.report import judge
+from aura_logging.performance.server_timing import server_timing
 
-__all__ = ["begin", "fields", "track"]
+__all__ = ["add_server_timing", "begin", "fields", "track"]
 
 _HAS_FETCH_MODES = django.VERSION >= (6, 1)
 _tracking: list[bool] = []
 
 
-def track() -> None:
+def track(options: PerformanceOptions) -> None:
     """Have requests' queries counted from now on: `DatabaseQueryTrackingMiddleware` is in `MIDDLEWARE`."""
     instrumentation.install()
+    if options.observe_caches:
+        cache.install()
     request_finished.connect(_release, dispatch_uid="aura_logging.release_queries")
     _tracking[:] = [True]
 
@@ -46,6 +53,10 @@ def begin(request: HttpRequest, options: PerformanceOptions) -> QueryLog | None:
         options.explain_sample_rate if options.explain_slow_queries else 0.0,
     )
     log.work = weakref.ref(request)
+    log.allocations = allocations.sample(options.allocation_sample_rate)
+    if options.observe_caches:
+        log.cache = cache_log.CacheLog()
+        cache_log.current.set(log.cache)
     try:
         log.task = asyncio.current_task()
     except RuntimeError:
@@ -60,9 +71,18 @@ def fields(log: QueryLog | None, options: PerformanceOptions) -> dict[str, Any]:
         return {}
     report = judge(log, options.long_transaction_seconds)
     found = report.fields()
-    advice = hints(report, _HAS_FETCH_MODES)
+    advice = [str(hint) for hint in hints(report, _HAS_FETCH_MODES)]
+    if log.view_seconds is not None:
+        found["view_time"] = round(log.view_seconds, 6)
+    if log.template_seconds:
+        found["template_time"] = round(log.template_seconds, 6)
+    if log.cache is not None:
+        found.update(log.cache.fields())
+        advice += log.cache.hints()
+    if log.allocations is not None:
+        found.update(log.allocations.fields())
     if advice:
-        found["hints"] = [str(hint) for hint in advice[:MAX_HINTS]]
+        found["hints"] = advice[:MAX_HINTS]
     over = _budget(log, options).exceeded(report)
     if over:
         found["over_budget"] = over
@@ -96,3 +116,22 @@ def _release(**_: Any) -> None:
     log = current.get()
     if log is not None and not log.is_pinned:
         current.set(None)
+        cache_log.current.set(None)
+        if log.allocations is not None:
+            log.allocations.cancel()  # the record was never written
+
+
+def add_server_timing(
+    response: HttpResponseBase, request: HttpRequest, log: QueryLog | None, total_seconds: float, audience: str
+) -> None:
+    """Answer with the times so far, if whoever asked may see them; a staff user counts when already loaded."""
+    if audience == "never" or (audience == "staff" and not settings.DEBUG and not _is_staff(request)):
+        return
+    timing = server_timing(total_seconds, log, log.cache if log is not None else None)
+    known = response.get("Server-Timing")
+    response["Server-Timing"] = f"{known}, {timing}" if known else timing
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    user = request.__dict__.get("_cached_user") or request.__dict__.get("_acached_user")
+    return bool(getattr(user, "is_staff", False))

@@ -26,6 +26,8 @@ class PerformanceOptions:
     `n_plus_one_threshold` is for how many rows one field must be loaded by one line of code to be reported.
     `explain_slow_queries` has the database explain a slow SELECT (never `ANALYZE`), a share `explain_sample_rate`
     (0 to 1) of them. `budgets` say what a route may cost: `{"books/<int:pk>/": {"queries": 5, "duplicates": 0}}`.
+    `server_timing` sends the times to the browser: of staff and, with `DEBUG`, of everybody (`"staff"`), `"always"` or
+    `"never"`. `allocation_sample_rate` is the share of requests whose allocations are traced, which slows them down.
     """
 
     enabled: bool = from_env("PERFORMANCE_MONITORING_ENABLED", default=True)
@@ -37,6 +39,9 @@ class PerformanceOptions:
     explain_slow_queries: bool = False
     explain_sample_rate: float = 0.1
     budgets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    server_timing: str = "staff"
+    observe_caches: bool = True
+    allocation_sample_rate: float = 0.0
 
     def __post_init__(self) -> None:
         if self.slow_request_seconds <= 0:
@@ -48,8 +53,11 @@ class PerformanceOptions:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be more than 0.")
         if self.n_plus_one_threshold < 2:
             raise ValueError(f"n_plus_one_threshold={self.n_plus_one_threshold!r} must be 2 or more.")
-        if not 0 <= self.explain_sample_rate <= 1:
-            raise ValueError(f"explain_sample_rate={self.explain_sample_rate!r} must be from 0 to 1.")
+        for name in ("explain_sample_rate", "allocation_sample_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)!r} must be from 0 to 1.")
+        if self.server_timing not in ("staff", "always", "never"):
+            raise ValueError(f"server_timing={self.server_timing!r} must be 'staff', 'always' or 'never'.")
         budgets_by_route(self.budgets)
 
 
@@ -131,6 +139,10 @@ class RequestProbe:
         if self._first_byte is None:
             self._first_byte = self.clock()
         self.response_bytes = (self.response_bytes or 0) + count
+
+    def elapsed(self) -> float:
+        """Return the seconds since its making."""
+        return self.clock() - self._started
 
     def summary(self, status_code: int) -> RequestSummary:
         """Return what it came to by now."""

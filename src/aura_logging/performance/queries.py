@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import Any, Literal
 
+from aura_logging.performance.allocations import AllocationSample
+from aura_logging.performance.cache import CacheLog
 from aura_logging.performance.fingerprints import MAX_SQL, Statement, statement
 
 __all__ = [
@@ -186,6 +188,8 @@ class QueryLog:
         self.is_pinned = False
         self.task: Any = None
         self.work: Any = None
+        self.cache: CacheLog | None = None
+        self.allocations: AllocationSample | None = None
         self.view_seconds: float | None = None
         self.template_seconds = 0.0
         self._transactions: dict[str, Transaction] = {}

@@ -12,6 +12,7 @@ urlpatterns = [
     path("page/", views.page),
     path("careless-template/", views.careless_template),
     path("careful-template/", views.careful_template),
+    path("cached/", views.cached),
     path("books/<int:pk>/", views.book),
     path("failing/", views.failing),
     path("streaming/", views.streaming),

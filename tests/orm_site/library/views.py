@@ -3,6 +3,7 @@
 import asyncio
 
 from asgiref.sync import sync_to_async
+from django.core.cache import cache
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
@@ -35,6 +36,10 @@ def careless_template(request):
 def careful_template(request):
     books = Book.objects.order_by("pk").select_related("author").prefetch_related("genres")
     return render(request, "library/books.html", {"books": books})
+
+
+def cached(request):
+    return HttpResponse(cache.get_or_set("page:1", lambda: "made"))
 
 
 def book(request, pk):

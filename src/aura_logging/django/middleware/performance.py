@@ -38,7 +38,8 @@ class _Request:
 
     correlation_id: str
     probe: RequestProbe | None
-    queries: QueryLog | None = None
+    queries: QueryLog | None
+    request: HttpRequest
 
 
 class PerformanceMonitoringMiddleware(Middleware[_Request]):
@@ -74,7 +75,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
                 cpu_clock=None if self._is_async else time.thread_time,
                 memory=self._resident_memory,
             )
-        return _Request(trace.correlation_id, probe, queries)
+        return _Request(trace.correlation_id, probe, queries, request)
 
     def finish(self, state: _Request, response: HttpResponseBase) -> HttpResponseBase:
         """Answer with the id; write the record now, or when a streaming body has ended."""
@@ -84,6 +85,9 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         probe = state.probe
         if probe is None:
             return response
+        request_queries.add_server_timing(
+            response, state.request, state.queries, probe.elapsed(), self._options.server_timing
+        )
         if isinstance(response, StreamingHttpResponse):
             # The body ends outside this call: in ASGI, even outside its context.
             here = contextvars.copy_context()

@@ -48,7 +48,10 @@ class DatabaseQueryTrackingMiddleware(Middleware[_Passage]):
         if not self._options.enabled:
             raise MiddlewareNotUsed
         super().__init__(get_response)
-        track()
+        track(self._options)
+        if self._is_async:
+            # Django would hand a plain method to a thread.
+            self.process_template_response = self._note_rendering_async  # type: ignore[method-assign]  # as Django adapts methods
 
     def begin(self, request: HttpRequest) -> _Passage:
         """Take the request's log, or begin it."""
@@ -64,6 +67,21 @@ class DatabaseQueryTrackingMiddleware(Middleware[_Passage]):
     def fail(self, state: _Passage, error: BaseException) -> None:
         """Do the same for a request that no response came of."""
         self._end(state)
+
+    def process_template_response(self, request: HttpRequest, response: Any) -> Any:
+        """Time how long a `TemplateResponse` takes to render; what `render()` renders is part of the view."""
+        queries = current.get()
+        if queries is not None:
+            began = time.perf_counter()
+
+            def rendered(_response: Any) -> None:
+                queries.template_seconds += time.perf_counter() - began
+
+            response.add_post_render_callback(rendered)
+        return response
+
+    async def _note_rendering_async(self, request: HttpRequest, response: Any) -> Any:
+        return DatabaseQueryTrackingMiddleware.process_template_response(self, request, response)
 
     def _end(self, state: _Passage) -> None:
         queries = state.queries
