@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import signal
 import sys
 import time
@@ -10,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from demo import lines, report, traffic
-from demo.places import SHOP_DIR, own_directory
+from demo.places import SHOP_DIR, own_directory, short
 from demo.server import GunicornServer, ServerError, prepare
 from demo.terminal import Terminal
 
@@ -72,7 +71,7 @@ def serve(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 ("shop", server.url + "/"),
                 ("admin", server.url + "/admin/"),
                 ("log in as", f"grace (staff) or ada, password: {traffic.PASSWORD}"),
-                ("log lines", os.path.relpath(state_dir)),
+                ("log lines", short(state_dir)),
             ):
                 terminal.say(f"  {label:<10} {value}")
             terminal.say(f"  {'':<10} {terminal.paint('Ctrl-C closes it.', 'quiet')}")

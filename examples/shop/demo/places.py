@@ -32,6 +32,12 @@ def own_directory(wanted: Path, *, fresh: bool) -> Iterator[Path]:
             return
 
 
+def short(path: Path) -> str:
+    """Name a place as somebody in the project's directory would."""
+    project = SHOP_DIR.parent.parent
+    return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)
+
+
 def _empty(directory: Path) -> None:
     for path in directory.iterdir():
         if path.name == LOCK_NAME:

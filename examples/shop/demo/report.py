@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.lines import LOG, Lines
-from demo.places import SHOP_DIR
+from demo.places import SHOP_DIR, short
 from demo.terminal import Terminal
 from demo.traffic import Sent
 
@@ -111,9 +111,9 @@ def _crash(run: Run) -> dict | None:
 def what_to_open_next(run: Run, terminal: Terminal) -> bool:
     terminal.heading("What to open next")
     places = [
-        (_short(run.state_dir / LOG), "every line, as written"),
-        (_short(run.state_dir / "requests.jsonl"), "what the client sent"),
-        (_short(SHOP_DIR / "shop" / "settings.py"), "the set-up: three lines"),
+        (short(run.state_dir / LOG), "every line, as written"),
+        (short(run.state_dir / "requests.jsonl"), "what the client sent"),
+        (short(SHOP_DIR / "shop" / "settings.py"), "the set-up: three lines"),
         ("make serve", "walk round the shop yourself"),
     ]
     for place, meaning in places:
@@ -182,8 +182,3 @@ def _shortened_traceback(text: str) -> list[str]:
             foreign = 0
         shortened.append(row.replace(f"{SHOP_DIR}/", ""))
     return shortened
-
-
-def _short(path: Path) -> str:
-    project = SHOP_DIR.parent.parent
-    return str(path.relative_to(project)) if path.is_relative_to(project) else str(path)

@@ -19,9 +19,10 @@ class AuraConfig(AppConfig):
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
-        from aura_logging.django import instrumentation, middleware, receivers  # noqa: F401  # declares its options
+        from aura_logging.django import instrumentation, middleware, privacy, receivers  # noqa: F401  # they declare their options
 
         check_all()
+        privacy.apply()
         receivers.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()

@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 
 import django
 from aura_logging.django import cache, instrumentation
+from aura_logging.django.conf import options
 from aura_logging.performance import allocations
 from aura_logging.performance import cache as cache_log
 from aura_logging.performance.budgets import RequestBudget, budgets_by_route
@@ -28,16 +29,16 @@ _HAS_FETCH_MODES = django.VERSION >= (6, 1)
 _tracking: list[bool] = []
 
 
-def track(options: PerformanceOptions) -> None:
+def track(chosen: PerformanceOptions) -> None:
     """Have requests' queries counted from now on: `DatabaseQueryTrackingMiddleware` is in `MIDDLEWARE`."""
     instrumentation.install()
-    if options.observe_caches:
+    if chosen.observe_caches:
         cache.install()
     request_finished.connect(_release, dispatch_uid="aura_logging.release_queries")
     _tracking[:] = [True]
 
 
-def begin(request: HttpRequest, options: PerformanceOptions) -> QueryLog | None:
+def begin(request: HttpRequest, chosen: PerformanceOptions) -> QueryLog | None:
     """Return the request's log: the one it has, or a new one; `None` where queries are not tracked.
 
     Both middlewares call it, and either may be the first. A log that a test has pinned serves every request in it.
@@ -48,13 +49,13 @@ def begin(request: HttpRequest, options: PerformanceOptions) -> QueryLog | None:
     if log is not None and (log.is_pinned or (log.work is not None and log.work() is request)):
         return log
     log = QueryLog(
-        options.slow_query_seconds,
-        options.n_plus_one_threshold,
-        options.explain_sample_rate if options.explain_slow_queries else 0.0,
+        chosen.slow_query_seconds,
+        chosen.n_plus_one_threshold,
+        chosen.explain_sample_rate if chosen.explain_slow_queries else 0.0,
     )
     log.work = weakref.ref(request)
-    log.allocations = allocations.sample(options.allocation_sample_rate)
-    if options.observe_caches:
+    log.allocations = allocations.sample(chosen.allocation_sample_rate)
+    if chosen.observe_caches:
         log.cache = cache_log.CacheLog()
         cache_log.current.set(log.cache)
     try:
@@ -65,11 +66,11 @@ def begin(request: HttpRequest, options: PerformanceOptions) -> QueryLog | None:
     return log
 
 
-def fields(log: QueryLog | None, options: PerformanceOptions) -> dict[str, Any]:
+def fields(log: QueryLog | None, chosen: PerformanceOptions) -> dict[str, Any]:
     """Return what the request's record says of its queries."""
     if log is None:
         return {}
-    report = judge(log, options.long_transaction_seconds)
+    report = judge(log, chosen.long_transaction_seconds)
     found = report.fields()
     advice = [str(hint) for hint in hints(report, _HAS_FETCH_MODES)]
     if log.view_seconds is not None:
@@ -83,7 +84,7 @@ def fields(log: QueryLog | None, options: PerformanceOptions) -> dict[str, Any]:
         found.update(log.allocations.fields())
     if advice:
         found["hints"] = advice[:MAX_HINTS]
-    over = _budget(log, options).exceeded(report)
+    over = _budget(log, chosen).exceeded(report)
     if over:
         found["over_budget"] = over
     if log.uncounted:
@@ -91,9 +92,9 @@ def fields(log: QueryLog | None, options: PerformanceOptions) -> dict[str, Any]:
     return found
 
 
-def _budget(log: QueryLog, options: PerformanceOptions) -> RequestBudget:
+def _budget(log: QueryLog, chosen: PerformanceOptions) -> RequestBudget:
     """Return the budget of the route, else the one for all: no more than `max_queries`."""
-    routes, default = _budgets(options)
+    routes, default = _budgets(chosen)
     if not routes or log.work is None:
         return default
     request = log.work()
@@ -101,15 +102,18 @@ def _budget(log: QueryLog, options: PerformanceOptions) -> RequestBudget:
     return routes.get(match.route, default) if match is not None else default
 
 
-def _budgets(options: PerformanceOptions) -> tuple[dict[str, RequestBudget], RequestBudget]:
-    known = _known_budgets.get(id(options))
-    if known is None or known[0] is not options:
-        budgets = (budgets_by_route(options.budgets), RequestBudget(queries=options.max_queries))
-        known = _known_budgets[id(options)] = (options, budgets)
+_Budgets = tuple[dict[str, RequestBudget], RequestBudget]
+
+_newest: tuple[PerformanceOptions, _Budgets] | None = None
+
+
+def _budgets(chosen: PerformanceOptions) -> _Budgets:
+    """Return what the options say, by route and for all others; read once, for they hardly ever change."""
+    global _newest  # a memo of one
+    known = _newest
+    if known is None or known[0] is not chosen:
+        known = _newest = (chosen, (budgets_by_route(chosen.budgets), RequestBudget(queries=chosen.max_queries)))
     return known[1]
-
-
-_known_budgets: dict[int, tuple[PerformanceOptions, tuple[dict[str, RequestBudget], RequestBudget]]] = {}
 
 
 def _release(**_: Any) -> None:
@@ -122,9 +126,10 @@ def _release(**_: Any) -> None:
 
 
 def add_server_timing(
-    response: HttpResponseBase, request: HttpRequest, log: QueryLog | None, total_seconds: float, audience: str
+    response: HttpResponseBase, request: HttpRequest, log: QueryLog | None, total_seconds: float
 ) -> None:
     """Answer with the times so far, if whoever asked may see them; a staff user counts when already loaded."""
+    audience = options(PerformanceOptions).server_timing
     if audience == "never" or (audience == "staff" and not settings.DEBUG and not _is_staff(request)):
         return
     timing = server_timing(total_seconds, log, log.cache if log is not None else None)
