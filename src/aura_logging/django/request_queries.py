@@ -38,15 +38,18 @@ def track(chosen: PerformanceOptions) -> None:
     _tracking[:] = [True]
 
 
-def begin(request: HttpRequest, chosen: PerformanceOptions) -> QueryLog | None:
+def begin(request: HttpRequest, chosen: PerformanceOptions, is_async: bool) -> QueryLog | None:
     """Return the request's log: the one it has, or a new one; `None` where queries are not tracked.
 
-    Both middlewares call it, and either may be the first. A log that a test has pinned serves every request in it.
+    Both middlewares call it, and either may be the first; `is_async` when its caller runs in an event loop. A log that
+    a test has pinned serves every request in it.
     """
     if not _tracking:
         return None
     log = current.get()
     if log is not None and (log.is_pinned or (log.work is not None and log.work() is request)):
+        if is_async and log.task is None:
+            log.task = asyncio.current_task()
         return log
     log = QueryLog(
         chosen.slow_query_seconds,
@@ -54,14 +57,12 @@ def begin(request: HttpRequest, chosen: PerformanceOptions) -> QueryLog | None:
         chosen.explain_sample_rate if chosen.explain_slow_queries else 0.0,
     )
     log.work = weakref.ref(request)
+    if is_async:
+        log.task = asyncio.current_task()
     log.allocations = allocations.sample(chosen.allocation_sample_rate)
     if chosen.observe_caches:
         log.cache = cache_log.CacheLog()
         cache_log.current.set(log.cache)
-    try:
-        log.task = asyncio.current_task()
-    except RuntimeError:
-        log.task = None
     current.set(log)
     return log
 
@@ -70,9 +71,15 @@ def fields(log: QueryLog | None, chosen: PerformanceOptions) -> dict[str, Any]:
     """Return what the request's record says of its queries."""
     if log is None:
         return {}
-    report = judge(log, chosen.long_transaction_seconds)
-    found = report.fields()
-    advice = [str(hint) for hint in hints(report, _HAS_FETCH_MODES)]
+    found: dict[str, Any] = {"db_queries": 0, "db_time": 0.0}
+    advice: list[str] = []
+    if log.groups:
+        report = judge(log, chosen.long_transaction_seconds)
+        found = report.fields()
+        advice += [str(hint) for hint in hints(report, _HAS_FETCH_MODES)]
+        over = _budget(log, chosen).exceeded(report)
+        if over:
+            found["over_budget"] = over
     if log.view_seconds is not None:
         found["view_time"] = round(log.view_seconds, 6)
     if log.template_seconds:
@@ -84,9 +91,6 @@ def fields(log: QueryLog | None, chosen: PerformanceOptions) -> dict[str, Any]:
         found.update(log.allocations.fields())
     if advice:
         found["hints"] = advice[:MAX_HINTS]
-    over = _budget(log, chosen).exceeded(report)
-    if over:
-        found["over_budget"] = over
     if log.uncounted:
         found["db_uncounted"] = log.uncounted
     return found

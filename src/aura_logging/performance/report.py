@@ -140,7 +140,7 @@ def judge(log: QueryLog, long_transaction_seconds: float = 1.0) -> QueryReport:
         slow_queries=log.slow_count,
         slow=tuple(log.slow),
         long_transaction=longest if longest is not None and longest.seconds > long_transaction_seconds else None,
-        busiest=_busiest(log),
+        busiest=_busiest(log) if n_plus_one or log.slow or log.repeats else (),
     )
 
 

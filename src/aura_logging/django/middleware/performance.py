@@ -77,7 +77,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         performance = options(PerformanceOptions)
         probe, queries = None, None
         if performance.enabled:
-            queries = request_queries.begin(request, performance)
+            queries = request_queries.begin(request, performance, self._is_async)
             probe = RequestProbe(
                 performance.slow_request_seconds,
                 # An event loop's thread serves many requests in turn: its processor time is nobody's own.

@@ -56,7 +56,7 @@ class DatabaseQueryTrackingMiddleware(Middleware[_Passage]):
     def begin(self, request: HttpRequest) -> _Passage:
         """Take the request's log, or begin it."""
         before = current.get()
-        queries = begin(request, self._options)
+        queries = begin(request, self._options, self._is_async)
         return _Passage(queries, queries is not before, time.perf_counter())
 
     def finish(self, state: _Passage, response: HttpResponseBase) -> HttpResponseBase:
