@@ -271,7 +271,7 @@ def test_what_the_dead_left_is_delivered_and_marked(lines: Any, tmp_path: Path, 
         b'{"message":"left","stream":"dead0000","seq":1,"recovered":true}\n',
         b"plain text\n",
     ]
-    assert rig.delivery.recovered == 2
+    assert rig.delivery.recovered.delivered == 2
     assert rig.outbox.ledger().accepted == 0, "they are not this process's"
 
 
@@ -309,7 +309,7 @@ def test_an_orphan_that_is_poison_does_not_stop_the_others(
     sink.fail = lambda record: TypeError("poison") if record.msg == "1" else None
 
     with_journal(rig, tmp_path)
-    recovered = rig.delivery.recover()
+    recovered = rig.delivery.recover_now()
 
     assert sink.messages == ["0", "2"]
     assert (recovered.delivered, recovered.refused) == (2, 1)

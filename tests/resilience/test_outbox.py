@@ -315,6 +315,7 @@ def test_finalisers_that_run_inside_put_are_heard(tmp_path: Path) -> None:
     assert ledger.accepted == 600
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # what is tested is what it warns of
 def test_a_forked_child_begins_empty_though_another_thread_held_the_lock() -> None:
     outbox = Outbox(10)
     fill(outbox, 2)

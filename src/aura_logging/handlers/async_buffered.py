@@ -21,7 +21,7 @@ from aura_logging.handlers.async_options import (
 from aura_logging.handlers.delivery import Delivery
 from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
-from aura_logging.handlers.process_exit import flush_at_exit
+from aura_logging.handlers.process_exit import close_at_exit
 from aura_logging.handlers.targets import is_delivering, line_stamp, may_log_inside, target_for, wanted
 from aura_logging.health import Health, Status
 from aura_logging.resilience.breaker import CircuitBreaker
@@ -240,14 +240,17 @@ class AsyncBufferedHandler(logging.Handler):
                 return
             self._delivery.name = self.name
             self._delivery.filters = [_as_function(f) for f in (*self.filters, *self._target.handler.filters)]
-            if self._journal_options is not None and self._outbox.journal is None:
-                # Named after the handler, which dictConfig names after it has made it.
-                self._outbox.journal = self._journal_options.open(self.name)
+            self._open_journal()
             if not self._ends_known:
                 self._ends_known = True
-                flush_at_exit(self)
+                close_at_exit(self)
             running = [worker.start() for worker in self._workers]
             self._running[0] = all(running)
+
+    def _open_journal(self) -> None:
+        if self._journal_options is not None and self._outbox.journal is None:
+            # Named after the handler, which dictConfig names after it has made it.
+            self._outbox.journal = self._journal_options.open(self.name)
 
     def _deliver_here(self) -> None:
         """Try once, on the thread that logs, for want of another; after `close` nothing is left waiting."""
@@ -289,10 +292,13 @@ class AsyncBufferedHandler(logging.Handler):
     def recover(self) -> Recovered:
         """Deliver now what dead processes left in the journal, on this thread; see `deliver_orphans`.
 
-        It happens by itself in any process that logs; this is for a person, or a script, that will not wait.
+        Returns all that this process has recovered so far. It happens by itself in any process that logs; this is
+        for a person, or a script, that will not wait.
         """
-        self._start()
-        return self._delivery.recover()
+        notice_fork()
+        with self._starting:
+            self._open_journal()
+        return self._delivery.recover_now()
 
     @property
     def journal_directory(self) -> Path | None:
@@ -364,8 +370,8 @@ class AsyncBufferedHandler(logging.Handler):
                 "errors": dict(delivery.errors),
                 "emergencies": delivery.emergencies,
                 "ignored": dict(self._ignored),
-                "recovered": delivery.recovered,
-                "damaged": delivery.damaged,
+                "recovered": delivery.recovered.delivered,
+                "damaged": delivery.recovered.damaged,
                 "unjournaled": dict(ledger.unjournaled),
             },
         )

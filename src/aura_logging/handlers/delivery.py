@@ -61,8 +61,7 @@ class Delivery:
     def after_fork_in_child(self) -> None:
         """Forget what the parent was at; its handler calls this, after the outbox's own."""
         self.stream = ""
-        self.recovered = 0
-        self.damaged = 0
+        self.recovered = Recovered()
         self.failures_in_a_row = 0
         self.last_error = ""
         self.errors: dict[str, int] = {}
@@ -141,18 +140,11 @@ class Delivery:
             if level >= logging.ERROR and self._last_words(payload):
                 self.emergencies += 1
 
-    def recover(self, go_on: Callable[[], bool] = lambda: True) -> Recovered:
-        """Deliver what dead processes left in the journal's directory, as long as `go_on()`; raises nothing."""
-        journal = self.outbox.journal
-        if journal is None:
-            return Recovered()
-        with logging_inside(allowed=False):
-            recovered = deliver_orphans(journal.directory, journal.name, self.target, self.breaker, go_on)
-        self.recovered += recovered.delivered
-        self.damaged += recovered.damaged
-        if recovered.error is not None:
-            self.note_error(recovered.error)
-        return recovered
+    def recover_now(self) -> Recovered:
+        """Deliver what dead processes left, on this thread; return all that this process has recovered so far."""
+        with self._recovering:
+            self._recover(lambda: True)
+        return self.recovered
 
     def _deliver(self, batch: Batch) -> float:
         """Offer a batch to the target; return how long to wait before the next, 0 after a success."""
@@ -216,8 +208,18 @@ class Delivery:
             return
         try:
             self._next_recovery = now + _RECOVER_EVERY_SECONDS
-            recovered = self.recover(lambda: self.outbox.queued < self._plenty and not self._stopping)
-            if recovered.interrupted:
+            self._recover(lambda: self.outbox.queued < self._plenty and not self._stopping)
+            if self.recovered.interrupted:
                 self._next_recovery = now
         finally:
             self._recovering.release()
+
+    def _recover(self, go_on: Callable[[], bool]) -> None:
+        journal = self.outbox.journal
+        if journal is None:
+            return
+        with logging_inside(allowed=False):
+            found = deliver_orphans(journal.directory, journal.name, self.target, self.breaker, go_on)
+        self.recovered = self.recovered.followed_by(found)
+        if found.error is not None:
+            self.note_error(found.error)

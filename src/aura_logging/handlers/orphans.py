@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aura_logging.handlers.targets import LineTarget, Target, TargetFailed
@@ -29,6 +29,15 @@ class Recovered:
     error: Exception | None = None
     interrupted: bool = False
     """Whether `go_on` ended it, and another look may find more at once."""
+
+    def followed_by(self, later: Recovered) -> Recovered:
+        """Return what both looks came to; what was met only in passing is the later one's."""
+        return replace(
+            later,
+            delivered=self.delivered + later.delivered,
+            refused=self.refused + later.refused,
+            damaged=self.damaged + later.damaged,
+        )
 
 
 def marked(line: bytes) -> bytes:
