@@ -15,6 +15,9 @@ __all__ = ["TrustedProxies"]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_LONGEST_REMEMBERED = 256
+"""Characters of an `X-Forwarded-For`: room for six IPv6 hops, and for 1 MB of them in memory at most."""
+
 
 class TrustedProxies:
     """The proxies whose word is believed: addresses, networks (`10.0.0.0/8`), and `unix` for a Unix socket.
@@ -24,6 +27,8 @@ class TrustedProxies:
     """
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
+        if isinstance(trusted, str):
+            raise ValueError(f"trusted_proxies={trusted!r} must be a list of addresses: [{trusted!r}].")  # noqa: TRY004  # as below
         networks: list[Network] = []
         self._trusts_unix_socket = False
         for entry in trusted:
@@ -31,26 +36,39 @@ class TrustedProxies:
                 self._trusts_unix_socket = True
                 continue
             try:
-                networks.append(ipaddress.ip_network(entry, strict=False))
+                # A number is an address to `ipaddress`, and hardly to whoever wrote it.
+                networks.append(ipaddress.ip_network(entry if isinstance(entry, str) else "", strict=False))
             except ValueError as error:
                 raise ValueError(
                     f"trusted_proxies has {entry!r}, which is no address, network or 'unix': {error}"
                 ) from None
         self._networks = tuple(networks)
-        # Parsing costs microseconds, and a site sees the same proxies and clients again and again.
-        self.client = functools.lru_cache(maxsize=4_096)(self._client)
+        # Parsing costs microseconds, and a site sees the same proxies and clients again and again. What strangers
+        # write is kept only when it is short, and when it counts.
+        self._peer = functools.lru_cache(maxsize=4_096)(self._find_peer)
+        self._behind = functools.lru_cache(maxsize=4_096)(self._find_behind)
 
-    def _client(self, remote: str, forwarded_for: str = "") -> str | None:
+    def client(self, remote: str, forwarded_for: str = "") -> str | None:
         """Return the client's address in its shortest spelling, or `None` where there is no valid one.
 
         `remote` is the peer of the connection (`REMOTE_ADDR`; empty on a Unix socket), `forwarded_for` the
         `X-Forwarded-For` header as it came.
         """
-        peer = _address(remote)
-        trusted = self._trusts(peer) if peer is not None else self._trusts_unix_socket and not remote
-        client = peer
-        hops = forwarded_for.split(",") if trusted and forwarded_for else []
-        for hop in reversed(hops):
+        peer, is_trusted = self._peer(remote)
+        if not is_trusted or not forwarded_for:
+            return peer
+        find = self._behind if len(forwarded_for) <= _LONGEST_REMEMBERED else self._find_behind
+        return find(forwarded_for) or peer
+
+    def _find_peer(self, remote: str) -> tuple[str | None, bool]:
+        address = _address(remote)
+        if address is None:
+            return None, self._trusts_unix_socket and not remote
+        return str(address), self._trusts(address)
+
+    def _find_behind(self, forwarded_for: str) -> str | None:
+        client: Address | None = None
+        for hop in reversed(forwarded_for.split(",")):
             address = _address(hop)
             if address is None:
                 break

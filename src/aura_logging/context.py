@@ -36,7 +36,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _fields: ContextVar[Mapping[str, Any]] = ContextVar("aura_logging_fields", default=_NOTHING)
-_deferred: ContextVar[Callable[[], None] | None] = ContextVar("aura_logging_deferred", default=None)
+_deferred: ContextVar[_Deferred | None] = ContextVar("aura_logging_deferred", default=None)
+_entered: ContextVar[tuple[tuple[bound, Mapping[str, Any]], ...]] = ContextVar("aura_logging_entered", default=())
 
 
 def bind(**fields: Any) -> None:
@@ -76,24 +77,30 @@ class bound:  # noqa: N801  # used as a function: `with bound(order_id=7):`
 
     As a decorator it serves functions and coroutine functions; a generator function is refused with
     `TypeError`, because its body runs in its consumer's context: use `with bound(...)` around each step.
-    What `bind` adds inside the block stays; only the block's own fields are taken back.
+    What `bind` adds inside the block stays; only the block's own fields are taken back. One `bound` may be
+    entered again, and by many threads and tasks at once.
     """
 
     def __init__(self, **fields: Any) -> None:
         self._own = _with_attribute_names(fields)
-        self._before: list[Mapping[str, Any]] = []
 
     def __enter__(self) -> None:
         before = _fields.get()
-        self._before.append(before)
+        # In the context, not in `self`: other tasks may be inside the same block.
+        _entered.set((*_entered.get(), (self, before)))
         _fields.set({**before, **self._own})
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # Not ContextVar.reset: a block left in another context than it was entered in (an async generator that
-        # is closed by the event loop) would raise there.
-        before = self._before.pop()
+        # is closed by the event loop) would raise there. There is nothing to put back there, either.
+        entered = _entered.get()
+        place = next((n for n in reversed(range(len(entered))) if entered[n][0] is self), None)
+        if place is None:
+            return
+        before = entered[place][1]
+        _entered.set((*entered[:place], *entered[place + 1 :]))
         after = dict(_fields.get())
         for name in self._own:
             if name in before:
@@ -106,7 +113,7 @@ class bound:  # noqa: N801  # used as a function: `with bound(order_id=7):`
         """Return the function with the fields bound during each of its calls."""
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(
-                f"bound() cannot decorate the generator {function.__qualname__}: its body runs in its consumer's "
+                f"bound() cannot decorate the generator {_name_of(function)}: its body runs in its consumer's "
                 "context. Use `with bound(...):` inside it, around code that does not yield."
             )
         own = self._own
@@ -131,8 +138,14 @@ def run_in_context(function: Callable[P, R]) -> Callable[P, R]:
     """Return a function that runs with the fields bound here and now, in whatever thread calls it.
 
     For `threading.Thread(target=run_in_context(work))` and `executor.submit(run_in_context(work), …)`. Any
-    number of threads may call it at once; each gets a copy of the context.
+    number of threads may call it at once; each gets a copy of the context. `TypeError` for a coroutine or generator
+    function: its body runs where it is awaited or consumed.
     """
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        raise TypeError(
+            f"run_in_context() takes functions; {_name_of(function)} is a coroutine or generator function, whose body "
+            "would run elsewhere. A task that is created here inherits the fields by itself."
+        )
     context = contextvars.copy_context()
 
     @functools.wraps(function)
@@ -146,28 +159,57 @@ def start(fields: Mapping[str, Any]) -> None:
     """Begin a unit of work with these fields and no others, whatever an earlier one left behind."""
     _fields.set(_with_attribute_names(fields))
     _deferred.set(None)
+    _entered.set(())
 
 
 def defer(learn: Callable[[], None]) -> None:
     """Have `learn` called before each record of this unit of work, to bind what was not known when it began.
 
-    It runs on the logging thread: it must be cheap, must not log, and must not raise.
+    It runs on the logging thread and must be cheap. What it logs itself is not a reason to ask again. If it raises, it
+    is not asked any more in this unit of work, whose records say so in the field `context_error`.
     """
-    _deferred.set(learn)
+    _deferred.set(_Deferred(learn))
+
+
+class _Deferred:
+    """What is to be asked before each record; knows whether it is being asked already."""
+
+    __slots__ = ("_is_asking", "_learn")
+
+    def __init__(self, learn: Callable[[], None]) -> None:
+        self._learn = learn
+        self._is_asking = False
+
+    def ask(self) -> None:
+        if self._is_asking:
+            return
+        self._is_asking = True
+        try:
+            self._learn()
+        except Exception as error:  # noqa: BLE001  # it reads the user's objects, and a log call must not fail
+            _deferred.set(None)
+            bind(context_error=type(error).__name__)
+        finally:
+            self._is_asking = False
 
 
 def release() -> None:
     """Forget everything that is bound: the unit of work is over."""
     _fields.set(_NOTHING)
     _deferred.set(None)
+    _entered.set(())
 
 
 def current() -> Mapping[str, Any]:
     """Return the bound fields as they are kept, for reading only."""
-    learn = _deferred.get()
-    if learn is not None:
-        learn()
+    deferred = _deferred.get()
+    if deferred is not None:
+        deferred.ask()
     return _fields.get()
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", repr(function))
 
 
 def _with_attribute_names(fields: Mapping[str, Any]) -> dict[str, Any]:

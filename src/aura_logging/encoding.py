@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from aura_logging import records
-from aura_logging.schema import Spelling, spelling
+from aura_logging.schema import FIELDS, Spelling, spelling
 
 __all__ = ["MAX_DEPTH", "MAX_LINE_BYTES", "decode", "encode", "exception_text", "message_of", "plain_text", "timestamp"]
 
@@ -34,14 +34,25 @@ MAX_DEPTH = 12
 _MAX_TRACEBACK = 32_768
 _OBJECT_TEXT = 4_096
 
-# Each round leaves less of every text and container until the line fits.
-_ROUNDS = ((16_384, 1_000), (2_048, 100), (256, 20))
+# Characters of a text, items of a container, and characters of a line: each round leaves less until the line fits.
+# The first cuts only what could not fit. After the last it does: a character takes at most 7 bytes.
+_ROUNDS = (
+    (MAX_LINE_BYTES, MAX_LINE_BYTES, MAX_LINE_BYTES),
+    (16_384, 1_000, MAX_LINE_BYTES),
+    (2_048, 100, MAX_LINE_BYTES // 2),
+    (256, 20, MAX_LINE_BYTES // 8),
+)
 
-# Text that JSON may carry raw but that a terminal obeys (C1 controls), a reader splits lines at (NEL, U+2028,
-# U+2029) or that makes text read in another order than it stands in (bidirectional overrides).
-_TREACHEROUS = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
+# Quotes, colon, comma and brackets about one value.
+_PUNCTUATION = 8
 
-_PLAIN_TYPES = (str, int, float, bool, type(None))
+# Text that JSON may carry raw but that a terminal obeys (DEL, C1 controls), a reader splits lines at (NEL, U+2028,
+# U+2029) or that makes text read in another order than it stands in (all that Unicode calls Bidi_Control).
+_TREACHEROUS = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
+
+_CONTAINERS = (Mapping, list, tuple, set, frozenset)
+
+_OURS = frozenset(name for field in FIELDS for name in (field.name, field.ecs, field.otel))
 
 
 def encode(record: logging.LogRecord, schema: str = "aura") -> bytes:
@@ -51,12 +62,15 @@ def encode(record: logging.LogRecord, schema: str = "aura") -> bytes:
     made anew when an attribute of the record has changed. At most `MAX_LINE_BYTES` long and `MAX_DEPTH` deep.
     `ValueError` for an unknown schema is the only error, and comes from `aura_logging.schema`.
     """
-    kept = records.line_of(record, schema)
-    if kept is not None:
-        return kept
-    fields = records.with_extras(_own_fields(record), record)
-    line = _encode(fields if schema == "aura" else _respelled(fields, spelling(schema)))
-    records.remember_line(record, schema, line, fields)
+    try:
+        kept = records.line_of(record, schema)
+        if kept is not None:
+            return kept
+        fields = records.with_extras(_own_fields(record), record)
+        line = _encode(fields if schema == "aura" else _respelled(fields, spelling(schema)))
+        records.remember_line(record, schema, line, fields)
+    except Exception as error:  # noqa: BLE001  # a filter may take anything from a record, or put anything there
+        return _encode_remains(record, spelling(schema), error)
     return line
 
 
@@ -70,8 +84,7 @@ def decode(line: bytes, schema: str = "aura") -> logging.LogRecord:
     if not isinstance(fields, dict):
         raise ValueError(f"not a JSON object: {line[:40]!r}")  # noqa: TRY004  # what json itself raises
     if schema != "aura":
-        ours = {name: own for own, name in spelling(schema).names.items()}
-        fields = {ours.get(name, name): value for name, value in fields.items()}
+        fields = spelling(schema).ours(fields)
     level = str(fields.pop("level", "NOTSET"))
     record = logging.makeLogRecord(
         {
@@ -89,10 +102,11 @@ def decode(line: bytes, schema: str = "aura") -> logging.LogRecord:
             "stack_info": fields.pop("stack", None),
         }
     )
-    written = fields.pop("timestamp", None)
+    written = fields.pop("timestamp", "")
     try:
-        record.created = datetime.fromisoformat(str(written)).timestamp()
-    except ValueError:
+        # The nearest float may lie just below the microsecond that is meant, and `timestamp` cuts.
+        record.created = datetime.fromisoformat(str(written)).timestamp() + 0.000_000_3
+    except (ValueError, OverflowError):
         record.logged_at = written  # a time out of the calendar's range is written as a bare number
     record.msecs = record.created % 1 * 1_000
     record.__dict__.update({records.attribute_name(name): value for name, value in fields.items()})
@@ -109,7 +123,7 @@ def _encode(fields: dict[str, Any]) -> bytes:
     # Looking for any nesting costs half of counting it, and most lines have none.
     if (line.find(b"{", 1) >= 0 or line.find(b"[") >= 0) and line.count(b"{") + line.count(b"[") > MAX_DEPTH:
         return _encode_bounded(fields)
-    return line if line.isascii() else _TREACHEROUS.sub(_escaped, line)
+    return line if line.isascii() and b"\x7f" not in line else _TREACHEROUS.sub(_escaped, line)
 
 
 def _own_fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -131,34 +145,54 @@ def _own_fields(record: logging.LogRecord) -> dict[str, Any]:
     return fields
 
 
+def _encode_remains(record: logging.LogRecord, spelled: Spelling, error: Exception) -> bytes:
+    """Write down what is left of a record that is not whole, and what was wrong with it."""
+    left = record.__dict__
+    fields = {
+        "timestamp": timestamp(left.get("created", float("nan"))),
+        "level": left.get("levelname"),
+        "logger": left.get("name"),
+        "message": left.get("msg"),
+        "correlation_id": left.get("correlation_id"),
+        "encoding_error": f"{type(error).__name__}: {plain_text(error)}",
+    }
+    return _encode_bounded(_respelled(fields, spelled))
+
+
 def _respelled(fields: Mapping[str, Any], spelled: Spelling) -> dict[str, Any]:
+    taken = {spelled.name(ours) for ours in fields if ours in spelled.names}
     line: dict[str, Any] = {}
     for ours, value in fields.items():
-        convert = spelled.conversions.get(ours)
         name = spelled.name(ours)
-        line[f"{name}_" if name in line else name] = (
-            convert(value) if convert and isinstance(value, (int, float)) else value
-        )
+        if ours not in spelled.names:
+            # No field can pose as one of ours in this spelling either.
+            while name in taken or name in line:
+                name = f"{name}_"
+        line[name] = spelled.value(ours, value)
     return line
 
 
-_cached_second: tuple[int, str] = (-1, "")
+_YEAR_10000 = 253_402_300_800
+_cached_second: tuple[int | None, str] = (None, "")
 
 
 def timestamp(seconds: float) -> str:
     """Return wall time in seconds since the epoch as `2026-11-23T05:32:16.123456Z`.
 
-    The part down to the second is kept from call to call: formatting it anew is most of the cost.
+    The part down to the second is kept from call to call: formatting it anew is most of the cost. What is no time
+    from 1970 to 9999 is returned as its text.
     """
     global _cached_second
-    whole = int(seconds)
-    second, text = _cached_second
-    if whole != second:
-        try:
+    try:
+        whole = int(seconds)
+        second, text = _cached_second
+        if whole != second:
+            if not 0 < whole < _YEAR_10000:
+                return plain_text(seconds)
             text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(whole))
-        except (ValueError, OverflowError, OSError):
-            return repr(seconds)
-        _cached_second = (whole, text)
+            _cached_second = (whole, text)
+    except Exception:  # noqa: BLE001  # `created` may be anything that a record was unpickled with
+        return plain_text(seconds)
     return "%s%06dZ" % (text, (seconds - whole) * 1_000_000)  # noqa: UP031  # a third cheaper than an f-string
 
 
@@ -203,19 +237,20 @@ def _add_exception(fields: dict[str, Any], record: logging.LogRecord) -> None:
 
 def _plain(value: object) -> object:
     """Give `orjson` something it can write for an object of a type that it does not know."""
-    if isinstance(value, (set, frozenset, Mapping)):
-        return dict(value) if isinstance(value, Mapping) else list(value)
+    if issubclass(type(value), (*_CONTAINERS, float)):
+        return _Bounds(*_ROUNDS[0]).value(value, 1)
     return plain_text(value)
 
 
 def plain_text(value: object) -> str:
     """Return an object's text; never raises, and never makes it ask a database for it."""
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value[:_OBJECT_TEXT]).decode("utf-8", "backslashreplace")
-    if _is_unread(value):
-        return f"<{type(value).__name__}: not evaluated>"
+    # Its type is asked, here and below, not isinstance: that asks a lazy object for its class, which evaluates it.
     try:
-        text = str(value)
+        if issubclass(type(value), (bytes, bytearray, memoryview)):
+            return bytes(value[:_OBJECT_TEXT]).decode("utf-8", "backslashreplace")  # type: ignore[index]  # just seen
+        if _is_unread(value):
+            return f"<{type(value).__name__}: not evaluated>"
+        text = str.__str__(str(value))  # a subclass of str may be anything
     except Exception as error:  # noqa: BLE001  # the user's __str__
         return f"<{type(value).__name__}: str() raised {type(error).__name__}>"
     return text if len(text) <= _OBJECT_TEXT else text[:_OBJECT_TEXT] + _cut(len(text) - _OBJECT_TEXT)
@@ -245,46 +280,54 @@ def _cut(characters: int) -> str:
 
 
 def _encode_bounded(fields: Mapping[str, Any]) -> bytes:
+    # Ours first: what comes last is cut first.
+    ordered = dict(sorted(fields.items(), key=lambda item: item[0] not in _OURS))
     line = b""
-    for max_text, max_items in _ROUNDS:
-        bounds = _Bounds(max_text, max_items)
-        line = orjson.dumps(bounds.mapping(fields, 0), None, orjson.OPT_APPEND_NEWLINE)
-        line = _TREACHEROUS.sub(_escaped, line)
-        if len(line) <= MAX_LINE_BYTES:
-            return line
-    # Thousands of fields, each small: keep those that come first, ours among them.
-    kept = dict(list(bounds.mapping(fields, 0).items())[: _ROUNDS[-1][1]])
-    kept["truncated"] = f"{len(fields) - len(kept):,} fields cut"
-    return _TREACHEROUS.sub(_escaped, orjson.dumps(kept, None, orjson.OPT_APPEND_NEWLINE))
+    for max_text, max_items, room in _ROUNDS:
+        bounds = _Bounds(max_text, max_items, room)
+        plain = bounds.mapping(ordered, 0)
+        if bounds.room >= 0 or room < MAX_LINE_BYTES:
+            line = _TREACHEROUS.sub(_escaped, orjson.dumps(plain, None, orjson.OPT_APPEND_NEWLINE))
+            if len(line) <= MAX_LINE_BYTES:
+                break
+    return line
 
 
 @dataclass(slots=True)
 class _Bounds:
-    """Copy any value as plain JSON data within limits, leaving a marker where something was cut."""
+    """Copy any value as plain JSON data within limits, leaving a marker where something was cut; never raises."""
 
     max_text: int
     max_items: int
+    room: int
     _above: set[int] = field(default_factory=set)
 
-    def value(self, value: object, depth: int) -> Any:
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, _PLAIN_TYPES):
-            if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
-                return self.text(_digits(value))
+    def value(self, value: Any, depth: int) -> Any:
+        self.room -= _PUNCTUATION
+        kind = type(value)
+        if value is None or kind is bool:
             return value
-        if isinstance(value, (Mapping, list, tuple, set, frozenset)):
+        if issubclass(kind, str):
+            return self.text(str.__str__(value))
+        if issubclass(kind, float):
+            return float.__float__(value)
+        if issubclass(kind, int):
+            number = int.__int__(value)
+            return number if -(2**63) <= number < 2**64 else self.text(_digits(number))
+        if issubclass(kind, _CONTAINERS):
             return self.container(value, depth)
         try:
-            return orjson.loads(orjson.dumps(value))
+            plain = orjson.loads(orjson.dumps(value))
         except Exception:  # noqa: BLE001  # not one of the types that orjson knows
             return self.text(plain_text(value))
+        return self.value(plain, depth)
 
     def text(self, text: str) -> str:
         if len(text) > self.max_text:
             text = text[: self.max_text] + _cut(len(text) - self.max_text)
+        self.room -= len(text)
         # Half of a surrogate pair is no character; show which half it was.
-        return text.encode("utf-8", "backslashreplace").decode() if not text.isascii() else str(text)
+        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
     def container(self, value: Any, depth: int) -> Any:
         if id(value) in self._above:
@@ -293,25 +336,29 @@ class _Bounds:
             return f"[cut: nested deeper than {MAX_DEPTH}]"
         self._above.add(id(value))
         try:
-            return self.mapping(value, depth) if isinstance(value, Mapping) else self.items(value, depth)
-        except Exception as error:  # noqa: BLE001  # a Mapping's methods may be the user's code
+            return self.mapping(value, depth) if issubclass(type(value), Mapping) else self.items(value, depth)
+        except Exception as error:  # noqa: BLE001  # a container's methods may be the user's code
             return f"<{type(value).__name__}: reading it raised {type(error).__name__}>"
         finally:
             self._above.discard(id(value))
 
     def mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         kept: dict[str, Any] = {}
+        most = self.max_items if depth else MAX_LINE_BYTES  # of the record itself, as many as there is room for
         for number, (key, inner) in enumerate(value.items()):
-            if number >= self.max_items:
+            if number >= most or self.room <= 0:
                 kept["…"] = f"{len(value) - number:,} more cut"
                 break
-            kept[self.text(key if isinstance(key, str) else plain_text(key))] = self.value(inner, depth + 1)
+            name = self.text(str.__str__(key) if issubclass(type(key), str) else plain_text(key))
+            while name in kept:  # keys of other types may have the same text
+                name = f"{name}_{number}"
+            kept[name] = self.value(inner, depth + 1)
         return kept
 
     def items(self, value: Any, depth: int) -> list[Any]:
-        kept = []
+        kept: list[Any] = []
         for number, inner in enumerate(value):
-            if number >= self.max_items:
+            if number >= self.max_items or self.room <= 0:
                 kept.append(f"… {len(value) - number:,} more cut")
                 break
             kept.append(self.value(inner, depth + 1))

@@ -44,8 +44,10 @@ _COLOURS = {
     "CRITICAL": "\x1b[1;31m",
 }
 
-# C0 and C1 controls, line and paragraph separators, bidirectional overrides, lone surrogates.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# C0 and C1 controls, line and paragraph separators, all bidirectional controls, lone surrogates.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Where a value might end and a field of its own making begin.
+_AMBIGUOUS = re.compile('[\\s="]')
 _NAMES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
 
 # On every line of one service; a person at a terminal knows them already.
@@ -88,11 +90,17 @@ class ConsoleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text without a trailing line break; never raises."""
-        level = f"{record.levelname:<8}"
+        try:
+            return self._format(record)
+        except Exception:  # noqa: BLE001  # a filter may take anything from a record, or put anything there
+            return escape(encoding.encode(record).decode().rstrip())
+
+    def _format(self, record: logging.LogRecord) -> str:
+        level = f"{escape(record.levelname):<8}"
         time = encoding.timestamp(record.created)[11:23]
         message = escape(encoding.message_of(record))
         fields = " ".join(
-            f"{escape(str(name))}={escape(_value(value))}"
+            f"{_value(name)}={_value(value)}"
             for name, value in records.extras(record).items()
             if value is not None and name not in self._hidden
         )
@@ -125,10 +133,12 @@ def _name(match: re.Match[str]) -> str:
 
 
 def _value(value: object) -> str:
-    if isinstance(value, float):
+    if type(value) is float and abs(value) < 10_000:
         return f"{value:.4g}"
-    text = encoding.plain_text(value)
-    return f'"{text}"' if " " in text or not text else text
+    text = escape(encoding.plain_text(value))
+    if text and not _AMBIGUOUS.search(text):
+        return text
+    return '"' + text.replace('"', '\\"') + '"'
 
 
 def _exception(record: logging.LogRecord) -> str | None:

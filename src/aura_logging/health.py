@@ -41,7 +41,7 @@ class Health:
 
     def as_dict(self) -> dict[str, object]:
         """Return plain JSON values; a count that the part does not keep is left out."""
-        known: dict[str, object] = {"status": self.status.value}
+        known: dict[str, object] = {**self.facts, "status": self.status.value}
         if self.detail:
             known["detail"] = self.detail
         for name in ("accepted", "delivered", "queued", "circuit_open"):
@@ -50,7 +50,6 @@ class Health:
                 known[name] = value
         if self.accepted is not None or self.dropped:
             known["dropped"] = dict(self.dropped)
-        known.update(self.facts)
         return known
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import os
 import types
 from collections.abc import Collection, Iterable, Mapping
@@ -54,7 +55,7 @@ def parse(text: str, kind: Any, source: str) -> Any:
         if kind is bool:
             return _TRUTH[text.strip().lower()]
         if kind in (int, float):
-            return kind(text)
+            return _finite(kind(text))
     except (KeyError, ValueError):
         raise OptionError(f"{source}={text!r} is not {_kind_in_words(kind)}; set it to one or unset it.") from None
     if get_origin(kind) is tuple:
@@ -85,16 +86,17 @@ def fill(
         if key not in fields:
             raise OptionError(f"{where} has the unknown key {key!r}. {nearest(str(key), fields)}")
         values[key] = _checked(value, hints[key], f"{where}[{key!r}]")
+    from_variables: dict[str, str] = {}
     for name, declared in fields.items():
         variable = declared.metadata.get("env")
         if name not in values and variable is not None and environ.get(variable, "") != "":
             values[name] = parse(environ[variable], hints[name], variable)
+            from_variables[name] = variable
     try:
         return options(**values)
-    except OptionError:
-        raise
     except ValueError as error:
-        raise OptionError(f"{where}: {error}") from error
+        variables = [variable for name, variable in from_variables.items() if name in str(error)]
+        raise OptionError(f"{', '.join([*variables, where])}: {error}") from error
 
 
 def _checked(value: Any, kind: Any, source: str) -> Any:
@@ -103,15 +105,25 @@ def _checked(value: Any, kind: Any, source: str) -> Any:
     kind = _without_none(kind)
     origin = get_origin(kind)
     if origin is tuple and isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            _checked(item, get_args(kind)[0], f"{source}, with {item!r} in it,")
         return tuple(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if kind is float and isinstance(value, float) and not math.isfinite(value):
+        raise OptionError(f"{source} is {value!r}; it must be a finite number.")
     plain = origin or kind
     if isinstance(plain, type):
         wrong_bool = isinstance(value, bool) and plain in (int, float)
         if wrong_bool or not isinstance(value, plain):
             raise OptionError(f"{source} is {value!r}; it must be {_kind_in_words(kind)}.")
     return value
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
 
 
 def _without_none(kind: Any) -> Any:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aura_logging.metrics.stores import check_url
 from aura_logging.options import OptionError, fill, from_env, nearest
 
 __all__ = ["PresetOptions", "development", "production", "testing"]
@@ -24,6 +25,10 @@ LoggingDict = dict[str, Any]
 
 # The owner works here, the group may read (a log shipper), nobody else may look in.
 _DIRECTORY_MODE = 0o750
+
+_NAMES_OF_LEVELS = {
+    number: name for name, number in logging.getLevelNamesMapping().items() if name not in ("WARN", "FATAL")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,11 @@ class PresetOptions:
         known = logging.getLevelNamesMapping()
         if self.level is not None and self.level not in known:
             raise ValueError(f"level={self.level!r} is no level. {nearest(self.level, known)}")
+        if self.metrics_store is not None:
+            try:
+                check_url(self.metrics_store)
+            except OptionError as error:
+                raise ValueError(f"metrics_store: {error}") from error
 
 
 def production(**options: Any) -> LoggingDict:
@@ -100,7 +110,7 @@ def testing(**options: Any) -> LoggingDict:
 def _options(preset: str, given: Mapping[str, Any]) -> PresetOptions:
     plain = {key: os.fspath(value) if isinstance(value, os.PathLike) else value for key, value in given.items()}
     if isinstance(plain.get("level"), int) and not isinstance(plain["level"], bool):
-        plain["level"] = logging.getLevelName(plain["level"])
+        plain["level"] = _NAMES_OF_LEVELS.get(plain["level"], plain["level"])
     if isinstance(plain.get("level"), str):
         plain["level"] = plain["level"].upper()
     return fill(PresetOptions, plain, where=f"presets.{preset}()")
@@ -191,13 +201,17 @@ def _is_django() -> bool:
 
 def _prepare(log_dir: str) -> None:
     """Make the directory and try to write in it, so that what is wrong shows at start-up and not at 3 a.m."""
-    directory = Path(log_dir)
+    directory = Path(log_dir).absolute()
     try:
-        directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+        # One by one: `mkdir(parents=True)` makes the parents with whatever mode the umask leaves.
+        for each in (*reversed(directory.parents), directory):
+            if not each.is_dir():
+                each.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
             return
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        reason = getattr(error, "strerror", None) or error
         raise OptionError(
-            f"log_dir={str(directory.absolute())!r} cannot be written to: {error.strerror or error}. Make it writable "
-            "for this process's user, or choose another with the log_dir option or AURA_LOG_DIR."
+            f"log_dir={str(directory)!r} cannot be written to: {reason}. Make it writable for this process's user, or "
+            "choose another with the log_dir option or AURA_LOG_DIR."
         ) from error

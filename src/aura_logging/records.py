@@ -32,22 +32,32 @@ _LATER = ("taskName", "asctime", _MEMORY)
 STANDARD_ATTRIBUTES = frozenset((*logging.LogRecord("", 0, "", 0, "", (), None).__dict__, *_LATER, "message"))
 """Attributes that `logging` owns, and our memory: never a user's field."""
 
+# Which of a line's fields show which attribute as it is.
+_SHOWN = (
+    ("level", "levelname"),
+    ("logger", "name"),
+    ("file", "pathname"),
+    ("line", "lineno"),
+    ("function", "funcName"),
+    ("pid", "process"),
+    ("thread_name", "threadName"),
+)
+
+_OURS = frozenset(field for field, _ in _SHOWN) | {"timestamp", "message", "exception", "exception_type", "stack"}
+
+_ABSENT = object()
+
 
 class _Memory:
     """What we know about one record. Not copied into a pickle: another process need not have this package."""
 
     # Unset until known: an __init__ that sets them would cost as much as the rest of a log call's bookkeeping.
-    __slots__ = ("args", "decisions", "exc_text", "fields", "line", "msg", "schema", "size")
+    __slots__ = ("decisions", "made")
 
     decisions: dict[str, Any]
-    # The line, its schema, and what it was made of.
-    line: bytes
-    schema: str
-    msg: object
-    args: object
-    exc_text: str | None
-    fields: Mapping[str, Any]
-    size: int
+    # The line, its schema, and what it was made of; one tuple, because `copy.copy` gives a copy of the record, which
+    # another thread may be encoding, the same memory.
+    made: tuple[bytes, str, Mapping[str, Any], int, tuple[object, ...]]
 
     def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[()]]:
         return dict, ()
@@ -99,12 +109,17 @@ def with_extras(own: dict[str, Any], record: logging.LogRecord) -> dict[str, Any
         if "request" in fields and not _is_extra("request", fields["request"]):
             del fields["request"]
         return fields
-    return own | {f"{key}_" if key in own else key: value for key, value in extras(record).items()}
+    for name, value in extras(record).items():
+        while name in own:
+            name = f"{name}_"  # until nobody has it
+        own[name] = value
+    return own
 
 
 def _is_extra(key: str, value: object) -> bool:
     if key == "request":
-        return isinstance(value, (str, int, float, dict, list, tuple, type(None)))
+        # The type, not isinstance: that asks a lazy object for its class, which makes it look itself up.
+        return issubclass(type(value), (str, int, float, dict, list, tuple, type(None)))
     return key not in STANDARD_ATTRIBUTES
 
 
@@ -130,47 +145,45 @@ def remember_line(record: logging.LogRecord, schema: str, line: bytes, fields: M
     memory = attributes.get(_MEMORY)
     if type(memory) is not _Memory:
         memory = attributes[_MEMORY] = _Memory()
-    memory.msg = record.msg
-    memory.args = record.args
-    memory.exc_text = record.exc_text
-    memory.fields = fields
-    memory.size = len(attributes)
-    memory.schema = schema
-    memory.line = line
+    of = (record.msg, record.args, record.exc_text, record.exc_info, record.stack_info)
+    memory.made = (line, schema, fields, len(attributes), of)
 
 
 def line_of(record: logging.LogRecord, schema: str) -> bytes | None:
-    """Return the line that was kept, unless the message, the traceback's text or a field was set since.
+    """Return the line that was kept, unless an attribute that it shows was set, added or removed since.
 
     A change inside a dict or list that hangs on the record is not seen; whoever makes one calls `forget_line`.
     """
     attributes = record.__dict__
     memory = attributes.get(_MEMORY)
-    if type(memory) is not _Memory or not hasattr(memory, "line") or memory.schema != schema:
+    if type(memory) is not _Memory or not hasattr(memory, "made"):
         return None
-    if memory.msg is not record.msg or memory.args is not record.args or memory.exc_text is not record.exc_text:
+    line, of_schema, then, size, (msg, args, exc_text, exc_info, stack_info) = memory.made
+    if of_schema != schema or size != len(attributes) or msg is not record.msg or args is not record.args:
         return None
-    if memory.size != len(attributes):
+    if exc_text is not record.exc_text or exc_info is not record.exc_info or stack_info is not record.stack_info:
         return None
-    then = memory.fields
-    for name, value in extras(record).items():
-        if then.get(name) is not value and then.get(f"{name}_") is not value:
+    for field, attribute in _SHOWN:
+        if then[field] is not attributes[attribute]:
             return None
-    return memory.line
+    for name, value in extras(record).items():
+        if then.get(name, _ABSENT) is not value and (name not in _OURS or then.get(f"{name}_", _ABSENT) is not value):
+            return None
+    return line
 
 
 def forget_line(record: logging.LogRecord) -> None:
     """Have the record encoded anew at the next asking."""
     memory = record.__dict__.get(_MEMORY)
-    if type(memory) is _Memory and hasattr(memory, "line"):
-        del memory.line
+    if type(memory) is _Memory and hasattr(memory, "made"):
+        del memory.made
 
 
 def detach(record: logging.LogRecord) -> logging.LogRecord:
-    """Return a copy that another thread may format later, holding on to nothing of the caller's.
+    """Return a copy that another thread may format later; never raises.
 
     The message is formatted now, while its arguments are what they were; the traceback becomes text, so that
-    no frame is kept alive; `request` is left behind.
+    no frame is kept alive; `request` is left behind. Extra fields go along as they are: they may be any object.
     """
     copy = logging.makeLogRecord({})
     attributes = copy.__dict__
@@ -184,11 +197,18 @@ def detach(record: logging.LogRecord) -> logging.LogRecord:
     attributes.update(msg=message, message=message, args=None)
     if record.exc_info:
         if not record.exc_text:
-            attributes["exc_text"] = logging.Formatter().formatException(record.exc_info)
+            attributes["exc_text"] = _formatted(record.exc_info)
         # A later formatter reads exc_text; the type alone keeps no frame alive.
         attributes["exc_info"] = None
         attributes["exception_type"] = exception_type(record)
     return copy
+
+
+def _formatted(info: Any) -> str:
+    try:
+        return logging.Formatter().formatException(info)
+    except Exception as error:  # noqa: BLE001  # an exception's methods are the user's code
+        return f"<its traceback raised {type(error).__name__}>"
 
 
 def exception_type(record: logging.LogRecord) -> str | None:

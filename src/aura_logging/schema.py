@@ -7,6 +7,7 @@ that a schema has no name for keeps ours.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -66,6 +67,10 @@ FIELDS: tuple[Field, ...] = (
         "event.duration",
         "request_duration",
     ),
+    Field("time_to_first_byte", "float", "seconds until a streaming body began"),
+    Field("cpu_time", "float", "seconds of processor time of the thread that served it; not under ASGI"),
+    Field("slow", "boolean", "whether it took longer than a request should; absent where not"),
+    Field("disconnected", "boolean", "whether the client left before the end; absent where not"),
     Field("response_bytes", "long", "size of the body", "http.response.body.bytes", "http.response.body.size"),
     Field("db_queries", "long", "database queries in the request"),
     Field("db_time", "float", "seconds in the database"),
@@ -101,6 +106,8 @@ FIELDS: tuple[Field, ...] = (
         "exception.stacktrace",
     ),
     Field("stack", "text", "the stack of the log call, where it was asked for", "", "code.stacktrace"),
+    Field("context_error", "keyword", "class of the error that kept part of the context unknown"),
+    Field("encoding_error", "text", "what was wrong with a record that was not whole"),
     Field("sample_rate", "float", "the share of such records that is kept, over 0 to 1"),
     Field("stream", "keyword", "one handler of one process; sequence numbers count within it"),
     Field("seq", "long", "number of the record in its stream, from 1; a gap is a loss"),
@@ -109,27 +116,49 @@ FIELDS: tuple[Field, ...] = (
 
 _NANOSECONDS = 1_000_000_000
 
-_CONVERSIONS: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
-    # ECS counts event.duration in nanoseconds.
-    "ecs": {"request_duration": lambda seconds: int(seconds * _NANOSECONDS)},
-}
+
+def _nanoseconds(seconds: float) -> int:
+    return round(seconds * _NANOSECONDS)
+
+
+def _seconds(nanoseconds: float) -> float:
+    return nanoseconds / _NANOSECONDS
+
+
+Conversion = Callable[[float], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How one schema writes our fields: new names by ours, and conversions of values by ours."""
+    """How one schema writes our fields: new names by ours, and conversions of numbers, there and back, by ours."""
 
     names: Mapping[str, str]
-    conversions: Mapping[str, Callable[[Any], Any]]
+    conversions: Mapping[str, tuple[Conversion, Conversion]]
 
     def name(self, ours: str) -> str:
         """Return the schema's name for our field; ours where it has none."""
         return self.names.get(ours, ours)
 
+    def value(self, ours: str, value: Any) -> Any:
+        """Return the value as the schema counts it; what is no finite number is left as it is."""
+        return self._converted(ours, value, 0)
+
+    def ours(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return fields of this schema by our names and in our units."""
+        own = {name: ours for ours, name in self.names.items()}
+        return {own.get(name, name): self._converted(own.get(name, ""), value, 1) for name, value in fields.items()}
+
+    def _converted(self, ours: str, value: Any, direction: int) -> Any:
+        pair = self.conversions.get(ours)
+        if pair is None or type(value) not in (int, float) or (type(value) is float and not math.isfinite(value)):
+            return value
+        return pair[direction](value)
+
 
 SCHEMAS: Mapping[str, Spelling] = {
     "aura": Spelling({}, {}),
-    "ecs": Spelling({f.name: f.ecs for f in FIELDS if f.ecs}, _CONVERSIONS["ecs"]),
+    # ECS counts event.duration in nanoseconds.
+    "ecs": Spelling({f.name: f.ecs for f in FIELDS if f.ecs}, {"request_duration": (_nanoseconds, _seconds)}),
     "otel": Spelling({f.name: f.otel for f in FIELDS if f.otel}, {}),
 }
 

@@ -146,11 +146,11 @@ def test_programs_that_move_the_file_away_cost_no_line(start: Start, log: Path) 
 KILLED_EVERYWHERE = """
     import os, signal, sys
     from pathlib import Path
-    from aura_logging.resilience.compression import choose_codec
-    from aura_logging.resilience.housekeeping import SegmentKeeper
-    from aura_logging.resilience.retention import RetentionPolicy
-    from aura_logging.resilience.rotation import RotationPolicy
-    from aura_logging.resilience.shared_file import SharedFile
+    from aura_logging.resilience.log_files.compression import choose_codec
+    from aura_logging.resilience.log_files.housekeeping import SegmentKeeper
+    from aura_logging.resilience.log_files.retention import RetentionPolicy
+    from aura_logging.resilience.log_files.rotation import RotationPolicy
+    from aura_logging.resilience.log_files.shared_file import SharedFile
 
     directory = Path(sys.argv[1])
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,20 @@ import pytest
 class RedisServer:
     """One redis-server process that a test may stop and start again; it keeps its data in an append-only file."""
 
-    def __init__(self, binary: str, directory: Path) -> None:
+    def __init__(self, binary: Path, directory: Path) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._command = [binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory)]
+        self._command: list[str | Path] = [
+            binary,
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(directory),
+        ]
         self._command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -46,13 +53,10 @@ class RedisServer:
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    binary = shutil.which("redis-server") or shutil.which("valkey-server")
-    if binary is None:
-        pytest.skip(
-            "NO REDIS: the Redis store is NOT tested. Run scripts/install-test-services, or install redis-server."
-        )
-    server = RedisServer(binary, tmp_path_factory.mktemp("redis"))
+def redis_server(
+    require_service: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    server = RedisServer(require_service("redis-server"), tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
     server.stop()

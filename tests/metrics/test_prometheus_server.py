@@ -5,14 +5,13 @@ from __future__ import annotations
 import http.server
 import json
 import logging
-import shutil
 import socket
 import subprocess
 import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,10 +82,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def prometheus(tmp_path: Path, site: Site) -> Iterator[str]:
-    binary = shutil.which("prometheus")
-    if binary is None:
-        pytest.skip("NO PROMETHEUS: the seed queries are NOT tested. Run scripts/install-test-services, or install it.")
+def prometheus(tmp_path: Path, site: Site, require_service: Callable[[str], Path]) -> Iterator[str]:
+    binary = require_service("prometheus")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"

@@ -87,7 +87,7 @@ def test_the_sdist_brings_the_tests_and_the_example(built: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
 
     assert {"LICENSE", "README.md", "Makefile", "noxfile.py", "pyproject.toml"} <= names
-    assert {"tests/conftest.py", "examples/shop/manage.py"} <= names
+    assert {"tests/conftest.py", "examples/shop/manage.py", "scripts/make-venv"} <= names
     assert not [name for name in names if name.startswith("examples/shop/logs")]
 
 

@@ -20,8 +20,8 @@ BY_RE = re_set.compile_set(PATTERNS)
 # Text made of what detectors look at is likelier to confuse them than text of any characters.
 TELLING = st.sampled_from(
     ["4111", "1111", " ", "-", ".", "+", "@", "a", "x", "/", ":", "//", "%20", "%", "\\", '"', "'", "\n", "=",
-     "password", "token", "Bearer ", "eyJ", "-----BEGIN ", "PRIVATE KEY-----", "GB82",
-    "WEST", "078", "05", "1120", "(415)", "555",
+     "password", "token", "Bearer ", "eyJ", "-----BEGIN ", "PRIVATE KEY-----", "GB82", "WEST", "078", "05", "1120",
+     "(415)", "555",
      "2671", "é", "\u202e", "\x00", "\x85", "0", "1", "00", "[", "]", "{", "}", ",", ";", "&", "ssn", "phone", "AKIA",
      "sessionid", "Cookie: ", "code", "bed", "django-insecure-", "jane", "example", "com", "\u2011",
      "\ud800", "[REDACTED:"]
@@ -130,7 +130,6 @@ def test_both_engines_suspect_the_same(text: str) -> None:
 @settings(max_examples=300)
 def test_the_encoded_line_is_suspect_of_whatever_is_found_in_its_text(text: str) -> None:
     findings = SCRUBBER.find(text)
-    suspects = BY_RE2(orjson.dumps({"message": text})) or ()
+    names = {detector.name for detector in SCRUBBER.engine.suspected(orjson.dumps({"message": text}))}
 
-    names = {SCRUBBER.engine.detectors[index].name for index in suspects}
     assert {finding.detector for finding in findings} <= names

@@ -8,6 +8,7 @@ process that dies in the moment between telling and noting that it did makes its
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 import uuid
@@ -87,6 +88,7 @@ class AlertEvaluator:
         self._lease_seconds = lease_seconds
         self._clock = clock
         self._id = uuid.uuid4().hex
+        self._measured_at: dict[str, float] = {}
 
     def evaluate(self) -> list[Alert]:
         """Evaluate if it is this process's turn; return what was told."""
@@ -118,7 +120,11 @@ class AlertEvaluator:
 
     def _readings(self) -> Iterable[tuple[Rule, Reading | None]]:
         by_length: dict[float, list[Rule]] = {}
+        now = self._clock()
         for rule in self.rules:
+            if now - self._measured_at.get(rule.name, -math.inf) < rule.every_seconds:
+                continue
+            self._measured_at[rule.name] = now
             by_length.setdefault(rule.window_seconds, []).append(rule)
         for seconds, rules in by_length.items():
             names = sorted({name for rule in rules for name in rule.metrics})

@@ -33,7 +33,8 @@ class Rule:
     `measure` gets the last `window_seconds` of the `metrics` it names, and returns None if there is nothing to
     measure, which is not too much. The alert fires when the value has been above the threshold for `for_seconds`
     (0: at once); it is resolved when it has not been for `resolve_seconds`. It does not fire again within
-    `cooldown_seconds` of having fired. `ValueError` names what cannot be.
+    `cooldown_seconds` of having fired. It is measured at every evaluation, or only every `every_seconds`.
+    `ValueError` names what cannot be.
     """
 
     name: str
@@ -45,12 +46,13 @@ class Rule:
     for_seconds: float = 0.0
     resolve_seconds: float = 60.0
     cooldown_seconds: float = 300.0
+    every_seconds: float = 0.0
     severity: Severity = "warning"
 
     def __post_init__(self) -> None:
         if not self.name or not self.metrics:
             raise ValueError(f"rule {self.name!r} has metrics={self.metrics!r}; give a name, and the metrics it reads.")
-        for unit in ("window_seconds", "for_seconds", "resolve_seconds", "cooldown_seconds"):
+        for unit in ("window_seconds", "for_seconds", "resolve_seconds", "cooldown_seconds", "every_seconds"):
             least = 1.0 if unit == "window_seconds" else 0.0
             if getattr(self, unit) < least:
                 raise ValueError(f"rule {self.name!r} has {unit}={getattr(self, unit)!r}; give {least:g} or more.")
@@ -60,7 +62,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class AlertOptions:
-    """The thresholds of the standard rules, and which of them are `disabled`, by name.
+    """The thresholds of the standard rules, which of them are `disabled`, by name, and whether to add `anomaly_rules`.
 
     Durations and query counts are known by histogram bucket: between two bounds a threshold acts as the next bound
     above it (20 % for durations). 2 s and 20 queries are bounds.
@@ -74,6 +76,7 @@ class AlertOptions:
     max_memory_percent: float = 80.0
     cooldown_seconds: float = 300.0
     disabled: tuple[str, ...] = ()
+    anomalies: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.max_error_rate < 1:

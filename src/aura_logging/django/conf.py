@@ -25,13 +25,16 @@ def declare(section: str, kind: type[Options]) -> None:
 
 
 def options(kind: type[Options]) -> Options:
-    """Return the options as the settings have them; `ImproperlyConfigured` names the key, the value and the fix."""
+    """Return the options as the settings have them; `ImproperlyConfigured` names the key, the value and the fix.
+
+    The same object until the settings change, as they do in tests (`override_settings`).
+    """
     if kind not in _filled:
-        section = next(name for name, declared in _declared.items() if declared is kind)
+        section = _section_of(kind)
         try:
             _filled[kind] = fill(kind, _sections().get(section), where=f'AURA["{section}"]')
         except OptionError as error:
-            raise ImproperlyConfigured(str(error)) from error
+            raise ImproperlyConfigured(str(error)) from None
     filled: Options = _filled[kind]
     return filled
 
@@ -43,6 +46,13 @@ def check_all() -> None:
             raise ImproperlyConfigured(f"AURA has the unknown section {section!r}. {nearest(str(section), _declared)}")
     for kind in _declared.values():
         options(kind)
+
+
+def _section_of(kind: type[Any]) -> str:
+    for section, declared in _declared.items():
+        if declared is kind:
+            return section
+    raise LookupError(f"{kind.__qualname__} fills no section of AURA; call declare() beside the class.")
 
 
 def _sections() -> Mapping[str, Any]:

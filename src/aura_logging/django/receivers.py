@@ -1,22 +1,45 @@
-"""Listen to Django's signals: what ends a request, and what it failed with."""
+"""Listen to Django's signals: where a request begins and ends, and what it failed with."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from django.core.signals import request_finished
+from django.core.signals import got_request_exception, request_finished, request_started
+from django.http import HttpRequest
 
 from aura_logging import context, propagation
+from aura_logging.performance.probe import RequestProbe
 
-__all__ = ["connect"]
+__all__ = ["PROBE", "connect"]
+
+PROBE = "_aura_probe"
+"""The attribute of a request that holds what measures it."""
 
 
 def connect() -> None:
-    """Connect every receiver; connecting twice is harmless."""
-    request_finished.connect(_release, dispatch_uid="aura_logging.release")
+    """Connect every receiver; harmless to repeat, and better for it.
+
+    The first time should be early, so that what other receivers of `request_started` log carries no id of an
+    earlier request; `request_finished` is connected anew each time, behind those that came since, so that they
+    still log with the request's own.
+    """
+    request_started.connect(_release, dispatch_uid="aura_logging.start")
+    got_request_exception.connect(_note_exception, dispatch_uid="aura_logging.exception")
+    request_finished.disconnect(dispatch_uid="aura_logging.finish")
+    request_finished.connect(_release, dispatch_uid="aura_logging.finish")
 
 
 def _release(**_: Any) -> None:
-    # Not when the middleware returns: Django's own lines about a 404, and a streaming body, come after that.
+    # At the end, and not when the middleware returns: Django's own lines about a 404, and a streaming body, come
+    # after that. At the start too: an ASGI server may begin a request in what is left of another's context (a
+    # timer, a callback, a pipelined request that the last one's task has started).
     context.release()
     propagation.release()
+
+
+def _note_exception(request: HttpRequest | None = None, **_: Any) -> None:
+    probe = None if request is None else request.__dict__.get(PROBE)
+    kind = sys.exc_info()[0]
+    if isinstance(probe, RequestProbe) and kind is not None:
+        probe.failed(kind)

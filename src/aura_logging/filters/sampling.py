@@ -8,14 +8,16 @@ import zlib
 from collections.abc import Mapping
 
 from aura_logging import context, records
+from aura_logging.encoding import plain_text
 from aura_logging.health import Health, Status
-from aura_logging.options import nearest
+from aura_logging.options import OptionError, nearest
 
 __all__ = ["DEFAULT_RATES", "SamplingFilter", "share_of"]
 
 DEFAULT_RATES: Mapping[str, float] = {"DEBUG": 0.1, "INFO": 0.5}
 
 _ALWAYS_KEPT = ("aura.audit", "aura.security", "aura.alerts", "django.security")
+_ALWAYS_KEPT_AND_BELOW = tuple(f"{name}." for name in _ALWAYS_KEPT)
 
 
 class SamplingFilter(logging.Filter):
@@ -34,24 +36,27 @@ class SamplingFilter(logging.Filter):
     def __init__(self, rates: Mapping[str, float] | None = None) -> None:
         super().__init__()
         self._rates: dict[int, float] = {}
+        if rates is not None and not isinstance(rates, Mapping):
+            raise OptionError(f"rates is {rates!r}; it must be a dict of shares by level name.")
         for level, rate in (DEFAULT_RATES if rates is None else rates).items():
             number = logging.getLevelNamesMapping().get(str(level).upper())
             if number is None:
-                raise ValueError(
+                raise OptionError(
                     f"rates has the unknown level {level!r}. {nearest(str(level), logging.getLevelNamesMapping())}"
                 )
             if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-                raise ValueError(f"rates[{level!r}] is {rate!r}; it must be a number from 0 to 1.")
+                raise OptionError(f"rates[{level!r}] is {rate!r}; it must be a number from 0 to 1.")
+            if number >= logging.ERROR and rate != 1:
+                raise OptionError(f"rates[{level!r}] is {rate!r}; ERROR and above are always kept: leave it out.")
             self._rates[number] = float(rate)
         self._question = f"sampled:{sorted(self._rates.items())}"
         self._lock = threading.Lock()
-        self._passed = 0
         self._dropped: dict[str, int] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether the record is kept."""
         rate = self._rates.get(record.levelno)
-        if rate is None or rate >= 1 or record.levelno >= logging.ERROR or record.name.startswith(_ALWAYS_KEPT):
+        if rate is None or rate >= 1 or record.levelno >= logging.ERROR or _is_always_kept(record.name):
             return True
         return records.once(record, self._question, self._decide)
 
@@ -76,6 +81,10 @@ class SamplingFilter(logging.Filter):
         )
 
 
+def _is_always_kept(logger: str) -> bool:
+    return logger.startswith(_ALWAYS_KEPT) and f"{logger}.".startswith(_ALWAYS_KEPT_AND_BELOW)
+
+
 def share_of(record: logging.LogRecord) -> float:
     """Return a number from 0 to below 1 that is the same for all records of one request, and evenly spread.
 
@@ -83,5 +92,5 @@ def share_of(record: logging.LogRecord) -> float:
     costs a tenth of a cryptographic hash.
     """
     correlation_id = record.__dict__.get("correlation_id") or context.correlation_id()
-    key = str(correlation_id) if correlation_id else f"{record.created!r}{record.name}{record.msg}"
+    key = plain_text(correlation_id) if correlation_id else f"{record.created!r}{record.name}{plain_text(record.msg)}"
     return zlib.crc32(key.encode("utf-8", "backslashreplace")) / 0x1_0000_0000

@@ -4,37 +4,41 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import secrets
-import sys
 import threading
 import time
-import weakref
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast, get_args
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from aura_logging import dictconfig
 from aura_logging.handlers import emergency as last_words
-from aura_logging.handlers.losses import loss_record
-from aura_logging.handlers.orphans import deliver_orphans
-from aura_logging.handlers.targets import TargetFailed, is_delivering, line_stamp, target_for, wanted
+from aura_logging.handlers.async_options import (
+    JournalOptions,
+    journal_name,
+    when_full_of,
+)
+from aura_logging.handlers.delivery import Delivery
+from aura_logging.handlers.option_checks import check_counts, check_seconds
+from aura_logging.handlers.orphans import Recovered
+from aura_logging.handlers.process_exit import flush_at_exit
+from aura_logging.handlers.targets import is_delivering, line_stamp, may_log_inside, target_for, wanted
 from aura_logging.health import Health, Status
-from aura_logging.options import OptionError, nearest
-from aura_logging.resilience.batches import Batch
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.clock import Clock
-from aura_logging.resilience.forks import tell_after_fork
-from aura_logging.resilience.journal import Fsync, Journal
-from aura_logging.resilience.outbox import Entry, Outbox, WhenFull
+from aura_logging.resilience.forks import fork_guard, notice_fork, tell_after_fork
+from aura_logging.resilience.outbox import Outbox
 from aura_logging.resilience.worker import Worker
 
 __all__ = ["AsyncBufferedHandler"]
 
 HandlerReference = str | Mapping[str, Any] | logging.Handler
 
-_RECOVER_EVERY_SECONDS = 5.0
-_FIRST_RETRY_SECONDS = 0.05
-_LAST_RETRY_SECONDS = 5.0
+_STUCK_SECONDS = 10.0
+"""A call of the target that takes longer shows in `health()`."""
+_LAST_BATCH_SECONDS = 0.5
+"""What `close` leaves a worker for the batch that it is at."""
+_LEAST_WAIT_SECONDS = 0.1
 
 
 class AsyncBufferedHandler(logging.Handler):
@@ -50,7 +54,9 @@ class AsyncBufferedHandler(logging.Handler):
     `when_full` says what gives way when `buffer_size` records wait: `"drop_oldest"`, `"drop_newest"`, or `"block"`
     (the caller waits up to `block_seconds`, then the new one is dropped). As many again may be on their way.
 
-    With `workers` over 1, for slow network targets, order holds within a batch only.
+    With `workers` over 1, for slow network targets, order holds within a batch only, and the target is used by several
+    threads at once, without its lock: SMTPHandler and HTTPHandler can take that. Handlers on a stream or a socket
+    cannot, and are used by one at a time.
 
     A failing target is retried with growing pauses; after `failure_threshold` failures in a row the breaker opens,
     and one probe every `cooldown_seconds` finds out when it is well. A record on which the target's own code
@@ -64,9 +70,10 @@ class AsyncBufferedHandler(logging.Handler):
 
     Every loss is counted by reason in `health()`; every delivered record carries `stream` and `seq`, and a record
     of logger `aura.delivery` goes ahead of the first one after a gap. Safe under fork (a child starts empty),
-    in signal handlers and finalisers. At exit `close` delivers for up to `shutdown_seconds`; the rest is counted
-    as lost. Without a journal, a process that is
-    killed loses what lies in memory: up to `flush_interval` seconds' worth.
+    in signal handlers and finalisers. At exit `close` delivers for up to `shutdown_seconds`; the rest stays in the
+    journal, or is counted as lost. Without a journal, a process that is killed loses what lies in memory: up to
+    `flush_interval` seconds' worth. What a target's own library logs while it delivers is delivered; what it logs
+    about delivering that is not, and is counted as `ignored`.
     """
 
     def __init__(
@@ -90,39 +97,44 @@ class AsyncBufferedHandler(logging.Handler):
         stream: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
         # All that may raise comes first: `logging` keeps a handler from `super().__init__` on, also one half made.
-        _check_positive(
-            buffer_size=buffer_size,
+        check_counts(buffer_size=buffer_size, workers=workers, failure_threshold=failure_threshold)
+        check_seconds(
             flush_interval=flush_interval,
-            workers=workers,
             block_seconds=block_seconds,
+            cooldown_seconds=cooldown_seconds,
             shutdown_seconds=shutdown_seconds,
-            journal_max_bytes=journal_max_bytes,
         )
-        overflow = _when_full(when_full)
-        if overflow is WhenFull.SPILL and journal is None:
-            raise OptionError('when_full="spill" needs a journal to spill to; give journal="some/directory".')
-        self._fsync: Fsync = _checked_fsync(fsync)
-        self._breaker = CircuitBreaker(failure_threshold, cooldown_seconds, clock)
-        self._emergency = _last_words(emergency)
-        self._target = target_for(dictconfig.resolve(target, option="target"))
+        overflow = when_full_of(when_full, has_journal=journal is not None)
+        self._journal_options = None if journal is None else JournalOptions(journal, journal_max_bytes, fsync)
+        breaker = CircuitBreaker(failure_threshold, cooldown_seconds, clock)
+        last_words = _last_words(emergency)
+        self._target = target_for(dictconfig.resolve(target, option="target"), in_parallel=workers > 1)
         # Behind the target's own: at exit handlers close in reverse, and the target must outlive us.
         super().__init__(level)
         self.flush_interval = flush_interval
         self.shutdown_seconds = shutdown_seconds
         self._clock = clock
         self._new_stream = stream
-        self._journal_directory = journal
-        self._journal_max_bytes = journal_max_bytes
         self._outbox = Outbox(
             buffer_size, overflow, new_batch=self._target.new_batch, block_seconds=block_seconds, clock=clock
         )
         self._outbox.from_line = self._target.from_line
+        self._delivery = Delivery(
+            self._outbox,
+            self._target,
+            breaker,
+            workers=workers,
+            idle_seconds=flush_interval,
+            last_words=last_words,
+            clock=clock,
+        )
         self._payload = self._target.payload
         self._journal_line = self._target.journal_line
         self._wake_at = max(1, buffer_size // 4)
         self._yield_at = max(2, buffer_size // 2)
         self._workers = tuple(
-            Worker(self._work, f"aura-{self._target.handler.name or 'delivery'}-{number}") for number in range(workers)
+            Worker(self._delivery.work, f"aura-{self._target.handler.name or 'delivery'}-{number}")
+            for number in range(workers)
         )
         self._closed = False
         self.after_fork_in_child()
@@ -133,16 +145,16 @@ class AsyncBufferedHandler(logging.Handler):
         self._stream = self._new_stream()
         self._outbox.stamp = self._target.stamp(self._stream)
         self._outbox.stamp_line = line_stamp(self._stream)
-        self._recovering = threading.Lock()
-        self._next_recovery = float("-inf")
-        self._recovered = 0
-        self._damaged = 0
-        self._failures_in_a_row = 0
-        self._last_error = ""
-        self._errors: dict[str, int] = {}
-        self._emergencies = 0
-        self._started = False
-        self._draining = threading.RLock()
+        self._delivery.after_fork_in_child()
+        self._delivery.stream = self._stream
+        self._ignored: dict[str, int] = {}
+        self._starting = threading.RLock()
+        # One byte: whether this process's workers run. A fork clears it, even one that runs no Python hooks.
+        self._running = fork_guard()
+        self._running[0] = 0
+        self._ends_known = False
+        self._is_target_hung = False
+        self._gave_up_at = -1
 
     # The logging thread -----------------------------------------------------------------------------------------
 
@@ -175,24 +187,23 @@ class AsyncBufferedHandler(logging.Handler):
                     return
                 record = kept
             if is_delivering():
-                # The target's own library logs about its work; delivering that would log again, for ever.
-                outbox.refuse("logged_by_target")
+                self._emit_from_inside(record)
                 return
-            if not self._started:
+            if not self._running[0]:
                 self._start()
             line = self._journal_line(record) if outbox.journal is not None else None
             lost = outbox.put(level, self._payload(record), line)
             if lost:
-                self._say_last_words(lost)
-            if outbox.queued >= self._wake_at or not self._started:
+                self._delivery.say_last_words(lost)
+            if outbox.queued >= self._wake_at or not self._running[0]:
                 self._hurry(outbox.queued)
         except Exception as error:  # noqa: BLE001  # whatever happens here, the application goes on
-            self._note_error(error)
+            self._delivery.note_error(error)
             self._outbox.refuse("internal_error")
 
     def _hurry(self, waiting: int) -> None:
-        if not self._started:  # closed, or at interpreter exit: nobody will come by later
-            self._drain(self._clock() + self.shutdown_seconds)
+        if not self._running[0]:  # closed, or at interpreter exit: nobody will come by later
+            self._deliver_here()
         elif waiting >= self._wake_at:
             for worker in self._workers:
                 worker.wake()
@@ -201,95 +212,49 @@ class AsyncBufferedHandler(logging.Handler):
                 # fill the buffer. This offers it once, and waits for nothing else.
                 time.sleep(0)
 
+    def _emit_from_inside(self, record: logging.LogRecord) -> None:
+        """Accept what is logged while this thread delivers: by a finaliser, by the target's own library.
+
+        But not what the target logs about such a line: that would go on for ever.
+        """
+        if not may_log_inside():
+            self._ignored["logged_by_target"] = self._ignored.get("logged_by_target", 0) + 1
+            return
+        outbox = self._outbox
+        if not self._running[0]:
+            self._start()
+        line = self._journal_line(record) if outbox.journal is not None else None
+        lost = outbox.put(record.levelno, self._payload(record), line, may_wait=False)
+        self._delivery.note_own_line()
+        if lost:
+            self._delivery.say_last_words(lost)
+
     def _start(self) -> None:
+        """Bring the journal and the workers to life, at the first record of this process."""
+        notice_fork()
+        # A signal handler that interrupts this goes on without.
+        if self._closed or self._starting._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks
+            return
+        with self._starting:
+            if self._running[0]:
+                return
+            self._delivery.name = self.name
+            self._delivery.filters = [_as_function(f) for f in (*self.filters, *self._target.handler.filters)]
+            if self._journal_options is not None and self._outbox.journal is None:
+                # Named after the handler, which dictConfig names after it has made it.
+                self._outbox.journal = self._journal_options.open(self.name)
+            if not self._ends_known:
+                self._ends_known = True
+                flush_at_exit(self)
+            running = [worker.start() for worker in self._workers]
+            self._running[0] = all(running)
+
+    def _deliver_here(self) -> None:
+        """Try once, on the thread that logs, for want of another; after `close` nothing is left waiting."""
+        if not self._is_target_hung:
+            self._delivery.drain(self._clock())
         if self._closed:
-            return
-        if self._journal_directory is not None and self._outbox.journal is None:
-            # Named after the handler, which dictConfig names after it has made it.
-            self._outbox.journal = Journal(
-                self._journal_directory,
-                name=_journal_name(self.name),
-                max_bytes=self._journal_max_bytes,
-                fsync=self._fsync,
-            )
-        _at_exit_of_multiprocessing(self)
-        running = [worker.start() for worker in self._workers]
-        self._started = all(running)
-
-    def _say_last_words(self, lost: Sequence[Entry]) -> None:
-        if self._emergency is None:
-            return
-        for level, payload in lost:
-            if level >= logging.ERROR and self._emergency(payload):
-                self._emergencies += 1
-
-    # The worker's thread ----------------------------------------------------------------------------------------
-
-    def _work(self) -> float:
-        """Deliver what waits; return how long to sleep."""
-        pause = 0.0
-        while not pause and (batch := self._outbox.take()) is not None:
-            pause = self._deliver(batch)
-        if not pause:
-            pause = self._tend_journal()
-        return pause or self.flush_interval
-
-    def _deliver(self, batch: Batch) -> float:
-        """Offer a batch to the target; return how long to wait before the next, 0 after a success."""
-        outbox = self._outbox
-        if not self._breaker.allow():
-            outbox.settle(batch, taken=0)
-            return max(_FIRST_RETRY_SECONDS, min(self._breaker.retry_after_seconds, self.flush_interval))
-        notice = None
-        if batch.losses:
-            notice = self._target.payload(loss_record(batch.losses, self.name, self._stream))
-        try:
-            self._target.deliver(batch, notice)
-        except TargetFailed as failure:
-            self._note_error(failure.cause)
-            return self._after_failure(failure, batch)
-        outbox.settle(batch)
-        self._breaker.record_success()
-        self._failures_in_a_row = 0
-        return 0.0
-
-    def _after_failure(self, failure: TargetFailed, batch: Batch) -> float:
-        outbox = self._outbox
-        if not failure.again:
-            # Not the target but this record is at fault: without it the others can go on.
-            self._breaker.record_success()
-            self._say_last_words(outbox.settle(batch, failure.taken, lost=1, reason="target_error"))
-            return 0.0
-        outbox.settle(batch, failure.taken)
-        self._breaker.record_failure()
-        self._failures_in_a_row += 1
-        return min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2.0 ** min(self._failures_in_a_row - 1, 10))
-
-    def _tend_journal(self) -> float:
-        """Between batches: make room ahead, and deliver what dead processes left; return a pause after a failure."""
-        journal = self._outbox.journal
-        if journal is None:
-            return 0.0
-        journal.maintain()
-        journal.sync()
-        now = self._clock()
-        if now < self._next_recovery or not self._recovering.acquire(blocking=False):
-            return 0.0
-        try:
-            self._next_recovery = now + _RECOVER_EVERY_SECONDS
-            recovered = deliver_orphans(journal.directory, journal.name, self._target, self._breaker)
-            self._recovered += recovered.frames
-            self._damaged += recovered.damaged
-            if recovered.error is not None:
-                self._note_error(recovered.error)
-        finally:
-            self._recovering.release()
-        return 0.0
-
-    def _note_error(self, error: Exception) -> None:
-        kind = type(error).__name__
-        self._errors[kind] = self._errors.get(kind, 0) + 1
-        self._last_error = f"{kind}: {error}"
+            self._delivery.say_last_words(self._outbox.abandon("shutdown"))
 
     # Anybody ----------------------------------------------------------------------------------------------------
 
@@ -297,67 +262,89 @@ class AsyncBufferedHandler(logging.Handler):
         """Wait until what was accepted before is delivered; false if it was not, or was lost, in `timeout` seconds.
 
         By default waits up to `shutdown_seconds`, and not at all while the breaker is open. On the worker's own
-        thread, and from inside the target, it returns false at once.
+        thread, from inside the target, and from a signal handler that interrupted `emit`, it returns false at once.
         """
-        if is_delivering() or any(worker.is_current for worker in self._workers):
-            return False
         outbox = self._outbox
+        if is_delivering() or outbox.is_busy_here or any(worker.is_current for worker in self._workers):
+            return False
         goal = outbox.accepted
         lost_before = outbox.lost
         if outbox.oldest_outstanding() is None:
             return True
-        if not self._started:
+        if not self._running[0]:
             self._start()
-            self._hurry(outbox.queued)
-        if timeout is None and self._breaker.is_open:
+        if not self._running[0]:
+            self._deliver_here()
+        if timeout is None and self._delivery.breaker.is_open:
             return False
         deadline = self._clock() + (self.shutdown_seconds if timeout is None else timeout)
         for worker in self._workers:
             worker.wake()
-        return outbox.wait_until_settled(goal, deadline) and outbox.lost == lost_before
+        if outbox.wait_until_settled(goal, deadline):
+            return outbox.lost == lost_before
+        if timeout is None:
+            self._gave_up_at = outbox.settled
+        return False
+
+    def recover(self) -> Recovered:
+        """Deliver now what dead processes left in the journal, on this thread; see `deliver_orphans`.
+
+        It happens by itself in any process that logs; this is for a person, or a script, that will not wait.
+        """
+        self._start()
+        return self._delivery.recover()
+
+    @property
+    def journal_directory(self) -> Path | None:
+        """Where the journal lies."""
+        return None if self._journal_options is None else self._journal_options.directory
+
+    @property
+    def journal_name(self) -> str:
+        """What the files of this handler's journal are called after."""
+        return journal_name(self.name)
 
     def close(self) -> None:
         """Deliver what waits, for up to `shutdown_seconds`, and count the rest as lost; idempotent.
 
-        A record that comes after is delivered on the thread that logs it.
+        What is in the journal is left there instead, for another process. A record that comes after is offered to
+        the target once, on the thread that logs it.
         """
         if self._closed:
             return
-        deadline = self._clock() + self.shutdown_seconds
-        self.flush()
+        outbox = self._outbox
+        # `logging.shutdown` flushes before it closes; a target that hung then is not waited for again.
+        patience = 0.0 if outbox.is_busy_here or outbox.settled == self._gave_up_at else self.shutdown_seconds
+        deadline = self._clock() + patience
+        if patience and not self._delivery.breaker.is_open:
+            self.flush(patience - min(_LAST_BATCH_SECONDS, patience / 5))
         self._closed = True
-        self._started = False
-        idle = [worker.stop(max(0.1, deadline - self._clock())) for worker in self._workers]
-        if all(idle):
-            self._drain(deadline)
-        self._say_last_words(self._outbox.abandon("shutdown"))
-        if self._outbox.journal is not None and all(idle):
-            self._outbox.journal.close()
+        self._running[0] = 0
+        self._delivery.stop()
+        idle = [worker.stop(max(_LEAST_WAIT_SECONDS, deadline - self._clock())) for worker in self._workers]
+        self._is_target_hung = not all(idle)
+        if not self._is_target_hung:
+            self._delivery.drain(deadline)
+        self._delivery.say_last_words(outbox.abandon("shutdown"))
+        if outbox.journal is not None and not self._is_target_hung:
+            outbox.journal.close()
         super().close()
-
-    def _drain(self, deadline: float) -> None:
-        """Deliver on this thread, for want of another, until nothing waits or the deadline comes."""
-        if not self._draining.acquire(blocking=False):
-            return
-        try:
-            while (batch := self._outbox.take()) is not None:
-                pause = self._deliver(batch)
-                if pause and self._clock() + pause > deadline:
-                    return
-                time.sleep(pause)
-        finally:
-            self._draining.release()
 
     def health(self) -> Health:
         """Tell the ledger, the breaker, and what went wrong last."""
         ledger = self._outbox.ledger()
-        circuit_open = self._breaker.is_open
+        delivery = self._delivery
+        circuit_open = delivery.breaker.is_open
+        crashed = [worker.last_crash for worker in self._workers if worker.crashes]
+        stuck_seconds = delivery.stuck_seconds()
         if circuit_open:
-            status, detail = Status.UNHEALTHY, f"the target fails: {self._last_error}"
-        elif self._failures_in_a_row:
-            status, detail = Status.DEGRADED, f"the target failed: {self._last_error}"
-        elif any(worker.crashes for worker in self._workers):
-            status, detail = Status.DEGRADED, f"a worker failed: {max(w.last_crash for w in self._workers)}"
+            status, detail = Status.UNHEALTHY, f"the target fails: {delivery.last_error}"
+        elif stuck_seconds > _STUCK_SECONDS:
+            status, detail = Status.DEGRADED, f"the target has not returned for {stuck_seconds:.0f} s"
+        elif delivery.failures_in_a_row:
+            status, detail = Status.DEGRADED, f"the target failed: {delivery.last_error}"
+        elif crashed:
+            status, detail = Status.DEGRADED, f"a worker failed: {crashed[0]}"
         elif ledger.dropped:
             status, detail = Status.DEGRADED, "records were lost"
         else:
@@ -374,28 +361,14 @@ class AsyncBufferedHandler(logging.Handler):
                 "in_flight": ledger.in_flight,
                 "spilled": ledger.spilled,
                 "stream": self._stream,
-                "errors": dict(self._errors),
-                "emergencies": self._emergencies,
-                "recovered": self._recovered,
-                "damaged": self._damaged,
+                "errors": dict(delivery.errors),
+                "emergencies": delivery.emergencies,
+                "ignored": dict(self._ignored),
+                "recovered": delivery.recovered,
+                "damaged": delivery.damaged,
                 "unjournaled": dict(ledger.unjournaled),
             },
         )
-
-
-def _at_exit_of_multiprocessing(handler: AsyncBufferedHandler) -> None:
-    """Have a child of `multiprocessing` (or Celery's billiard) flush when it ends: it runs no `atexit` hooks."""
-    reference = weakref.ref(handler)
-
-    def flush() -> None:
-        alive = reference()
-        if alive is not None:
-            alive.flush()
-
-    for name in ("multiprocessing.util", "billiard.util"):
-        module = sys.modules.get(name)
-        if module is not None:
-            module.Finalize(None, flush, exitpriority=10)
 
 
 def _last_words(emergency: HandlerReference | None) -> last_words.LastWords | None:
@@ -406,25 +379,7 @@ def _last_words(emergency: HandlerReference | None) -> last_words.LastWords | No
     return last_words.to_handler(dictconfig.resolve(emergency, option="emergency"))
 
 
-def _journal_name(handler_name: str | None) -> str:
-    """Return a name for the handler's files: only an heir of the same name delivers them."""
-    return re.sub(r"[^A-Za-z0-9_]", "_", handler_name or "")[:48] or "async"
-
-
-def _checked_fsync(choice: str) -> Fsync:
-    if choice not in get_args(Fsync):
-        raise OptionError(f"fsync={choice!r} is unknown. {nearest(str(choice), get_args(Fsync))}")
-    return cast(Fsync, choice)  # it is one of them, as just seen
-
-
-def _when_full(choice: str) -> WhenFull:
-    try:
-        return WhenFull(choice)
-    except ValueError:
-        raise OptionError(f"when_full={choice!r} is unknown. {nearest(str(choice), list(WhenFull))}") from None
-
-
-def _check_positive(**options: float) -> None:
-    for name, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-            raise OptionError(f"{name}={value!r} must be a number over 0.")
+def _as_function(filter_: Any) -> Callable[[logging.LogRecord], object]:
+    """Return a filter of either kind that `logging` knows as a function."""
+    function: Callable[[logging.LogRecord], object] = getattr(filter_, "filter", filter_)
+    return function

@@ -16,7 +16,8 @@ class LineSink(Protocol):
     """A handler that can take encoded lines.
 
     `line` runs on the thread that logs, so that the record is turned into bytes while its arguments are what
-    they were; `write_lines` runs on any one thread at a time and may block.
+    they were; `write_lines` runs on a worker and may block; on several at once only under an
+    `AsyncBufferedHandler` with more than one.
     """
 
     def line(self, record: logging.LogRecord) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import sys
 from collections.abc import Callable
 
 from aura_logging import encoding
@@ -24,6 +25,9 @@ def to_stderr(payload: bytes | logging.LogRecord) -> bool:
 
     A line longer than a pipe takes at once is cut: half of it could block the caller for ever.
     """
+    if sys.__stderr__ is None:
+        # Closed before Python started, as by a daemon; descriptor 2 may be anything by now, also a database's.
+        return False
     line = payload if isinstance(payload, bytes) else encoding.encode(payload)
     if len(line) > _ATOMIC_BYTES:
         line = line[: _ATOMIC_BYTES - 4] + "…\n".encode()

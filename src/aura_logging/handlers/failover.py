@@ -11,12 +11,22 @@ from typing import Any
 from aura_logging import dictconfig, encoding
 from aura_logging.handlers import emergency
 from aura_logging.handlers.base import LineSink
-from aura_logging.handlers.targets import emit_heard, hear_failures, wanted
+from aura_logging.handlers.option_checks import check_counts, check_seconds
+from aura_logging.handlers.targets import (
+    emit_heard,
+    hear_failures,
+    is_inside,
+    logging_inside,
+    may_log_inside,
+    record_of,
+    wanted,
+)
 from aura_logging.health import Health, Status
 from aura_logging.options import OptionError, nearest
 from aura_logging.resilience.batches import Line, single_lines
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.clock import Clock
+from aura_logging.resilience.forks import tell_after_fork
 
 __all__ = ["FailoverHandler"]
 
@@ -65,6 +75,8 @@ class FailoverHandler(logging.Handler):
             raise OptionError(f"strategy={strategy!r} is unknown. {nearest(str(strategy), _STRATEGIES)}")
         if isinstance(handlers, (str, Mapping)) or not handlers:
             raise OptionError(f"handlers={handlers!r} must be a list of one or more handlers.")
+        check_counts(failover_threshold=failover_threshold)
+        check_seconds(cooldown_seconds=cooldown_seconds)
         # Before our own registration with `logging`: at exit handlers close in reverse, and children must outlive us.
         # By index: a list from dictConfig resolves `cfg://` references only when it is asked for an item.
         self._children = [
@@ -78,22 +90,37 @@ class FailoverHandler(logging.Handler):
         for child in self._children:
             hear_failures(child.handler)
         self._round_robin = strategy == "round_robin"
-        self._turn = 0
-        self._accepted = 0
-        self._unwanted = 0
-        self._last_resort = 0
-        self._dropped: dict[str, int] = {}
+        self.after_fork_in_child()
+        tell_after_fork(self)
         first = self._children[0].handler
         self._schema: str = getattr(first.formatter, "schema", "aura")
         self._line = first.line if isinstance(first, LineSink) else encoding.encode
         self.takes_lines = _takes_any_line(first) and (first.formatter is None or hasattr(first.formatter, "schema"))
         """Whether an `AsyncBufferedHandler` may hand over encoded lines: the first child wants them all, as JSON."""
 
+    def after_fork_in_child(self) -> None:
+        """Count this process's own records."""
+        self._turn = 0
+        self._accepted = 0
+        self._unwanted = 0
+        self._ignored = 0
+        self._last_resort = 0
+        self._dropped: dict[str, int] = {}
+        for child in self._children:
+            child.delivered = child.failed = 0
+
     def emit(self, record: logging.LogRecord) -> None:
         """Hand the record to the first child that is well; never raises."""
+        is_nested = any(is_inside(child.handler) for child in self._children)
+        may_log = may_log_inside()
+        if is_nested and not may_log:
+            self._ignored += 1
+            return
         self._accepted += 1
-        if not self._emit_to_a_child(record):
-            self._say_last_words(record)
+        # What a child logs at its work is delivered; what it logs about that would go on for ever.
+        with logging_inside(allowed=may_log and not is_nested):
+            if not self._emit_to_a_child(record):
+                self._say_last_words(record)
 
     def line(self, record: logging.LogRecord) -> bytes:
         """Return the record as the first child writes it."""
@@ -103,42 +130,50 @@ class FailoverHandler(logging.Handler):
         """Hand the lines to the first child that is well; does not raise: the last resort is standard error."""
         count = len(lines) if count is None else count
         self._accepted += count
-        single: list[bytes] | None = None
-        for child in self._in_order():
-            if _takes_any_line(child.handler):
-                whole = (lines, count) if single is None else (single, len(single))
-                if child.breaker.allow() and self._offer(child, _write_to, whole, whole[1]):
-                    return
-                continue
-            if single is None:
-                single = single_lines(lines)
-            single = [line for line in single if not self._emit_line_to(child, line)]
-            if not single:
+        children = self._in_order()
+        for number, child in enumerate(children):
+            if not _takes_any_line(child.handler):
+                # This one wants records, or not all of them: from here on each line finds its own way.
+                self._write_one_by_one(lines, children[number:], unwanted=number == 0)
                 return
-        for line in single if single is not None else single_lines(lines):
+            if child.breaker.allow() and self._offer(child, _write_to, (lines, count), count):
+                return
+        for line in single_lines(lines):
             self._say_last_words(line)
 
-    def _emit_to_a_child(self, record: logging.LogRecord) -> bool:
-        """Tell whether a child took the record, or none of them wants it."""
-        unwanted = True
-        for child in self._in_order():
-            kept = wanted(child.handler, record)
+    def _write_one_by_one(self, lines: Sequence[Line], children: Sequence[_Child], *, unwanted: bool) -> None:
+        for line in single_lines(lines):
+            if not self._emit_to_a_child(record_of(line, self._schema), line, children, unwanted=unwanted):
+                self._say_last_words(line)
+
+    def _emit_to_a_child(
+        self,
+        record: logging.LogRecord,
+        line: bytes | None = None,
+        children: Sequence[_Child] | None = None,
+        *,
+        unwanted: bool = True,
+    ) -> bool:
+        """Tell whether a child took the record (or its line), or none of them wants it."""
+        for child in self._in_order() if children is None else children:
+            try:
+                kept = wanted(child.handler, record)
+            except Exception as error:  # noqa: BLE001  # a filter is anybody's code
+                self._note_failure(child, error)
+                unwanted = False
+                continue
             if kept is None:
                 continue
             unwanted = False
-            if child.breaker.allow() and self._offer(child, emit_heard, kept):
+            if not child.breaker.allow():
+                continue
+            if line is not None and _takes_any_line(child.handler):
+                if self._offer(child, _write_to, ((line,), 1)):
+                    return True
+            elif self._offer(child, emit_heard, kept):
                 return True
         self._unwanted += unwanted
         return unwanted
-
-    def _emit_line_to(self, child: _Child, line: bytes) -> bool:
-        """Make a record of the line for a child that wants records, or not all of them; true if it took it."""
-        try:
-            record = encoding.decode(line, self._schema)
-        except ValueError:  # a line of a target of somebody's own that is not JSON
-            record = logging.makeLogRecord({"msg": line.decode(errors="backslashreplace").rstrip("\n")})
-        kept = wanted(child.handler, record)
-        return kept is not None and child.breaker.allow() and self._offer(child, emit_heard, kept)
 
     def _in_order(self) -> Sequence[_Child]:
         if not self._round_robin:
@@ -151,13 +186,16 @@ class FailoverHandler(logging.Handler):
         try:
             hand_over(child.handler, what)
         except Exception as error:  # noqa: BLE001  # whatever a child raises, the next one is tried
-            child.failed += count
-            child.last_error = f"{type(error).__name__}: {error}"
+            self._note_failure(child, error, count)
             child.breaker.record_failure()
             return False
         child.delivered += count
         child.breaker.record_success()
         return True
+
+    def _note_failure(self, child: _Child, error: Exception, count: int = 1) -> None:
+        child.failed += count
+        child.last_error = f"{type(error).__name__}: {error}"
 
     def _say_last_words(self, payload: bytes | logging.LogRecord) -> None:
         if emergency.to_stderr(payload):
@@ -177,9 +215,7 @@ class FailoverHandler(logging.Handler):
             status, detail = Status.UNHEALTHY, "every handler fails"
         elif open_ones or self._dropped:
             status = Status.DEGRADED
-            detail = (
-                "; ".join(f"{child.handler.name}: {child.last_error}" for child in open_ones) or "records were lost"
-            )
+            detail = "; ".join(f"{_name(child)}: {child.last_error}" for child in open_ones) or "records were lost"
         else:
             status, detail = Status.HEALTHY, ""
         return Health(
@@ -192,9 +228,10 @@ class FailoverHandler(logging.Handler):
             facts={
                 "last_resort": self._last_resort,
                 "unwanted": self._unwanted,
+                "ignored": {"logged_by_target": self._ignored} if self._ignored else {},
                 "handlers": [
                     {
-                        "name": child.handler.name or type(child.handler).__name__,
+                        "name": _name(child),
                         "circuit_open": child.breaker.is_open,
                         "delivered": child.delivered,
                         "failed": child.failed,
@@ -204,6 +241,10 @@ class FailoverHandler(logging.Handler):
                 ],
             },
         )
+
+
+def _name(child: _Child) -> str:
+    return child.handler.name or type(child.handler).__name__
 
 
 def _takes_any_line(handler: logging.Handler) -> bool:

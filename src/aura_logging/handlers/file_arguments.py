@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from aura_logging.options import OptionError
-from aura_logging.resilience.segment_names import COMPRESSED_SUFFIXES, PARTIAL_SUFFIX
+from aura_logging.resilience.log_files.segment_names import COMPRESSED_SUFFIXES, PARTIAL_SUFFIX
 
 __all__ = ["check_encoding", "check_limit", "check_mode", "checked_path"]
 

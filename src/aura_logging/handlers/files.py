@@ -18,12 +18,12 @@ from aura_logging.options import OptionError
 from aura_logging.resilience.background import BackgroundJob
 from aura_logging.resilience.batches import Line
 from aura_logging.resilience.clock import Clock
-from aura_logging.resilience.compression import choose_codec
 from aura_logging.resilience.forks import tell_after_fork
-from aura_logging.resilience.housekeeping import SegmentKeeper
-from aura_logging.resilience.retention import RetentionPolicy
-from aura_logging.resilience.rotation import RotationPolicy
-from aura_logging.resilience.shared_file import SharedFile
+from aura_logging.resilience.log_files.compression import choose_codec
+from aura_logging.resilience.log_files.housekeeping import SegmentKeeper
+from aura_logging.resilience.log_files.retention import RetentionPolicy
+from aura_logging.resilience.log_files.rotation import RotationPolicy
+from aura_logging.resilience.log_files.shared_file import SharedFile
 
 __all__ = ["StructuredFileHandler"]
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging.handlers import BufferingHandler, SocketHandler, SysLogHandler
 from typing import Any, Protocol
 
 from aura_logging import encoding, records
@@ -23,13 +25,26 @@ __all__ = [
     "emit_heard",
     "hear_failures",
     "is_delivering",
+    "is_inside",
+    "logging_inside",
+    "may_log_inside",
+    "record_of",
     "target_for",
     "wanted",
 ]
 
+_RECORDS_AT_ONCE = 50
+"""At 5 ms each, a quarter of a second: what a worker may still do after it was asked to stop."""
+
+_ONE_AT_A_TIME = (logging.StreamHandler, SocketHandler, SysLogHandler, BufferingHandler)
+"""Handlers of the standard library that break when two threads are inside them."""
+
 
 class _Here(threading.local):
-    delivering = False
+    """What this thread is inside of."""
+
+    handlers: tuple[logging.Handler, ...] = ()
+    may_log = True
 
 
 _here = _Here()
@@ -75,6 +90,10 @@ class Target(Protocol):
         """Return a function that writes the stream's name and a sequence number on a payload."""
         ...
 
+    def batch_size(self, workers: int, buffer_size: int) -> int | None:
+        """Return how many entries a worker should take at once; `None` for as many as there are."""
+        ...
+
     def deliver(self, batch: Any, notice: Any = None) -> None:
         """Hand over a notice, if there is one, and then the batch in order; raises `TargetFailed`."""
         ...
@@ -90,6 +109,10 @@ class LineTarget:
         self.payload = sink.line
         self._write_lines = sink.write_lines
 
+    def batch_size(self, workers: int, buffer_size: int) -> int | None:
+        """Return `None`: all that lie together; with several workers, no more than leaves work for the others."""
+        return None if workers == 1 else max(1, buffer_size // (2 * workers))
+
     def journal_line(self, record: logging.LogRecord) -> None:
         """Return nothing: the payload is the line."""
 
@@ -102,18 +125,37 @@ class LineTarget:
         return line_stamp(stream)
 
     def deliver(self, batch: LineBatch, notice: bytes | None = None) -> None:
-        """Write the lines; on failure none counts as taken, so some may be written twice."""
+        """Write the lines; on failure none counts as taken, so some may be written twice.
+
+        Where the target's own code fails, they are offered one by one, to find the line at fault.
+        """
         block, count = batch.block(), len(batch)
-        _here.delivering = True
+        before, _here.handlers = _here.handlers, (*_here.handlers, self.handler)
         try:
             if notice is None:
                 self._write_lines([block], count)
             else:
                 self._write_lines([notice, block], count + 1)
-        except Exception as error:
+        except OSError as error:
             raise TargetFailed(0, error) from error
+        except Exception as error:
+            if count == 1:
+                raise TargetFailed(0, error) from error
+            self._deliver_one_by_one(batch, notice)
         finally:
-            _here.delivering = False
+            _here.handlers = before
+
+    def _deliver_one_by_one(self, batch: LineBatch, notice: bytes | None) -> None:
+        taken = 0
+        try:
+            if notice is not None:
+                self._write_lines([notice], 1)
+                batch.losses = {}
+            for line in batch.lines():
+                self._write_lines([line], 1)
+                taken += 1
+        except Exception as error:
+            raise TargetFailed(taken, error) from error
 
 
 class RecordTarget:
@@ -121,9 +163,15 @@ class RecordTarget:
 
     new_batch = ItemBatch
 
-    def __init__(self, handler: logging.Handler) -> None:
+    def __init__(self, handler: logging.Handler, *, in_parallel: bool = False) -> None:
         self.handler = handler
+        # A handler's lock lets one thread in at a time: several workers would wait for each other.
+        self._emit = _emit_unlocked if in_parallel and not isinstance(handler, _ONE_AT_A_TIME) else emit_heard
         hear_failures(handler)
+
+    def batch_size(self, workers: int, buffer_size: int) -> int:
+        """Return how many records may be on their way at once: few, for each may take its time."""
+        return max(1, min(_RECORDS_AT_ONCE, buffer_size // (2 * workers)))
 
     def payload(self, record: logging.LogRecord) -> logging.LogRecord:
         """Return the record with its message and traceback as text."""
@@ -135,7 +183,7 @@ class RecordTarget:
 
     def from_line(self, line: bytes) -> logging.LogRecord:
         """Return a record made of the line."""
-        return encoding.decode(line)
+        return record_of(line)
 
     def stamp(self, stream: str) -> Callable[[logging.LogRecord, int], logging.LogRecord]:
         """Return a function that sets `stream` and `seq` on a record."""
@@ -149,16 +197,24 @@ class RecordTarget:
 
     def deliver(self, batch: ItemBatch, notice: logging.LogRecord | None = None) -> None:
         """Emit the records; the target's filters have been asked on the thread that logged."""
-        handler = self.handler
         taken = 0
         try:
             if notice is not None:
-                emit_heard(handler, notice)
+                self._tell(notice)
+                batch.losses = {}
             for record in batch.items():
-                emit_heard(handler, record)
+                self._emit(self.handler, record)
                 taken += 1
         except Exception as error:
             raise TargetFailed(taken, error) from error
+
+    def _tell(self, notice: logging.LogRecord) -> None:
+        try:
+            self._emit(self.handler, notice)
+        except OSError:
+            raise
+        except Exception:  # noqa: BLE001  # say, a format that wants a field; what was lost is in health() as well
+            return
 
 
 def line_stamp(stream: str) -> Callable[[bytes, int], bytes]:
@@ -166,19 +222,29 @@ def line_stamp(stream: str) -> Callable[[bytes, int], bytes]:
     fields = b',"stream":"%b","seq":' % stream.encode()
 
     def stamp(line: bytes, number: int) -> bytes:
-        return b"%b%b%d}\n" % (line[:-2], fields, number) if line[-2:] == b"}\n" else line
+        if line[-2:] == b"}\n" and line[:2] == b'{"':
+            return b"%b%b%d}\n" % (line[:-2], fields, number)
+        return line
 
     return stamp
 
 
-def target_for(handler: logging.Handler) -> Target:
-    """Return the handler as a target, by what it can take.
+def record_of(line: bytes, schema: str = "aura") -> logging.LogRecord:
+    """Make a record of a line; of one that is not JSON, as its message."""
+    try:
+        return encoding.decode(line, schema)
+    except ValueError:
+        return logging.makeLogRecord({"msg": line.decode(errors="backslashreplace").rstrip("\n")})
+
+
+def target_for(handler: logging.Handler, *, in_parallel: bool = False) -> Target:
+    """Return the handler as a target, by what it can take; `in_parallel` from several threads.
 
     A handler that wraps others may take lines or not, depending on them; it says so in `takes_lines`.
     """
     if isinstance(handler, LineSink) and getattr(handler, "takes_lines", True):
         return LineTarget(handler, handler)
-    return RecordTarget(handler)
+    return RecordTarget(handler, in_parallel=in_parallel)
 
 
 def wanted(handler: logging.Handler, record: logging.LogRecord) -> logging.LogRecord | None:
@@ -194,21 +260,48 @@ def wanted(handler: logging.Handler, record: logging.LogRecord) -> logging.LogRe
 
 
 def is_delivering() -> bool:
-    """Tell whether this thread is inside a target right now: what is logged here, the target logged itself."""
-    return _here.delivering
+    """Tell whether this thread is inside a target right now: what is logged here, the target may log itself."""
+    return bool(_here.handlers)
+
+
+def is_inside(handler: logging.Handler) -> bool:
+    """Tell whether this thread is inside a delivery to this very handler."""
+    return handler in _here.handlers
+
+
+def may_log_inside() -> bool:
+    """Tell whether what is logged inside this delivery may be delivered: not what a target logs about its own lines."""
+    return _here.may_log
+
+
+@contextmanager
+def logging_inside(*, allowed: bool) -> Iterator[None]:
+    """Say whether what is logged on this thread inside a delivery may be delivered in turn."""
+    before, _here.may_log = _here.may_log, allowed
+    try:
+        yield
+    finally:
+        _here.may_log = before
 
 
 def emit_heard(handler: logging.Handler, record: logging.LogRecord) -> None:
     """Emit under the handler's lock; what it would hand to `handleError` is raised here instead."""
-    _here.delivering = True
+    handler.acquire()
     try:
-        handler.acquire()
-        try:
-            handler.emit(record)
-        finally:
-            handler.release()
+        _emit_unlocked(handler, record)
     finally:
-        _here.delivering = False
+        handler.release()
+
+
+def _emit_unlocked(handler: logging.Handler, record: logging.LogRecord) -> None:
+    before, _here.handlers = _here.handlers, (*_here.handlers, handler)
+    try:
+        handler.emit(record)
+        if isinstance(handler, SocketHandler) and handler.sock is None:
+            # It keeps quiet about a connection that it could not make, or that broke, and drops the record.
+            raise ConnectionError(f"no connection to {handler.host}:{handler.port}")
+    finally:
+        _here.handlers = before
 
 
 def hear_failures(handler: logging.Handler) -> None:
@@ -221,7 +314,7 @@ def hear_failures(handler: logging.Handler) -> None:
         return
 
     def handle_error(record: logging.LogRecord) -> None:
-        if is_delivering():
+        if is_inside(handler):
             raise  # handleError runs inside the `except` of the handler's emit
         swallow(record)
 

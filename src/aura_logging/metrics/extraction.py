@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from aura_logging import records
 from aura_logging.metrics import catalogue
 from aura_logging.metrics.business import count_business
+from aura_logging.metrics.cells import CounterCell
 from aura_logging.metrics.declaration import NO_VALUE
-from aura_logging.metrics.instruments import CounterCell
 from aura_logging.metrics.model import Exemplar
 from aura_logging.metrics.registry import Registry
 
@@ -26,6 +25,7 @@ ALERTS_LOGGER = "aura.alerts"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _MOST_CACHED = 2_000
 _LONGEST_TRACE_ID = 64
+_INFINITY = float("inf")
 
 
 class Extraction:
@@ -113,13 +113,14 @@ class Extraction:
 
 
 def _number(value: Any) -> float | None:
+    if type(value) is float:
+        return value if -_INFINITY < value < _INFINITY else None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
             number = float(value)
         except OverflowError:
             return None
-        if math.isfinite(number):
-            return number
+        return number if -_INFINITY < number < _INFINITY else None
     return None
 
 

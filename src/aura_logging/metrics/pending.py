@@ -52,8 +52,16 @@ class Pending:
         while self._count > self._max_samples and len(self._buckets) > 1:
             self._join_oldest()
 
-    def batch(self) -> Batch | None:
-        """Return what the store should take next, oldest first; nothing if there is nothing."""
+    @property
+    def fits_one_batch(self) -> bool:
+        """Whether all that waits is handed out at the next asking."""
+        return len(self) <= self._batch_samples
+
+    def batch(self, name: str = "") -> Batch | None:
+        """Return what the store should take next, oldest first; nothing if there is nothing.
+
+        A new batch gets the id `name`, or one of its own.
+        """
         if self._handed_out is None and self._buckets:
             samples: list[Sample] = []
             for at in sorted(self._buckets):
@@ -65,7 +73,7 @@ class Pending:
                     break
                 del self._buckets[at]
             self._count -= len(samples)
-            self._handed_out = Batch(self._new_id(), samples)
+            self._handed_out = Batch(name or self._new_id(), samples)
         return self._handed_out
 
     def delivered(self) -> None:

@@ -8,31 +8,42 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from aura_logging.health import Health, Status
 from aura_logging.metrics.forks import at_fork
-from aura_logging.metrics.model import Sample
+from aura_logging.metrics.mirror import Mirror, remains_in
+from aura_logging.metrics.model import Amount, Sample, Series
 from aura_logging.metrics.pending import Batch, Pending
 from aura_logging.metrics.registry import PROCESS, Registry
 from aura_logging.metrics.stores.base import MetricsStore
+from aura_logging.metrics.stores.tiers import FINEST_SECONDS, bucket_start
 from aura_logging.resilience.clock import Clock
+from aura_logging.resilience.journal.filesystems import is_network_filesystem
 
 __all__ = ["Recorder"]
 
 _CLOSE_SECONDS = 5.0
 """A process that ends waits no longer for a store that does not answer."""
 
+_HANG_SECONDS = 0.1
 _STALE_INTERVALS = 3
+
+_LOOK_SECONDS = 15.0
+"""How often to look for what dead neighbours left."""
+
+_MOST_REMAINS = 50
 
 
 class Recorder:
     """Drains its own registry and the process's, and adds what they counted to the store every `flush_interval`.
 
     No thread runs until `start`, which costs next to nothing once it does. A forked child begins with nothing
-    pending and no thread; the next `start` makes one. What a process counted since its last flush is lost when it
-    is killed by SIGKILL; an orderly end flushes. While the store is down, amounts stay here (see `Pending`) and
-    `health()` says so. Flushing logs nothing: it would recurse into the application's handlers. `after_flush` is
-    called on the timer's thread after each flush and may log.
+    pending and no thread; the next `start` makes one. An orderly end flushes. What a process counted since its last
+    flush lies in its mirror, a file in `mirror_directory`, and if it is killed the next process of this machine that
+    comes by delivers it; without a directory it is lost then. Gauges are not mirrored. While the store is down,
+    amounts stay here (see `Pending`) and `health()` says so. Flushing logs nothing: it would recurse into the
+    application's handlers. `after_flush` is called on the timer's thread after each flush and may log.
     """
 
     def __init__(
@@ -42,7 +53,9 @@ class Recorder:
         *,
         registry: Registry | None = None,
         before_drain: Callable[[], None] | None = None,
+        mirror_directory: Path | None = None,
         clock: Clock = time.monotonic,
+        wall_clock: Clock = time.time,
     ) -> None:
         self.store = store
         self.registry = Registry() if registry is None else registry
@@ -50,7 +63,11 @@ class Recorder:
         self.after_flush: Callable[[], object] | None = None
         self._before_drain = before_drain
         self._clock = clock
+        self._wall_clock = wall_clock
         self._pending = Pending()
+        self._mirror_directory = mirror_directory
+        self._mirror: Mirror | None = None
+        self._mirror_error = ""
         self._running = False
         self._begin()
         _recorders.add(self)
@@ -75,11 +92,19 @@ class Recorder:
         self._stop.set()
         self._running = False
         self.flush()
+        # Not while a store that hangs still holds the flush: then the file is left, as by a process that was killed.
+        if self._flush_lock.acquire(timeout=_HANG_SECONDS):
+            try:
+                self._end_mirror()
+            finally:
+                self._flush_lock.release()
         self.store.close()
 
     def tick(self) -> None:
-        """Flush, and do what is to be done after each flush: what the timer does."""
+        """Flush, deliver what dead neighbours left, and do what is to be done after: what the timer does."""
         self.flush()
+        if not self._error:
+            self._deliver_remains()
         if self.after_flush is None:
             return
         # Outside the flush lock: what comes after may log, and so wait for whoever waits for a flush.
@@ -102,6 +127,11 @@ class Recorder:
             "series_overflows": {**PROCESS.overflows(), **self.registry.overflows()},
             "rejected_values": {**PROCESS.rejected(), **self.registry.rejected()},
         }
+        if self._prepare_error:
+            facts["ledger_error"] = self._prepare_error
+        if self._mirror_directory is not None:
+            facts["mirror"] = self._mirror_error or ("full" if self._mirror and self._mirror.full else "on")
+            facts["recovered_batches"] = self._recovered
         if self.after_flush is not None:
             facts["alerts_error"] = self._after_error
         silence = self._clock() - self._flushed_at
@@ -122,10 +152,18 @@ class Recorder:
         self._failures = 0
         self._error = ""
         self._after_error = ""
+        self._prepare_error = ""
+        self._has_started = False
+        self._recovered = 0
+        self._looked_at = -_LOOK_SECONDS
         self._flushed_at = self._clock()
 
     def _begin_child(self) -> None:
-        # What waits here is the parent's to deliver, and its thread did not come along.
+        # What waits here is the parent's to deliver, and its thread did not come along. The registries, which were
+        # made before, have already turned their cells away from the parent's mirror.
+        mirror, self._mirror = self._mirror, None
+        if mirror is not None:
+            mirror.leave()
         self._pending.clear()
         self._running = False
         self._begin()
@@ -136,6 +174,7 @@ class Recorder:
                 return
             self._stop = threading.Event()
             self._flushed_at = self._clock()
+            self._begin_mirror()
             thread = threading.Thread(
                 target=_tick,
                 args=(weakref.ref(self), self._stop, self.flush_interval),
@@ -145,15 +184,18 @@ class Recorder:
             # From 3.12 on no thread can be started while the interpreter ends; close() will flush.
             with contextlib.suppress(RuntimeError):
                 thread.start()
-            self._running = True
+            self._running = self._has_started = True
             _flush_at_end_of_multiprocessing_child(self)
 
     def _flush(self, deadline: float) -> bool:
-        if self._before_drain is not None:
-            self._before_drain()
-        _drain_for_all(self)
+        self._prepare()
+        was_empty = len(self._pending) == 0
+        mirror, snapshot = self._drain()
+        name = ""
+        if mirror is not None and was_empty and len(self._pending) and self._pending.fits_one_batch:
+            name = mirror.sending(snapshot)
         try:
-            while (batch := self._next_batch()) is not None:
+            while (batch := self._next_batch(name)) is not None:
                 self.store.add(batch.samples, batch.id)
                 self._pending.delivered()
                 if self._clock() >= deadline:
@@ -165,11 +207,85 @@ class Recorder:
         self._flushes += 1
         self._error = ""
         self._flushed_at = self._clock()
-        return len(self._pending) == 0
+        if len(self._pending):
+            return False
+        if mirror is not None and name:
+            mirror.delivered()
+        elif mirror is not None and not was_empty:
+            mirror.caught_up(snapshot)
+        return True
 
-    def _next_batch(self) -> Batch | None:
+    def _prepare(self) -> None:
+        # A process in which nothing was ever recorded has no ledger worth a file.
+        if self._before_drain is None or not self._has_started:
+            return
+        try:
+            self._before_drain()
+        except Exception as error:  # noqa: BLE001  # it asks handlers that may be anybody's; counting goes on
+            self._prepare_error = f"{type(error).__name__}: {error}"
+        else:
+            self._prepare_error = ""
+
+    def _drain(self) -> tuple[Mirror | None, bytes]:
+        """Take what was counted, from both registries in one moment, and what the mirror says at that moment."""
+        # In the order in which a fork takes them: the process's registry is the older.
+        with self.registry.held(), PROCESS.held():
+            own, shared = self.registry.drain(), PROCESS.drain()
+            mirror = self._mirror
+            snapshot = b"" if mirror is None else mirror.snapshot()
+        self._take(own)
+        if shared:
+            for each in {self, *(other for other in list(_recorders) if other._running)}:
+                each._take(shared)
+        return mirror, snapshot
+
+    def _begin_mirror(self) -> None:
+        if self._mirror_directory is None or self._mirror is not None:
+            return
+        if is_network_filesystem(self._mirror_directory):
+            self._mirror_error = f"off: {self._mirror_directory} lies on a network file system"
+            return
+        try:
+            self._mirror = Mirror(self._mirror_directory)
+        except OSError as error:
+            self._mirror_error = f"off: {error}"
+            return
+        self._mirror_error = ""
+        self.registry.mirror_in(self._mirror)
+        PROCESS.mirror_in(self._mirror)
+
+    def _end_mirror(self) -> None:
+        mirror = self._mirror
+        if mirror is None:
+            return
+        self._mirror = None
+        self.registry.mirror_nowhere(mirror)
+        PROCESS.mirror_nowhere(mirror)
+        if len(self._pending) == 0:
+            mirror.remove()
+        else:
+            # The store is down: whoever comes by when it is up again delivers it, and only they.
+            self._pending.clear()
+            mirror.leave()
+
+    def _deliver_remains(self) -> None:
+        if self._mirror_directory is None or self._clock() - self._looked_at < _LOOK_SECONDS:
+            return
+        self._looked_at = self._clock()
+        at = bucket_start(self._wall_clock(), FINEST_SECONDS)
+        try:
+            for remains in remains_in(self._mirror_directory, _MOST_REMAINS):
+                for name, increases in remains.batches():
+                    samples = [Sample(series, at, _amount(series, counts)) for series, counts in increases.items()]
+                    self.store.add(samples, name)
+                    self._recovered += 1
+                remains.bury()
+        except Exception as error:  # noqa: BLE001  # the store's; the files wait for the next time
+            self._error = str(error) or type(error).__name__
+
+    def _next_batch(self, name: str) -> Batch | None:
         with self._pending_lock:
-            return self._pending.batch()
+            return self._pending.batch(name)
 
     def _take(self, samples: Iterable[Sample]) -> None:
         with self._pending_lock:
@@ -179,13 +295,11 @@ class Recorder:
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
-def _drain_for_all(recorder: Recorder) -> None:
-    """Give a recorder what its registry counted, and every running recorder what the process's did."""
-    recorder._take(recorder.registry.drain())
-    shared = PROCESS.drain()
-    if shared:
-        for each in {recorder, *(other for other in list(_recorders) if other._running)}:
-            each._take(shared)
+def _amount(series: Series, counts: list[float]) -> Amount:
+    if series.kind != "histogram":
+        return Amount(sum=counts[0])
+    buckets = {index: count for index, count in enumerate(counts[:-1]) if count}
+    return Amount(sum(buckets.values()), counts[-1], buckets=buckets)
 
 
 def _tick(reference: weakref.ref[Recorder], stop: threading.Event, interval: float) -> None:

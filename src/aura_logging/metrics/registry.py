@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+from aura_logging.metrics.cells import Cell
 from aura_logging.metrics.declaration import Metric
 from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.instruments import Counter, Gauge, Histogram, Instrument, Timing
+from aura_logging.metrics.mirror import Mirror, width_of
 from aura_logging.metrics.model import Kind, Merge, Sample
 from aura_logging.metrics.stores.tiers import FINEST_SECONDS, bucket_start
 from aura_logging.options import OptionError
@@ -33,6 +36,7 @@ class Registry:
         self._clock = clock
         self._lock = threading.RLock()
         self._instruments: dict[str, Instrument[Any]] = {}
+        self._mirror: Mirror | None = None
         at_fork(before=self._hold, in_parent=self._release, in_child=self._begin_child)
 
     def counter(self, metric: Metric) -> Counter:
@@ -58,7 +62,7 @@ class Registry:
                         f"metric {metric.name!r} would be number {_MAX_METRICS + 1}; make names constant and put what "
                         "varies into labels."
                     )
-                found = self._instruments[metric.name] = make(metric, self._lock, self._clock)
+                found = self._instruments[metric.name] = make(metric, self._lock, self._mirror_cell, self._clock)
             known = found.metric
             if (known.kind, known.labels, known.bounds) != (metric.kind, metric.labels, metric.bounds):
                 raise OptionError(
@@ -71,12 +75,29 @@ class Registry:
         """Return what was counted since the last drain, and start again from nothing."""
         with self._lock:
             at = bucket_start(self._clock(), FINEST_SECONDS)
-            return [
-                sample
-                for instrument in self._instruments.values()
-                for cell in instrument.cells()
-                for sample in cell.drain(at, FINEST_SECONDS)
-            ]
+            return [sample for cell in self._cells() for sample in cell.drain(at, FINEST_SECONDS)]
+
+    def held(self) -> AbstractContextManager[object]:
+        """Return a context in which nothing is counted: for what must be seen together. Hold it very shortly."""
+        return self._lock
+
+    def mirror_in(self, mirror: Mirror) -> bool:
+        """Write all counts to this mirror too; false, and nothing done, while another mirror is in use."""
+        with self._lock:
+            if self._mirror is not None:
+                return self._mirror is mirror
+            self._mirror = mirror
+            for cell in self._cells():
+                self._mirror_cell(cell)
+            return True
+
+    def mirror_nowhere(self, mirror: Mirror) -> None:
+        """Mirror no longer, if it was this one."""
+        with self._lock:
+            if self._mirror is mirror:
+                self._mirror = None
+                for cell in self._cells():
+                    cell.mirror_nowhere()
 
     def metrics(self) -> list[Metric]:
         """Return the declarations of all instruments there are."""
@@ -101,10 +122,22 @@ class Registry:
         self._lock.release()
 
     def _begin_child(self) -> None:
-        for instrument in self._instruments.values():
-            for cell in instrument.cells():
-                cell.reset()
+        # The mirror is the parent's: whoever attached it lets go of it, in this child too.
+        self._mirror = None
+        for cell in self._cells():
+            cell.mirror_nowhere()
+            cell.reset()
         self._lock.release()
+
+    def _cells(self) -> list[Cell]:
+        return [cell for instrument in self._instruments.values() for cell in instrument.cells()]
+
+    def _mirror_cell(self, cell: Cell) -> None:
+        width = width_of(cell.series)
+        if self._mirror is not None and width:
+            slot = self._mirror.allocate(cell.series, width)
+            if slot is not None:
+                cell.mirror_in(self._mirror.live, slot)
 
 
 PROCESS = Registry()

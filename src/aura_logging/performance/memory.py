@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 
@@ -9,7 +10,7 @@ import psutil
 
 from aura_logging.resilience.forks import tell_after_fork
 
-__all__ = ["ResidentMemory"]
+__all__ = ["ResidentMemory", "resident_memory"]
 
 _PAGE_BYTES = resource.getpagesize()
 
@@ -18,7 +19,8 @@ class ResidentMemory:
     """The process's resident set in bytes; `None` where the system does not tell.
 
     On Linux one `pread` of `/proc/self/statm` (proc(5): the second number, in pages), 1 to 2 µs against 20 for
-    opening the file each time. Elsewhere psutil.
+    opening the file each time. Elsewhere psutil. Any thread may ask. It keeps one descriptor: use
+    `resident_memory`, the one that all of the process shares.
     """
 
     def __init__(self) -> None:
@@ -26,10 +28,15 @@ class ResidentMemory:
         tell_after_fork(self)
 
     def after_fork_in_child(self) -> None:
-        """Open the file anew: `/proc/self` was the parent when it was opened."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        """Open the file anew at the next asking: `/proc/self` was the parent when it was opened."""
+        self.close()
+
+    def close(self) -> None:
+        """Give the descriptor back; asking again opens another."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            with contextlib.suppress(OSError):  # whoever made this a daemon may have closed all that was open
+                os.close(fd)
 
     def __call__(self) -> int | None:
         """Return the bytes of this moment; never raises."""
@@ -39,6 +46,10 @@ class ResidentMemory:
             return int(os.pread(self._fd, 64, 0).split()[1]) * _PAGE_BYTES
         except (OSError, ValueError, IndexError):
             return _by_psutil()
+
+
+resident_memory = ResidentMemory()
+"""The one of this process."""
 
 
 def _by_psutil() -> int | None:

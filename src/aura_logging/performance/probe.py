@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aura_logging.options import from_env
-from aura_logging.performance.memory import ResidentMemory
+from aura_logging.performance.memory import resident_memory
 from aura_logging.resilience.clock import Clock
 
-__all__ = ["PerformanceOptions", "RequestProbe", "RequestSummary"]
+__all__ = ["CLIENT_LEFT", "PerformanceOptions", "RequestProbe", "RequestSummary"]
 
 CLIENT_LEFT = 499
 """The status of a request whose client closed the connection before it was answered, as nginx writes it."""
@@ -20,17 +21,24 @@ CLIENT_LEFT = 499
 
 @dataclass(frozen=True, slots=True)
 class PerformanceOptions:
-    """`AURA["PERFORMANCE"]`: whether to measure requests, and from where on one is slow."""
+    """`AURA["PERFORMANCE"]`: whether to measure requests, and from where on one is slow.
+
+    `slow_request_seconds` may be `inf`: no request is slow then.
+    """
 
     enabled: bool = from_env("PERFORMANCE_MONITORING_ENABLED", default=True)
     slow_request_seconds: float = from_env("SLOW_REQUEST_THRESHOLD", 2.0)
     max_queries: int = from_env("DB_QUERY_THRESHOLD", 20)
 
     def __post_init__(self) -> None:
-        if self.slow_request_seconds <= 0:
-            raise ValueError(f"slow_request_seconds={self.slow_request_seconds!r} must be more than 0.")
+        # The variable is named because the value may have come from it; `fill` names the section.
+        if not self.slow_request_seconds > 0:  # nor is what is not a number
+            raise ValueError(
+                f"slow_request_seconds (SLOW_REQUEST_THRESHOLD) is {self.slow_request_seconds!r}; "
+                "it must be a number of seconds above 0."
+            )
         if self.max_queries < 1:
-            raise ValueError(f"max_queries={self.max_queries!r} must be 1 or more.")
+            raise ValueError(f"max_queries (DB_QUERY_THRESHOLD) is {self.max_queries!r}; it must be 1 or more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +93,27 @@ class RequestProbe:
     """Measures from its making to `summary`; one request, one probe.
 
     `cpu_clock` counts the processor time of the thread that serves the request; leave it out where a thread
-    serves many at once (an event loop). Not for several threads at a time.
+    serves many at once (an event loop). A request that ends on another thread than it began on has no such time.
+    Not for several threads at a time.
     """
 
     slow_request_seconds: float
     clock: Clock = time.perf_counter
     cpu_clock: Clock | None = None
-    memory: Callable[[], int | None] = field(default_factory=ResidentMemory)
+    memory: Callable[[], int | None] = resident_memory
     exception_type: str | None = None
     is_disconnected: bool = False
     response_bytes: int | None = None
     _started: float = 0.0
     _cpu_started: float = 0.0
+    _thread: int = 0
     _memory_started: int | None = None
     _first_byte: float | None = None
 
     def __post_init__(self) -> None:
         self._memory_started = self.memory()
         if self.cpu_clock is not None:
+            self._thread = threading.get_ident()
             self._cpu_started = self.cpu_clock()
         self._started = self.clock()
 
@@ -111,6 +122,11 @@ class RequestProbe:
         if self._first_byte is None:
             self._first_byte = self.clock()
         self.response_bytes = (self.response_bytes or 0) + count
+
+    def failed(self, kind: type[BaseException]) -> None:
+        """Note what kind of exception the request ended in; the last one counts."""
+        name = kind.__qualname__
+        self.exception_type = name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
 
     def summary(self, status_code: int) -> RequestSummary:
         """Return what it came to by now."""
@@ -121,10 +137,15 @@ class RequestProbe:
             status_code=status_code,
             request_duration=duration,
             time_to_first_byte=None if self._first_byte is None else self._first_byte - self._started,
-            cpu_time=None if self.cpu_clock is None else self.cpu_clock() - self._cpu_started,
+            cpu_time=self._cpu_time(),
             memory_delta=grown,
             response_bytes=self.response_bytes,
             is_slow=duration > self.slow_request_seconds,
             is_disconnected=self.is_disconnected,
             exception_type=self.exception_type,
         )
+
+    def _cpu_time(self) -> float | None:
+        if self.cpu_clock is None or threading.get_ident() != self._thread:
+            return None
+        return self.cpu_clock() - self._cpu_started

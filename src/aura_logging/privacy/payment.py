@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aura_logging.privacy.checksums import IBAN_LENGTHS, is_card, is_iban, luhn
 from aura_logging.privacy.detector import Detector, Span
-from aura_logging.privacy.scan_syntax import AFTER_DIGIT, BEFORE_DIGIT, BEFORE_WORD, any_of, digits
+from aura_logging.privacy.scan_syntax import BEFORE_DIGIT, BEFORE_WORD, any_of, digits
 
 __all__ = ["CREDIT_CARD", "IBAN"]
 
@@ -16,7 +16,9 @@ _FEWEST_DIGITS, _MOST_DIGITS = 12, 19
 _GAP = r"[ .+\-\u00a0\u2000-\u200a\u2010-\u2015\u202f]"
 # Groups of digits with one separator between each two: what follows a decimal point is no card.
 _NUMBER = re.compile(r"(?<![0-9])(?<![0-9]\.)[0-9]+(?:" + _GAP + r"[0-9]+)*")
+_UNEVEN_GROUPINGS = frozenset({(4, 6, 5), (4, 6, 4), (4, 5, 6), (8, 8), (6, 10), (6, 13)})
 _PIECES = re.compile(r"([0-9]+)(" + _GAP + r"|$)")
+_FRACTION = re.compile(r"\.[0-9]{2}")
 _TOKEN_BEFORE = re.compile(r"[0-9A-Za-z]*$")
 _TOKEN_AFTER = re.compile(r"[0-9A-Za-z]*")
 # Words with a card glued to them ("card4111...") are typed; longer mixtures of letters and digits are hashes and
@@ -55,7 +57,7 @@ def _issued_cards(text: str) -> Iterator[Span]:
                 continue
             start = run.start() + groups[first][1]
             end = run.start() + groups[last][1] + len(groups[last][0])
-            if not _inside_encoded_data(text, start, end):
+            if not (_FRACTION.match(text, end) or _inside_encoded_data(text, start, end)):
                 yield start, end
             first = last + 1
 
@@ -64,16 +66,27 @@ def _last_group_of_card(groups: list[tuple[str, int, str]], first: int) -> int |
     """Return the index of the group that ends a card number begun by `first`, the longest there is."""
     found = None
     number = ""
+    sizes: list[int] = []
     for index in range(first, len(groups)):
-        number += groups[index][0]
+        digits, _, gap = groups[index]
+        number += digits
+        sizes.append(len(digits))
         if len(number) > _MOST_DIGITS:
             break
-        if len(number) >= _FEWEST_DIGITS and is_card(number):
+        if len(number) >= _FEWEST_DIGITS and _is_grouping(sizes, groups[first][2]) and is_card(number):
             found = index
-        # People group by four or more digits, with the same separator throughout; only the last may be shorter.
-        if len(groups[index][0]) < 4 or groups[index][2] != groups[first][2]:
+        if gap != groups[first][2]:
             break
     return found
+
+
+def _is_grouping(sizes: list[int], gap: str) -> bool:
+    """Tell whether people, or forms, write a card number in groups of these sizes with this between them."""
+    if tuple(sizes) in _UNEVEN_GROUPINGS or len(sizes) == 1:
+        return True
+    even = all(size == 4 for size in sizes[:-1])
+    # A point also stands in a decimal number.
+    return even and (gap != "." or (len(sizes) > 2 and sizes[-1] <= 4))
 
 
 def _inside_encoded_data(text: str, start: int, end: int) -> bool:
@@ -91,12 +104,9 @@ CREDIT_CARD = Detector(
     name="credit_card",
     scan=BEFORE_DIGIT
     + any_of(
-        rb"4[0-9]{3}" + digits(9) + rb"(?:" + digits(3) + rb"){0,2}",
-        rb"(?:5[0-9]|6[0-9]|3[05-9]|2[27]|81|9[78]|86)[0-9]{2}" + digits(8, 15),
-        rb"(?:34|2[3-6])[0-9]{2}" + digits(11, 15),
-        rb"(?:1800|2131|0604)" + digits(8, 15),
+        rb"(?:[34][0-9]|2[2-7]|81|86|9[78])[0-9]{2}" + digits(9),
+        rb"(?:[56][0-9]{3}|1800|2131|0604)" + digits(8),
     )
-    + AFTER_DIGIT
     + rb"|(?:^|[^a-z]|\\[nrtbf]|t|k|_)(?:card|pan)[^0-9]{0,32}[0-9]{4}(?:[ -]?[0-9]){8}",
     find=_cards,
     keep_last=4,
@@ -135,6 +145,11 @@ CREDIT_CARD = Detector(
         "41111111111111111",
         "4111-11-11111-11111",
         "4532 1.2",
+        "478223082.1447587",
+        "26173.36575955884",
+        "4944.283789117697",
+        "-3009920594273330.164253028",
+        "4320-16019-1977-4756",
         "9f86d081884c7d654111111111111111a2feaa0c55ad015a",
         "978-0-306-40615-7",
         "snowflake 1175928847299117063",

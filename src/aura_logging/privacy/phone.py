@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from aura_logging.privacy.checksums import is_isbn10
 from aura_logging.privacy.detector import Detector, Span
 from aura_logging.privacy.numbers_in_text import is_column_of_numbers
-from aura_logging.privacy.scan_syntax import AFTER_DIGIT, AFTER_WORD, BEFORE_DIGIT, ESCAPED, GAP, PUNCTUATION, any_of
+from aura_logging.privacy.scan_syntax import BEFORE_DIGIT, ESCAPED, GAP, PUNCTUATION, any_of
 
 __all__ = ["PHONE"]
 
@@ -23,13 +23,15 @@ _GAP = rf"[ .\-+{_WIDE}]"
 _MARK = rf"(?:[ .\-/(){_WIDE}]|\+(?=[0-9(]))"
 _EXTENSION = r"(?:[ ,;]{0,2}(?:ext(?:ension|n)?\.?|x|#)[ .:]{0,2}[0-9]{1,6})?"
 _START = r"(?<![0-9])(?<![0-9][.,:/\-])"
-_STOP = r"(?![0-9]|[-.:/][0-9])"
+_STOP = r"(?![0-9]|[-.:/][0-9]|-[Xx])"
 
 _GROUPS = re.compile(r"[0-9]+")
 _DIGIT = re.compile(r"[0-9]")
 _DATE = re.compile(
     r"[0-9]{1,2}([-./ ])[0-9]{1,2}\1(?:19|20)[0-9]{2}(?![0-9])|(?:19|20)[0-9]{2}([-./ ])[0-9]{1,2}\2[0-9]{1,2}(?![0-9])"
 )
+# A ZIP code with its four more digits, and an employer's number for US taxes.
+_OF_US_FORMS = re.compile(r"0[0-9]{4}-[0-9]{4}|0[1-7]-[0-9]{7}")
 _DECIMAL = re.compile(r"\+[0-9]+\.[0-9]+(?:[-+,][0-9].*)?")
 _YEARS = re.compile(r"(?:19|20)[0-9]{2}-(?:19|20)[0-9]{2}$")
 
@@ -61,8 +63,9 @@ def _north_american(match: re.Match[str]) -> bool:
 def _national(match: re.Match[str]) -> bool:
     number = match.group()
     count = len(_digits(number))
-    enough = 9 <= count <= 12 or (count == 8 and len(_GROUPS.findall(number)) > 3)
-    return enough and _DATE.search(number) is None and not _in_columns(match)
+    enough = 9 <= count <= 13 or (count == 8 and len(_GROUPS.findall(number)) > 3)
+    known_else = _DATE.search(number) or _OF_US_FORMS.fullmatch(number)
+    return enough and not known_else and not _in_columns(match)
 
 
 def _paired(match: re.Match[str]) -> bool:
@@ -85,6 +88,21 @@ class _Shape:
     pattern: re.Pattern[str]
     accept: Callable[[re.Match[str]], bool]
 
+
+# Groups of digits that are telephone numbers where they are used, and little else anywhere.
+_GROUPED = (
+    r"[1-9][0-9][ -]9?[0-9]{4}-[0-9]{4}",  # Brazil, Japan
+    r"1[3-9][0-9][ -][0-9]{4}[ -][0-9]{4}",  # China, mobile
+    r"[6-9][0-9]{4}[ -][0-9]{5}",  # India, mobile
+    r"(?<![A-Za-z])(?<![0-9A-Za-z]-)0[ -][0-9]{4}[ -][0-9]{4}",  # Thailand
+    r"[78][ -]?\([0-9]{3}\)[ -]?[0-9]{3}[ -][0-9]{2}[ -]?[0-9]{2}",  # Russia
+    r"[78][ -]9[0-9]{2}[ -][0-9]{3}[ -][0-9]{2}[ -]?[0-9]{2}",  # Russia, mobile
+    # Poland, Spain, Portugal: mobile ranges only, for three by three is also how thousands are set apart.
+    r"(?:4[58]|50(?=[5-9])|5[1379]|6[0-9]|7[0-9]|88|9[1-36])[0-9](?P<nine>[ -])[0-9]{3}(?P=nine)[0-9]{3}",
+    r"[1-9][0-9]{2} [0-9]{3} [0-9]{2} [0-9]{2}",  # Colombia, Turkey
+    r"[679][0-9]{2} [0-9]{2} [0-9]{2} [0-9]{2}",  # Spain
+    r"[1-9][0-9] [0-9]{3} [0-9]{2} [0-9]{2}",  # Poland
+)
 
 _SHAPES = (
     _Shape(
@@ -110,8 +128,8 @@ _SHAPES = (
     ),
     _Shape(
         re.compile(
-            rf"(?<![0-9A-Za-z])(?<![0-9][.,:/\-+])(?:\(0[1-9][0-9]{{0,4}}\)|0[1-9][0-9]{{0,4}}(?={_GAP}|/))"
-            rf"(?:{_GAP}{{0,2}}|/)[0-9]{{2,8}}(?:{_GAP}[0-9]{{2,5}}){{0,4}}{_STOP}(?![A-Za-z])"
+            rf"(?<![0-9A-Za-z])(?<![0-9][.,:/+])(?<![0-9A-Za-z]-)(?:\(0[1-9][0-9]{{0,4}}\)|0[1-9][0-9]{{0,4}}(?={_GAP}|/))"
+            rf"(?:{_GAP}{{0,2}}|/ ?)[0-9]{{2,8}}(?:{_GAP}[0-9]{{2,5}}){{0,4}}{_STOP}(?![A-Za-z])"
         ),
         _national,
     ),
@@ -119,15 +137,7 @@ _SHAPES = (
         re.compile(rf"{_START}\([1-9][0-9]{{1,2}}\){_GAP}?[0-9]{{3,5}}{_GAP}[0-9]{{2,4}}(?:{_GAP}[0-9]{{2}})?{_STOP}"),
         _national,
     ),
-    _Shape(
-        re.compile(
-            rf"{_START}(?:[1-9][0-9][ -]9?[0-9]{{4}}-[0-9]{{4}}"  # Brazil, Japan
-            # Poland, Spain, Portugal: mobile ranges only, for three by three is also how thousands are set apart.
-            r"|(?:4[58]|5[1379]|6[0-9]|7[0-9]|88|9[1-36])[0-9](?P<nine>[ -])[0-9]{3}(?P=nine)[0-9]{3}"
-            rf"|[1-9][0-9] [0-9]{{3}} [0-9]{{2}} [0-9]{{2}}){_STOP}"  # Poland
-        ),
-        _paired,
-    ),
+    _Shape(re.compile(rf"{_START}(?:{'|'.join(_GROUPED)}){_STOP}"), _paired),
 )
 
 # A trunk prefix and nothing else: 07911123456. Ids that begin with one zero are the price, book numbers are not.
@@ -172,8 +182,15 @@ def _phones(text: str, field: str) -> Iterator[Span]:
             end = span[1]
 
 
+_S = rb"(?:[ +-]|%20)"
 _OPEN, _CLOSE = rb"(?:\(|%28)", rb"(?:\)|%29)"
-_BEFORE_TRUNK = rb"(?:^|[^0-9a-z.,:/+-]|(?:^|[^0-9])[.,:/+-]|\\[nrtbf]|" + ESCAPED + rb"[.,:/+-]?)"
+
+
+def _signs(count: int) -> bytes:
+    return rb"(?:[0-9]|" + PUNCTUATION + rb"){%d}" % count
+
+
+_BEFORE_TRUNK = rb"(?:^|[^0-9a-z.,:/+-]|(?:^|[^0-9])[.,:/+]|(?:^|[^0-9a-z])-|\\[nrtbf]|" + ESCAPED + rb"[.,:/+-]?)"
 _SCAN_WORD = any_of(
     rb"phone|mobile|msisdn|whatsapp|handy",
     rb"(?:^|[^a-z]|\\[nrtbf])(?:cell|tel|fax|sms)",
@@ -182,16 +199,34 @@ _SCAN_WORD = any_of(
 
 PHONE = Detector(
     name="phone",
+    # Where a shape takes separators freely, its signs are counted and not its digits: that keeps the automaton small
+    # when a line is full of numbers.
     scan=any_of(
-        rb"(?:\+|%2b)(?:[ +]|%20)?" + _OPEN + rb"?[0-9](?:" + PUNCTUATION + rb"{0,3}[0-9]){6}",
-        BEFORE_DIGIT + rb"00[1-9][0-9]{0,2}" + PUNCTUATION + rb"(?:" + PUNCTUATION + rb"{0,2}[0-9]){6}",
-        BEFORE_DIGIT + rb"[0-9]{3}(?:" + GAP + rb"|/)[0-9]{3}" + GAP + rb"[0-9]{3}",
-        rb"[0-9]{3}" + _CLOSE + GAP + rb"{0,2}[0-9]{3}" + GAP + rb"?[0-9]{4}" + AFTER_DIGIT,
-        # Not the seconds of a time, nor a group of a UUID.
-        _BEFORE_TRUNK + _OPEN + rb"?0[1-9](?:" + PUNCTUATION + rb"{0,3}[0-9]){6,10}" + AFTER_WORD,
+        rb"(?:\+|%2b)(?:[ +]|%20)?" + _OPEN + rb"?[0-9]" + _signs(7),
+        _BEFORE_TRUNK + any_of(_OPEN + rb"?0[1-9]" + _signs(8), rb"0" + _S + rb"[0-9]{4}" + _S + rb"[0-9]{4}"),
+        BEFORE_DIGIT
+        + any_of(
+            rb"00[1-9]" + _signs(8),
+            rb"[0-9]{3}(?:" + GAP + rb"|/)[0-9]{3}" + GAP + rb"[0-9]{2}(?:[0-9]|" + GAP + rb"[0-9]{2})",
+            rb"[0-9]{2}" + _S + rb"9?[0-9]{3}(?:[0-9]-[0-9]{4}|" + _S + rb"[0-9]{2}" + _S + rb"[0-9]{2})",
+            rb"[0-9]{3}" + _S + rb"[0-9]{4}" + _S + rb"[0-9]{4}",
+            rb"[0-9]{5}" + _S + rb"[0-9]{5}",
+            rb"[0-9]{3}(?:" + _S + rb"[0-9]{2}){3}",
+            rb"[78]"
+            + _S
+            + rb"?(?:"
+            + _OPEN
+            + rb"|9)[0-9]{2,3}(?:"
+            + _CLOSE
+            + rb")?"
+            + _S
+            + rb"?[0-9]{3}"
+            + _S
+            + rb"[0-9]{2}",
+        ),
+        rb"[0-9]{3}" + _CLOSE + GAP + rb"{0,2}[0-9]{3}" + GAP + rb"?[0-9]{4}",
         _OPEN + rb"[1-9][0-9]{1,2}" + _CLOSE + GAP + rb"?[0-9]{3,5}" + GAP + rb"[0-9]{2}",
-        BEFORE_DIGIT + rb"[1-9][0-9](?:[ +-]|%20)9?[0-9]{3}(?:[0-9]-[0-9]{4}|(?:[ +]|%20)[0-9]{2}(?:[ +]|%20)[0-9]{2})",
-        _SCAN_WORD + rb"[^0-9]{0,32}[0-9](?:" + PUNCTUATION + rb"{0,2}[0-9]){6}",
+        _SCAN_WORD + rb"[^0-9]{0,32}[0-9]" + _signs(6),
     ),
     find=_phones,
     keep_last=2,
@@ -228,6 +263,16 @@ PHONE = Detector(
         "57-4911-8625",
         "533 186 091",
         "32 895 55 97",
+        "138 1234 5678",
+        "98765 43210",
+        "0-5281-0543",
+        "8 (961) 037-98-61",
+        "8 961 037 98 61",
+        "507 299 254",
+        "608 148 03 85",
+        "612 34 56 78",
+        "03/ 697 02 65",
+        "02290 77242 795",
         "+48 572 651 676",
         "+33 6 69 18 05 88",
         "?tel=%2B14155552671",
@@ -252,6 +297,9 @@ PHONE = Detector(
         "+51.507400",
         "978-0-306-40615-7",
         "0-14-060647-5",
+        "0-8077-7359-X",
+        "Boston, MA 02108-1234",
+        "EIN 04-0771661",
         "9864e1a2-20b5-4262-96a2-d9fab07f16cf",
         '"GET / HTTP/1.1" 200 512 1234',
         "pages 12 2024-2025",

@@ -14,16 +14,7 @@ from aura_logging.privacy.findings import Finding
 from aura_logging.privacy.scrubber import Scrubber
 from aura_logging.privacy.stand_ins import stand_in
 
-__all__ = ["RecordScrubber", "blank", "may_be_cut"]
-
-
-# The encoder cuts an object's text from here on.
-_SHORTEST_CUT_LINE_BYTES = 4_096
-
-
-def may_be_cut(line: bytes) -> bool:
-    """Tell whether the encoder may have left something out of the line, which another handler might write."""
-    return (len(line) > _SHORTEST_CUT_LINE_BYTES and b" cut" in line) or b"[cut:" in line
+__all__ = ["RecordScrubber", "blank"]
 
 
 class RecordScrubber:
@@ -96,7 +87,7 @@ class RecordScrubber:
             line = orjson.dumps(extras, plain_text)
         except Exception:  # noqa: BLE001  # what orjson refuses is walked through
             return False
-        return not self._scrubber.engine.suspects(line) and not may_be_cut(line)
+        return not self._scrubber.engine.suspects(line)
 
     def _exception(self, record: logging.LogRecord) -> list[Finding]:
         info = record.exc_info

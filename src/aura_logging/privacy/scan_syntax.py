@@ -10,7 +10,6 @@ __all__ = [
     "BEFORE_DIGIT",
     "BEFORE_WORD",
     "AFTER_DIGIT",
-    "AFTER_WORD",
     "ESCAPED",
     "GAP",
     "PUNCTUATION",
@@ -19,7 +18,6 @@ __all__ = [
 ]
 
 ESCAPED = rb"(?:\\u[0-9a-f]{4}|%[0-9a-f]{2})"
-
 """A sign that the encoder, or a URL, wrote as digits."""
 
 BEFORE_DIGIT = rb"(?:^|[^0-9a-f.]|(?:^|[^0-9])\.|[g-z][a-f]{1,3}|(?:^|[^0-9a-z])[a-f]{1,4}|" + ESCAPED + rb"\.?)"
@@ -35,9 +33,6 @@ BEFORE_WORD = rb"(?:^|[^0-9a-z]|\\[nrtbf]|" + ESCAPED + rb")"
 AFTER_DIGIT = rb"(?:$|[^0-9])"
 """A place where digits end."""
 
-AFTER_WORD = rb"(?:$|[^0-9a-z])"
-"""A place where a word ends."""
-
 _WIDE_GAP = rb"\xc2\xa0|\xe2\x80[\x80-\xaf]|%20|%2d"
 
 GAP = rb"(?:[ .+-]|" + _WIDE_GAP + rb")"
@@ -52,7 +47,6 @@ def any_of(*alternatives: bytes) -> bytes:
     return rb"(?:" + b"|".join(alternatives) + rb")"
 
 
-def digits(at_least: int, at_most: int | None = None, between: bytes = GAP) -> bytes:
+def digits(count: int) -> bytes:
     """Match so many digits, each with at most one separator before it."""
-    count = b"%d" % at_least if at_most is None else b"%d,%d" % (at_least, at_most)
-    return rb"(?:" + between + rb"?[0-9]){" + count + rb"}"
+    return rb"(?:" + GAP + rb"?[0-9]){%d}" % count

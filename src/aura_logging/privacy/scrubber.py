@@ -69,13 +69,12 @@ class Scrubber:
         seen = text.encode("utf-8", "surrogatepass")
         if field:
             seen = b'"%s":"%s"' % (field.encode("utf-8", "surrogatepass"), seen)
-        suspects = self.engine.suspects(seen)
-        if not suspects:
+        suspected = self.engine.suspected(seen)
+        if not suspected:
             return []
         view = percent_view(text)
         claims: list[Finding] = []
-        for index in sorted(suspects):
-            detector = self.engine.detectors[index]
+        for detector in suspected:
             claims.extend(Finding(detector.name, start, end) for start, end in detector.find(text, field))
             if view is not None:
                 seen_through = map(view.original, detector.find(view.text, field))

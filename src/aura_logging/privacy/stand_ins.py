@@ -12,9 +12,10 @@ from typing import Any
 
 from aura_logging.encoding import plain_text
 
-__all__ = ["stand_in", "original_id"]
+__all__ = ["same_error", "stand_in"]
 
-_ORIGINAL = "__aura_stands_for__"
+# The one thing that is set on the caller's exception: an `id` would be the next exception's as soon as it is gone.
+_SAME = "__aura_same__"
 
 _MOST_DOUBLES = 256
 _doubles: dict[type[BaseException], type[BaseException]] = {}
@@ -28,9 +29,9 @@ def stand_in(error: BaseException, scrub: Callable[[str], str], *, with_tracebac
     return _double(error, scrub, with_tracebacks, {})
 
 
-def original_id(error: BaseException | None) -> int:
-    """Return the `id` of the exception that this one is, or stands in for."""
-    return int(getattr(error, _ORIGINAL, id(error)))
+def same_error(error: BaseException) -> object | None:
+    """Return what an exception has in common with its double and with no other; None if it has no double."""
+    return getattr(error, _SAME, None)
 
 
 def _double(
@@ -47,7 +48,7 @@ def _double(
         kind = _named_like(type(error), Exception)
         double = kind(text)
     made[id(error)] = double
-    double.__dict__[_ORIGINAL] = original_id(error)
+    double.__dict__[_SAME] = error.__dict__.setdefault(_SAME, object())
     notes = getattr(error, "__notes__", None)
     if isinstance(notes, list):
         double.__notes__ = [scrub(plain_text(note)) for note in notes]

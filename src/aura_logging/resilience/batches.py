@@ -46,6 +46,10 @@ class Batch(Protocol):
         """Take so many entries away from its head; return their levels and payloads."""
         ...
 
+    def split(self, count: int) -> Batch:
+        """Take so many entries away from its head as a batch of their own, with what is missing ahead of them."""
+        ...
+
 
 class LineBatch:
     """Encoded lines, back to back in one buffer: one copy and one write for all of them.
@@ -86,6 +90,23 @@ class LineBatch:
         self.first += count
         return removed
 
+    def split(self, count: int) -> LineBatch:
+        """Take lines away from the head as a batch of their own.
+
+        Where in the journal the one ends and the other begins is not kept: each stands for both.
+        """
+        head = LineBatch(self.first, self.losses, self.begins_after)
+        for level, line in self.remove_first(count):
+            head.add(level, line, self.ends_at)
+        self.losses = {}
+        return head
+
+    def lines(self) -> list[bytes]:
+        """Return the lines one by one."""
+        ends = self._ends
+        starts = [0, *ends]
+        return [bytes(self._data[starts[index] : ends[index]]) for index in range(self._removed, len(ends))]
+
     def block(self) -> memoryview | bytearray:
         """Return the lines as one piece."""
         return memoryview(self._data)[self._ends[self._removed - 1] :] if self._removed else self._data
@@ -101,21 +122,35 @@ class ItemBatch:
         self.losses = losses
         self.begins_after = begins_after
         self.ends_at = begins_after
-        self._items: deque[tuple[int, Any]] = deque()
+        self._items: deque[tuple[int, Any, int]] = deque()
 
     def __len__(self) -> int:
         return len(self._items)
 
     def add(self, level: int, payload: Any, position: int) -> None:
         """Put an object behind the others."""
-        self._items.append((level, payload))
+        self._items.append((level, payload, position))
         self.ends_at = position
 
     def remove_first(self, count: int) -> list[tuple[int, Any]]:
         """Take objects away from the head."""
         self.first += count
-        return [self._items.popleft() for _ in range(count)]
+        removed = []
+        for _ in range(count):
+            level, payload, self.begins_after = self._items.popleft()
+            removed.append((level, payload))
+        return removed
+
+    def split(self, count: int) -> ItemBatch:
+        """Take objects away from the head as a batch of their own."""
+        head = ItemBatch(self.first, self.losses, self.begins_after)
+        for _ in range(count):
+            head.add(*self._items.popleft())
+        self.first += count
+        self.begins_after = head.ends_at
+        self.losses = {}
+        return head
 
     def items(self) -> Sequence[Any]:
         """Return the objects."""
-        return [payload for _, payload in self._items]
+        return [payload for _, payload, _ in self._items]

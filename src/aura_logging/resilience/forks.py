@@ -8,7 +8,7 @@ import os
 import weakref
 from typing import Protocol
 
-__all__ = ["ForkAware", "fork_guard", "tell_after_fork"]
+__all__ = ["ForkAware", "fork_guard", "notice_fork", "tell_after_fork"]
 
 _MADV_WIPEONFORK = 18
 """From Linux's <asm-generic/mman-common.h>; Python's mmap module has no name for it."""
@@ -35,11 +35,19 @@ def tell_after_fork(listener: ForkAware) -> None:
 
 
 def _tell_all() -> None:
+    global _guard
+    _guard = fork_guard()
     for listener in list(_listeners.values()):
         listener.after_fork_in_child()
 
 
 os.register_at_fork(after_in_child=_tell_all)
+
+
+def notice_fork() -> None:
+    """Tell all listeners if this process came from a fork that ran no Python hooks; cheap, and once per process."""
+    if not _guard[0]:
+        _tell_all()
 
 
 def fork_guard() -> mmap.mmap | bytearray:
@@ -56,3 +64,6 @@ def fork_guard() -> mmap.mmap | bytearray:
         return bytearray(b"\x01")
     page[0] = 1
     return page
+
+
+_guard = fork_guard()

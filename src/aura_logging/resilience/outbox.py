@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from aura_logging.resilience.batches import Batch, ItemBatch, Losses
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import tell_after_fork
-from aura_logging.resilience.journal import Journal
+from aura_logging.resilience.journal import Journal, JournalFrame, Refusal
 
 __all__ = ["Entry", "Ledger", "Outbox", "WhenFull"]
 
@@ -123,9 +123,13 @@ class Outbox:
         self._room = threading.Lock()
         self._bells: list[Any] = []
         self._reading_back = threading.Lock()
+        # From signal handlers and finalisers that interrupted us.
         self._set_aside: deque[tuple[int, Any, bytes | None]] = deque()
+        self._refused_aside: deque[str] = deque()
+        self._unsaid: list[Entry] = []
         self._waiting: deque[Batch] = deque()
         self._tail: Batch | None = None
+        self._unjournaled_tail: Batch | None = None
         self.queued = 0
         """How many entries wait in memory."""
         self._in_flight: dict[int, Batch] = {}
@@ -139,6 +143,7 @@ class Outbox:
         self._settled_to = 0
         self._spilled = 0
         self._left_behind = 0
+        self._left_from = 0
         self._spilled_from = 0
         self._first_spilled = 0
         self._next_spilled = 0
@@ -156,8 +161,12 @@ class Outbox:
         if self._may_block and may_wait and self.queued >= self.size:
             self._wait_for_room()
         with lock:
-            lost = self._put(level, payload, line)
-            if self._set_aside:
+            try:
+                lost = self._put(level, payload, line)
+            except BaseException:
+                self._undo()
+                raise
+            if self._set_aside or self._refused_aside:
                 lost = [*(lost or ()), *self._take_in_what_was_set_aside()]
         return lost
 
@@ -166,32 +175,40 @@ class Outbox:
         payload = self.stamp(payload, number)
         journal = self.journal
         if journal is not None:
-            before = self._position
             position = journal.append(payload if line is None else self.stamp_line(line, number), level)
             if position is None:
-                return self._put_unjournaled(level, payload, number, journal.refusal or "journal_unavailable")
-            self._position = position
+                return self._put_unjournaled(level, payload, number, journal.refusal)
             if self._spilled or self.queued >= self.size:
-                self._spill(number, before, position)
-                return None
-        elif self.queued >= self.size:
+                self._spill(number, position)
+            else:
+                self._keep(level, payload, number, position)
+            self._position = position
+            return None
+        if self.queued >= self.size:
             return self._put_in_full(level, payload, number)
-        self._keep(level, payload, number)
+        self._keep(level, payload, number, 0)
         return None
 
-    def _keep(self, level: int, payload: Any, number: int) -> None:
+    def _keep(self, level: int, payload: Any, number: int, position: int) -> None:
         tail = self._tail
         if tail is None or self._losses:
             tail = self._begin_batch(number)
-        tail.add(level, payload, self._position)
+        tail.add(level, payload, position)
         self.queued += 1
 
     def _begin_batch(self, number: int) -> Batch:
         losses, self._losses = self._losses, {}
-        begins_after = self._position if self._tail is None else self._tail.ends_at
-        batch = self._tail = self._new_batch(number, losses, begins_after)
+        batch = self._tail = self._new_batch(number, losses, self._position)
+        self._unjournaled_tail = None
         self._waiting.append(batch)
         return batch
+
+    def _undo(self) -> None:
+        """Take back an entry that an exception (of a stamp, or Ctrl-C) kept from being put anywhere."""
+        self.queued = sum(map(len, self._waiting))
+        in_flight = sum(map(len, self._in_flight.values()))
+        settled = self._delivered + sum(self._dropped.values())
+        self._accepted = settled + self.queued + in_flight + self._spilled + self._left_behind
 
     def _put_in_full(self, level: int, payload: Any, number: int) -> list[Entry]:
         if self._when_full is not WhenFull.DROP_OLDEST:
@@ -200,8 +217,17 @@ class Outbox:
         lost = []
         while self.queued >= self.size:
             lost += self._drop_oldest()
-        self._keep(level, payload, number)
+        self._keep_unjournaled(level, payload, number)
         return lost
+
+    def _keep_unjournaled(self, level: int, payload: Any, number: int) -> None:
+        """Keep it in a batch whose entries are all in memory only, so that the others are known to be safe."""
+        if self.journal is None:
+            self._keep(level, payload, number, 0)
+            return
+        self._tail = self._unjournaled_tail
+        self._keep(level, payload, number, self._position)
+        self._unjournaled_tail, self._tail = self._tail, None
 
     def _drop_oldest(self) -> list[Entry]:
         batch = self._waiting[0]
@@ -210,12 +236,12 @@ class Outbox:
         self._lose("buffer_full", 1, batch.losses)
         if not len(batch):
             self._waiting.popleft()
-            if batch is self._tail:
-                self._tail = None
+            self._close_tail(batch)
             _merge(batch.losses, into=self._waiting[0].losses if self._waiting else self._losses)
         return lost
 
-    def _put_unjournaled(self, level: int, payload: Any, number: int, refusal: str) -> list[Entry] | None:
+    def _put_unjournaled(self, level: int, payload: Any, number: int, why: Refusal | None) -> list[Entry] | None:
+        refusal = (why or Refusal.UNAVAILABLE).value
         self._unjournaled[refusal] = self._unjournaled.get(refusal, 0) + 1
         if self._spilled:
             # Those that wait on disk come first, and it cannot wait with them.
@@ -223,13 +249,20 @@ class Outbox:
             return [Entry(level, payload)]
         if self.queued >= self.size:
             return self._put_in_full(level, payload, number)
-        self._keep(level, payload, number)
+        self._keep_unjournaled(level, payload, number)
         return None
 
-    def _spill(self, number: int, before: int, position: int) -> None:
-        if not self._spilled:
+    def _close_tail(self, batch: Batch) -> None:
+        """Let nothing more be added to a batch."""
+        if batch is self._tail:
             self._tail = None
-            self._spilled_from = before
+        elif batch is self._unjournaled_tail:
+            self._unjournaled_tail = None
+
+    def _spill(self, number: int, position: int) -> None:
+        if not self._spilled:
+            self._tail = self._unjournaled_tail = None
+            self._spilled_from = self._position
             self._first_spilled = self._next_spilled = number
         if self._losses or number != self._next_spilled:
             losses, self._losses = self._losses, {}
@@ -247,18 +280,29 @@ class Outbox:
 
     def refuse(self, reason: str) -> None:
         """Count something that was offered but could not be accepted, as accepted and lost."""
+        if self.is_busy_here:
+            self._refused_aside.append(reason)
+            return
         with self._lock:
             self._accepted += 1
             self._lose(reason, 1, self._losses)
 
-    def take(self) -> Batch | None:
-        """Return the oldest entries that lie together; they are in flight until `settle`."""
+    @property
+    def is_busy_here(self) -> bool:
+        """Whether this thread is inside the outbox: the caller is a signal handler or a finaliser."""
+        return self._lock._is_owned()  # type: ignore[attr-defined,no-any-return]  # see put
+
+    def take(self, at_most: int | None = None) -> Batch | None:
+        """Return the oldest entries that lie together, `at_most` so many; they are in flight until `settle`."""
         with self._lock:
-            self._take_in_what_was_set_aside()
+            self._unsaid += self._take_in_what_was_set_aside()
             if self._waiting:
-                batch = self._waiting.popleft()
-                if batch is self._tail:
-                    self._tail = None
+                batch = self._waiting[0]
+                if at_most is not None and at_most < len(batch):
+                    batch = batch.split(at_most)
+                else:
+                    self._waiting.popleft()
+                    self._close_tail(batch)
                 self.queued -= len(batch)
                 self._in_flight[id(batch)] = batch
                 _ring(self._room)
@@ -269,6 +313,9 @@ class Outbox:
 
     def _take_in_what_was_set_aside(self) -> list[Entry]:
         lost: list[Entry] = []
+        while self._refused_aside:
+            self._accepted += 1
+            self._lose(self._refused_aside.popleft(), 1, self._losses)
         while self._set_aside:
             lost += self._put(*self._set_aside.popleft()) or ()
         return lost
@@ -280,7 +327,7 @@ class Outbox:
             return None
         try:
             # Not under our lock: callers go on appending behind what is read here.
-            frames = journal.read(self._spilled_from, max_lines=min(self.size, self._spilled))
+            frames = _read(journal, self._spilled_from, min(self.size, self._spilled))
             with self._lock:
                 number, losses = self._first_spilled, Losses()
                 if self._jumps and frames and self._jumps[0].position == frames[0].position:
@@ -291,7 +338,10 @@ class Outbox:
                         break
                     batch.add(frame.level, self.from_line(frame.line), frame.position)
                 if not len(batch):
-                    # The journal has fewer than it took: somebody truncated its file.
+                    # The journal has fewer than it took: somebody wrote into its file.
+                    for jump in self._jumps:
+                        _merge(jump.losses, into=self._losses)
+                    self._jumps.clear()
                     self._lose("journal_damaged", self._spilled, self._losses)
                     self._spilled = 0
                     return None
@@ -306,7 +356,8 @@ class Outbox:
     def settle(self, batch: Batch, taken: int | None = None, lost: int = 0, reason: str = "") -> list[Entry]:
         """Say that the target took the first `taken` of a batch (by default all) and never will the `lost` next.
 
-        The others go back to the head of the queue, where `take` finds them first. Returns the lost.
+        The others go back to the head of the queue, where `take` finds them first. Returns the lost, and those that
+        gave way since to entries set aside.
         """
         with self._lock:
             del self._in_flight[id(batch)]
@@ -322,9 +373,11 @@ class Outbox:
                 self._wait_again(batch)
             else:
                 hopeless = []
+            hopeless += self._unsaid
+            self._unsaid = []
             self._settled_to = max(self._settled_to, batch.ends_at)
             self._acknowledge()
-        for bell in self._bells:
+        for bell in tuple(self._bells):
             _ring(bell)
         return hopeless
 
@@ -344,6 +397,8 @@ class Outbox:
             starts.append(self._waiting[0].begins_after)
         if self._spilled:
             starts.append(self._spilled_from)
+        if self._left_behind:
+            starts.append(self._left_from)
         self.journal.acknowledge(min([self._settled_to, *starts]))
 
     def abandon(self, reason: str) -> list[Entry]:
@@ -352,42 +407,57 @@ class Outbox:
         What is in the journal is not lost: it is left there, for another process to deliver.
         """
         lost: list[Entry] = []
+        nested = self.is_busy_here
         with self._lock:
-            self._take_in_what_was_set_aside()
+            if not nested:
+                lost += self._take_in_what_was_set_aside()
+            hopeless: list[Entry] = []
             for batch in self._waiting:
                 if self.journal is not None and batch.ends_at > batch.begins_after:
-                    self._left_behind += len(batch)
+                    self._leave_behind(len(batch), batch.begins_after)
                 else:
-                    lost += [Entry(*entry) for entry in batch.remove_first(len(batch))]
-            if lost:
-                self._lose(reason, len(lost), self._losses)
+                    hopeless += [Entry(*entry) for entry in batch.remove_first(len(batch))]
+            if hopeless:
+                self._lose(reason, len(hopeless), self._losses)
             self._waiting.clear()
-            self._tail = None
+            self._tail = self._unjournaled_tail = None
             self.queued = 0
-            self._left_behind += self._spilled
+            if self._spilled:
+                self._leave_behind(self._spilled, self._spilled_from)
             self._spilled = 0
+            self._jumps.clear()
+            lost += hopeless + self._unsaid
+            self._unsaid = []
         _ring(self._room)
-        for bell in self._bells:
+        for bell in tuple(self._bells):
             _ring(bell)
         return lost
+
+    def _leave_behind(self, count: int, begins_after: int) -> None:
+        self._left_from = min(begins_after, self._left_from) if self._left_behind else begins_after
+        self._left_behind += count
 
     def wait_until_settled(self, number: int, deadline: float) -> bool:
         """Wait until no entry up to `number` is outstanding; false if the deadline came first."""
         bell = threading.Lock()
         self._bells.append(bell)
+        rang = True
         try:
             while (oldest := self.oldest_outstanding()) is not None and oldest <= number:
                 remaining = deadline - self._clock()
-                if remaining <= 0 or not bell.acquire(timeout=min(remaining, threading.TIMEOUT_MAX)):
+                if remaining <= 0 or not rang:
                     return False
+                rang = bell.acquire(timeout=min(remaining, threading.TIMEOUT_MAX))
         finally:
             self._bells.remove(bell)
         return True
 
     def oldest_outstanding(self) -> int | None:
         """Return the number of the oldest entry not yet delivered or dropped; `None` when there is none."""
+        nested = self.is_busy_here
         with self._lock:
-            self._take_in_what_was_set_aside()
+            if not nested:
+                self._unsaid += self._take_in_what_was_set_aside()
             numbers = [batch.first for batch in self._in_flight.values()]
             if self._waiting:
                 numbers.append(self._waiting[0].first)
@@ -399,6 +469,12 @@ class Outbox:
     def accepted(self) -> int:
         """How many entries were accepted: the number of the newest."""
         return self._accepted
+
+    @property
+    def settled(self) -> int:
+        """How many entries are delivered or lost."""
+        with self._lock:
+            return self._delivered + sum(self._dropped.values())
 
     @property
     def lost(self) -> int:
@@ -423,6 +499,13 @@ class Outbox:
         """Count a loss, and add it to what is missing ahead of some batch."""
         self._dropped[reason] = self._dropped.get(reason, 0) + count
         missing[reason] = missing.get(reason, 0) + count
+
+
+def _read(journal: Journal, after: int, max_lines: int) -> list[JournalFrame]:
+    try:
+        return journal.read(after, max_lines)
+    except ValueError:  # there is no frame where we left one
+        return []
 
 
 def _merge(losses: Mapping[str, int], into: Losses) -> None:

@@ -7,7 +7,8 @@ import contextvars
 import functools
 import logging
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +17,13 @@ from django.http.response import HttpResponseBase
 
 from aura_logging import context, propagation
 from aura_logging.client_address import TrustedProxies
+from aura_logging.django import receivers
 from aura_logging.django.bodies import watch
 from aura_logging.django.conf import declare, options
+from aura_logging.django.late_fields import LateFields
 from aura_logging.django.middleware.base import Middleware
-from aura_logging.django.requests import ContextOptions, FieldsLearntLater, first_fields, trace_of
-from aura_logging.performance.memory import ResidentMemory
+from aura_logging.django.requests import ContextOptions, first_fields, trace_of
+from aura_logging.django.view_code import ViewCode, view_code
 from aura_logging.performance.probe import CLIENT_LEFT, PerformanceOptions, RequestProbe
 
 __all__ = ["PerformanceMonitoringMiddleware"]
@@ -34,7 +37,8 @@ declare("PERFORMANCE", PerformanceOptions)
 class _Request:
     """One request under way."""
 
-    correlation_id: str
+    request: HttpRequest
+    trace: propagation.Trace
     probe: RequestProbe | None
 
 
@@ -42,51 +46,63 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
     """Put it first in `MIDDLEWARE`: what stands before it is neither measured nor has an id.
 
     It takes over the caller's ids or mints new ones, binds them and what is known of the request to every record
-    logged until the request is over, answers with `X-Request-ID`, and writes one record on `aura.request` when the
-    last byte has gone out: INFO, WARNING from status 400 or when slow, ERROR from 500. The client that leaves
-    before it is answered gets status 499.
+    logged until the request is over, answers with `X-Request-ID`, and writes one record on `aura.request`: INFO,
+    WARNING from status 400 or when slow, ERROR from 500 or when a streaming body failed. That is when the response
+    is handed to the server, or when the last byte of a streaming body is. `file`, `line` and `function` of the
+    record are the view's.
+
+    A client that leaves before it is answered gets status 499; one that leaves in mid-stream, `disconnected`. Where
+    the project's middlewares or views are sync, an ASGI server's threads work on, and a response made for nobody
+    looks like any other.
 
     `PERFORMANCE_MONITORING_ENABLED=false` leaves the ids and switches measuring and the record off.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         super().__init__(get_response)
-        self._context_options = options(ContextOptions)
-        self._options = options(PerformanceOptions)
-        self._proxies = TrustedProxies(self._context_options.trusted_proxies)
-        self._resident_memory = ResidentMemory()
+        # Now, not at the first request: a bad setting stops the start.
+        options(ContextOptions)
+        options(PerformanceOptions)
+        receivers.connect()
 
     def begin(self, request: HttpRequest) -> _Request:
         """Bind the ids and what is known already; start measuring."""
-        trace = trace_of(request, self._context_options)
+        chosen = options(ContextOptions)
+        trace = trace_of(request, chosen)
         propagation.start(trace)
-        context.start(first_fields(request, trace, self._proxies))
-        context.defer(FieldsLearntLater(request))
+        context.start(first_fields(request, trace, _proxies(chosen.trusted_proxies)))
+        context.defer(LateFields(request))
+        performance = options(PerformanceOptions)
         probe = None
-        if self._options.enabled:
+        if performance.enabled:
             probe = RequestProbe(
-                self._options.slow_request_seconds,
+                performance.slow_request_seconds,
                 # An event loop's thread serves many requests in turn: its processor time is nobody's own.
                 cpu_clock=None if self._is_async else time.thread_time,
-                memory=self._resident_memory,
             )
-        return _Request(trace.correlation_id, probe)
+            setattr(request, receivers.PROBE, probe)
+        return _Request(request, trace, probe)
 
     def finish(self, state: _Request, response: HttpResponseBase) -> HttpResponseBase:
         """Answer with the id; write the record now, or when a streaming body has ended."""
-        header = self._context_options.response_header
+        header = options(ContextOptions).response_header
         if header and not response.has_header(header):
-            response[header] = state.correlation_id
+            response[header] = state.trace.correlation_id
+        # With the route and the user, as far as they are known by now: the request may be gone when a body ends.
+        bound = context.current()
+        # Django closes an ASGI response outside the task that made it: bodies end there, and `request_finished` comes.
+        response._resource_closers.append(functools.partial(_resume, state.trace, bound))  # type: ignore[attr-defined]  # what HttpResponseBase.close calls
         probe = state.probe
-        if probe is None:
-            return response
-        if isinstance(response, StreamingHttpResponse):
-            # The body ends outside this call: in ASGI, even outside its context.
-            here = contextvars.copy_context()
-            watch(response, probe, functools.partial(here.run, _write, probe, response.status_code))
-        else:
-            probe.response_bytes = len(getattr(response, "content", b""))
-            _write(probe, response.status_code)
+        if probe is not None:
+            has_body = state.request.method != "HEAD"
+            write = functools.partial(_write, probe, response.status_code, view_code(state.request))
+            if isinstance(response, StreamingHttpResponse):
+                # The body ends outside this call: in ASGI, even outside its context.
+                here = contextvars.copy_context()
+                watch(response, probe, functools.partial(here.run, write), has_body=has_body)
+            else:
+                probe.response_bytes = _size(response) if has_body else None
+                write()
         return response
 
     def fail(self, state: _Request, error: BaseException) -> None:
@@ -94,14 +110,45 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         probe = state.probe
         if probe is None:
             return
+        status_code = 500
         if isinstance(error, asyncio.CancelledError):
             probe.is_disconnected = True
-            _write(probe, CLIENT_LEFT)
+            status_code = CLIENT_LEFT
         else:
-            probe.exception_type = type(error).__name__
-            _write(probe, 500)
+            probe.failed(type(error))
+        _write(probe, status_code, view_code(state.request))
 
 
-def _write(probe: RequestProbe, status_code: int) -> None:
+@functools.lru_cache(maxsize=8)
+def _proxies(trusted: tuple[str, ...]) -> TrustedProxies:
+    return TrustedProxies(trusted)
+
+
+def _size(response: HttpResponseBase) -> int | None:
+    # A template response that a middleware has returned unrendered has no content yet, and asking is an error.
+    if not getattr(response, "is_rendered", True):
+        return None
+    return len(getattr(response, "content", b""))
+
+
+def _resume(trace: propagation.Trace, bound: Mapping[str, Any]) -> None:
+    """Have what is logged at the very end carry the request's fields, wherever that is; receivers release them."""
+    if context.correlation_id() != bound.get("correlation_id"):
+        propagation.start(trace)
+        context.start(bound)
+
+
+def _write(probe: RequestProbe, status_code: int, view: ViewCode) -> None:
     summary = probe.summary(status_code)
-    log.log(summary.level, "request finished", extra=summary.fields())
+    level = summary.level
+    if not log.isEnabledFor(level):
+        return
+    # Not log.log(): it would look for its caller, which is always this line, and nobody wants to know.
+    record = log.makeRecord(
+        log.name, level, view.file, view.line, "request finished", (), None, view.function, summary.fields()
+    )
+    try:
+        log.handle(record)
+    except Exception:  # noqa: BLE001  # logging guards handlers, not filters; the answer must go out all the same
+        if logging.raiseExceptions:
+            traceback.print_exc()

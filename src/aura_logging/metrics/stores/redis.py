@@ -30,6 +30,8 @@ __all__ = ["RedisStore"]
 
 _TIMEOUT_SECONDS = 2.0
 _MAX_SERIES_PER_METRIC = 5_000
+_MOST_WHOLE = 2**53
+_TIERS = orjson.dumps([[tier.step, tier.keep + tier.step] for tier in TIERS])
 _ADD = Path(__file__).with_name("redis_add.lua").read_text(encoding="utf-8")
 
 _LEASE = """
@@ -68,19 +70,20 @@ class RedisStore:
         self._lease = self._client.register_script(_LEASE)
         self._swap = self._client.register_script(_SWAP)
         self._series: dict[str, Series] = {}
+        self._ids: dict[Series, str] = {}
+        self._known: set[str] = set()
         self._error = ""
         at_fork(in_child=self._forget_connections)
 
     def add(self, samples: Sequence[Sample], batch: str = "") -> None:
         """Add the samples to every tier and to the totals, in one script call."""
-        tiers = [[tier.step, tier.keep + tier.step] for tier in TIERS]
-        rows = [_row(sample) for sample in samples]
-        self._asked(
-            lambda: self._add(
-                keys=[f"{self._prefix}:names"],
-                args=[self._prefix, batch, orjson.dumps(tiers), _MAX_SERIES_PER_METRIC, orjson.dumps(rows)],
-            )
-        )
+        done, ids = self._send(samples, batch)
+        if not done:
+            # A server that has forgotten, or another one: it needs to be told who they are.
+            self._known.difference_update(ids)
+            _, ids = self._send(samples, batch)
+        self._known.update(self._ids[sample.series] for sample in samples)
+        self._known.difference_update(ids)
 
     def read(self, since: float, until: float | None = None, names: Collection[str] | None = None) -> list[Sample]:
         """Return the samples of the span, oldest first."""
@@ -132,6 +135,23 @@ class RedisStore:
         """Close all connections; a later call opens new ones."""
         self._client.connection_pool.disconnect()
 
+    def _send(self, samples: Sequence[Sample], batch: str) -> tuple[bool, list[str]]:
+        rows = [self._row(sample) for sample in samples]
+        arguments: list[str | bytes | int] = [self._prefix, batch, _TIERS, _MAX_SERIES_PER_METRIC, orjson.dumps(rows)]
+        done, ids = self._asked(lambda: self._add(keys=[f"{self._prefix}:names"], args=arguments))
+        return bool(done), ids
+
+    def _row(self, sample: Sample) -> list[Any]:
+        series = sample.series
+        known = self._ids.get(series)
+        if known is None:
+            known = self._ids[series] = _id(_identity(series))
+        names = ["", "", ""]
+        if known not in self._known:
+            overflow = _identity(series.overflow()) if series.labels else ""
+            names = [_identity(series), _id(overflow) if overflow else "", overflow]
+        return [series.name, sample.at, known, *names, *_parts(sample)]
+
     def _forget_connections(self) -> None:
         # Sockets of the parent: a child neither uses nor shuts them down.
         self._client.connection_pool.reset()
@@ -182,38 +202,26 @@ class RedisStore:
         return answer
 
 
-def _row(sample: Sample) -> list[Any]:
-    series, amount = sample.series, sample.amount
-    identity = _identity(series)
-    overflow = ""
-    if series.labels:
-        overflow = _identity(series.overflow())
-    parts: list[tuple[str, str]] = []
-    if amount.count:
+def _parts(sample: Sample) -> tuple[list[tuple[str, str]], list[str], str]:
+    """Return the increases by part (c count, n whole sum, s sum with a fraction, b3 bucket 3), last and exemplar."""
+    amount, exemplar = sample.amount, sample.amount.exemplar
+    parts = [(f"b{index}", str(int(count))) for index, count in (amount.buckets or {}).items()]
+    if amount.count and not amount.buckets:  # a histogram's count is that of its buckets
         parts.append(("c", str(int(amount.count))))
-    if amount.sum:
+    if amount.sum and abs(amount.sum) < _MOST_WHOLE and amount.sum == int(amount.sum):
+        parts.append(("n", str(int(amount.sum))))
+    elif amount.sum:
         parts.append(("s", repr(amount.sum)))
-    parts += [(f"b{index}", str(int(count))) for index, count in (amount.buckets or {}).items()]
-    last = [repr(amount.last), repr(amount.last_at)] if series.kind == "gauge" else []
-    exemplar = amount.exemplar
-    return [
-        series.name,
-        sample.at,
-        _id(identity),
-        identity,
-        _id(overflow) if overflow else "",
-        overflow,
-        parts,
-        last,
-        "" if exemplar is None else orjson.dumps([exemplar.value, exemplar.trace_id, exemplar.at]).decode(),
-    ]
+    last = [repr(amount.last), repr(amount.last_at)] if sample.series.kind == "gauge" else []
+    told = "" if exemplar is None else orjson.dumps([exemplar.value, exemplar.trace_id, exemplar.at]).decode()
+    return parts, last, told
 
 
 def _amount(parts: dict[str, str]) -> Amount:
     buckets = {int(part[1:]): float(count) for part, count in parts.items() if part[0] == "b"}
     exemplar = Exemplar(*orjson.loads(parts["x"])) if "x" in parts else None
-    count, total, last, last_at = (float(parts.get(part, 0)) for part in ("c", "s", "l", "a"))
-    return Amount(count, total, last, last_at, buckets or None, exemplar)
+    count, whole, fraction, last, last_at = (float(parts.get(part, 0)) for part in ("c", "n", "s", "l", "a"))
+    return Amount(count or sum(buckets.values()), whole + fraction, last, last_at, buckets or None, exemplar)
 
 
 def _identity(series: Series) -> str:

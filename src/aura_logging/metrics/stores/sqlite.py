@@ -129,6 +129,11 @@ class SqliteStore:
         with self._lock:
             self._disconnect()
 
+    def __del__(self) -> None:
+        # Python 3.13 warns of a connection that nobody closed; a store need not be closed.
+        if getattr(self, "_connection", None) is not None:
+            self._disconnect()
+
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         with self._lock:

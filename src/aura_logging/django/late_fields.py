@@ -1,0 +1,65 @@
+"""Put the route and the user on a request's records as soon as Django knows them."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any
+
+from django.http import HttpRequest
+
+from aura_logging import context
+from aura_logging.django.users import loaded_users, user_fields
+
+__all__ = ["LateFields"]
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+# Which of a request's late fields this very context has: tasks and threads copied earlier have fewer.
+_bound_here: ContextVar[Mapping[str, Any]] = ContextVar("aura_logging_late_fields", default=_NOTHING)
+
+
+class LateFields:
+    """Called before each record of the request (`context.defer`); binds what has become known since.
+
+    It looks only at what is there and makes nothing load. A name that the application has bound itself is left as
+    it is. The request is held weakly, so that a task that outlives it does not keep it. All the tasks and threads
+    of a request may call it at once.
+    """
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = weakref.ref(request)
+        self._users: tuple[Any, ...] = ()
+        self._route_known = False
+        self._known: Mapping[str, Any] = _NOTHING  # replaced, never changed
+
+    def __call__(self) -> None:
+        """Look, and bind in the context of the caller."""
+        request = self._request()
+        if request is not None:
+            self._look_at(request)
+        known = self._known
+        before = _bound_here.get()
+        if before is known:
+            return
+        # First, because asking for the bound fields calls us again.
+        _bound_here.set(known)
+        bound = context.fields()
+        context.bind(**{k: v for k, v in known.items() if k not in bound or (k in before and bound[k] == before[k])})
+
+    def _look_at(self, request: HttpRequest) -> None:
+        if not self._route_known and (match := request.resolver_match) is not None:
+            self._route_known = True
+            self._known = {**self._known, "route": match.route}
+        users = loaded_users(request)
+        if len(users) == len(self._users) and all(map(_is, users, self._users)):
+            return
+        # Before asking the user: its properties may log, and so call us again.
+        self._users = users
+        self._known = {**self._known, **user_fields(users, request)}
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other

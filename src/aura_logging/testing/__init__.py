@@ -1,0 +1,13 @@
+"""Help for the tests of code that logs: a clock to turn, records to look at, assertions about them.
+
+A store or a sink of your own can be held against the contract that ours keep: `aura_logging.metrics.stores.contract`.
+The pytest plugin is `aura_logging.testing.pytest_plugin`; it is not loaded unless a `conftest.py` asks for it.
+"""
+
+from __future__ import annotations
+
+from aura_logging.privacy.assertions import assert_no_pii
+from aura_logging.testing.capture import CapturedRecords, capture
+from aura_logging.testing.clock import ManualClock
+
+__all__ = ["CapturedRecords", "ManualClock", "assert_no_pii", "capture"]
