@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pwd
 import resource
@@ -183,3 +184,18 @@ def postgres_dsn(require_service: Callable[[str], Path]) -> Iterator[str]:
             stop_with=signal.SIGINT,  # "fast": do not wait for clients to leave
         ) as port:
             yield f"postgresql://aura@127.0.0.1:{port}/postgres"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Give each test the loggers as they were: a test that configures logging would silence another's."""
+    root = logging.getLogger()
+    loggers = [root, *(one for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger))]
+    before = [(one, one.handlers[:], one.level, one.propagate, one.disabled) for one in loggers]
+    yield
+    for one, handlers, level, propagate, disabled in before:
+        if (one.handlers, one.level, one.propagate, one.disabled) != (handlers, level, propagate, disabled):
+            one.handlers[:] = handlers
+            one.setLevel(level)
+            one.propagate = propagate
+            one.disabled = disabled

@@ -10,38 +10,11 @@ from aura_logging.schema import FIELDS, SCHEMAS, spelling
 
 # What the product promises to write, word for word.
 PROMISED = [
-    "timestamp",
-    "level",
-    "logger",
-    "message",
-    "correlation_id",
-    "trace_id",
-    "span_id",
-    "user_id",
-    "user_type",
-    "auth_method",
-    "client_ip",
-    "user_agent",
-    "country_code",
-    "method",
-    "path",
-    "route",
-    "status_code",
-    "request_duration",
-    "db_queries",
-    "db_time",
-    "cache_hits",
-    "cache_misses",
-    "memory_delta",
-    "memory_percent",
-    "cpu_percent",
-    "system_load",
-    "security_event",
-    "threat_type",
-    "environment",
-    "service_name",
-    "version",
-]
+    "timestamp", "level", "logger", "message", "correlation_id", "trace_id", "span_id", "user_id", "user_type",
+    "auth_method", "client_ip", "user_agent", "country_code", "method", "path", "route", "status_code",
+    "request_duration", "db_queries", "db_time", "cache_hits", "cache_misses", "memory_delta", "memory_percent",
+    "cpu_percent", "system_load", "security_event", "threat_type", "environment", "service_name", "version",
+]  # fmt: skip
 
 INDEXED_AS = {
     "correlation_id": "keyword",

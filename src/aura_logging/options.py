@@ -94,8 +94,6 @@ def fill(
             from_variables[name] = variable
     try:
         return options(**values)
-    except OptionError:
-        raise
     except ValueError as error:
         variables = [variable for name, variable in from_variables.items() if name in str(error)]
         raise OptionError(f"{', '.join([*variables, where])}: {error}") from error

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aura_logging import context
@@ -38,6 +38,7 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 # W3C: a platform should propagate at least 512 characters; more may be dropped whole.
 _MAX_TRACESTATE = 512
+_OUR_MEMBER = "aura"
 _TRACESTATE = re.compile(r"[\x20-\x7e\t]+")
 
 
@@ -76,14 +77,16 @@ def accept(
 ) -> Trace:
     """Take over the caller's ids, or mint what it did not send or sent malformed; nothing malformed is kept.
 
-    `header` returns a header's value by its name. With a `traceparent` the trace id is the correlation id; else
-    the first valid request id; else a new trace id. `mint(n)` returns `n` random bytes in hexadecimal.
+    `header` returns a header's value by its name. With a `traceparent` the correlation id is the one that a service
+    with this package sent along in `tracestate`, else the trace id; without, the first valid request id, else a new
+    trace id. `mint(n)` returns `n` random bytes in hexadecimal.
     """
     span_id = mint(8)
     parent = _parse_traceparent(header("traceparent"))
     if parent is not None:
         trace_id, parent_span_id, flags = parent
-        return Trace(trace_id, trace_id, span_id, parent_span_id, flags, _tracestate(header("tracestate")))
+        given, state = _tracestate(header("tracestate"))
+        return Trace(given or trace_id, trace_id, span_id, parent_span_id, flags, state)
     trace_id = mint(16)
     for name in request_id_headers:
         given = header(name)
@@ -104,10 +107,18 @@ def _parse_traceparent(value: str | None) -> tuple[str, str, str] | None:
     return trace_id, span_id, f"{int(flags, 16) & 1:02x}"
 
 
-def _tracestate(value: str | None) -> str:
-    if value and len(value) <= _MAX_TRACESTATE and _TRACESTATE.fullmatch(value):
-        return value
-    return ""
+def _tracestate(value: str | None) -> tuple[str | None, str]:
+    """Return the correlation id that one of us put in, if any, and the rest as it came."""
+    if not value or len(value) > _MAX_TRACESTATE or not _TRACESTATE.fullmatch(value):
+        return None, ""
+    ours, others = None, []
+    for member in value.split(","):
+        key, _, content = member.strip().partition("=")
+        if key != _OUR_MEMBER:
+            others.append(member)
+        elif is_valid_id(content):
+            ours = content
+    return ours, ",".join(others)
 
 
 def start(trace: Trace) -> None:
@@ -160,13 +171,18 @@ def unit_of_work(
 
 
 def emit(trace: Trace) -> dict[str, str]:
-    """Return the headers that carry the trace to the next service."""
+    """Return the headers that carry the trace to the next service.
+
+    A correlation id that is not the trace id also goes into `tracestate`, as `aura=…`: the next service finds a
+    `traceparent` and would know the request by that alone.
+    """
     headers = {
         "traceparent": f"00-{trace.trace_id}-{trace.span_id}-{trace.flags}",
         "X-Request-ID": trace.correlation_id,
     }
-    if trace.state:
-        headers["tracestate"] = trace.state
+    ours = "" if trace.correlation_id == trace.trace_id else f"{_OUR_MEMBER}={trace.correlation_id}"
+    if ours or trace.state:
+        headers["tracestate"] = ",".join(filter(None, (ours, trace.state)))
     return headers
 
 
@@ -180,11 +196,13 @@ def outgoing_headers(headers: Mapping[str, str] | None = None) -> dict[str, str]
     own: dict[str, str] = {}
     trace = _trace.get()
     correlation_id = context.correlation_id()
+    if correlation_id is not None and is_valid_id(correlation_id):
+        own["X-Request-ID"] = correlation_id
+        if trace is not None:
+            # `bound(correlation_id=…)` inside a request names another unit of work.
+            trace = replace(trace, correlation_id=correlation_id)
     if trace is not None:
         own = emit(trace)
-    if correlation_id is not None and is_valid_id(correlation_id):
-        # `bound(correlation_id=…)` inside a request names another unit of work.
-        own["X-Request-ID"] = correlation_id
     given = dict(headers or {})
     taken = {name.lower() for name in given}
     return {**{name: value for name, value in own.items() if name.lower() not in taken}, **given}

@@ -13,13 +13,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import SyncToAsync
+from django.apps import apps
 from django.conf import settings
 
-import django
 from aura_logging import context, propagation
 from aura_logging.filters import RequestContextFilter
 from aura_logging.formatters import JsonFormatter
@@ -37,7 +39,7 @@ def _configure() -> tempfile.TemporaryDirectory[str]:
 
     del os.environ["SITE_STATE_DIR"]
     settings.configure(**{name: value for name, value in vars(of_the_site).items() if name.isupper()})
-    django.setup()
+    apps.populate(settings.INSTALLED_APPS)
     return state
 
 
@@ -120,6 +122,14 @@ def _no_context() -> Iterator[None]:
     yield
     context.release()
     propagation.release()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_threads_left() -> Iterator[None]:
+    """Stop the thread that asgiref keeps for sync code: tests that come later fork."""
+    yield
+    SyncToAsync.single_thread_executor.shutdown()
+    SyncToAsync.single_thread_executor = ThreadPoolExecutor(max_workers=1)
 
 
 class Server:

@@ -83,18 +83,26 @@ def test_behind_proxies_on_a_unix_socket_of_uvicorn_too(serve: Serve, tmp_path: 
             assert line.get("client_ip") == (expected if expected != "127.0.0.1" else None), header
 
 
-def test_a_preloading_master_forks_without_threads_and_a_stop_loses_no_line(serve: Serve) -> None:
+def test_a_preloading_master_forks_without_threads_and_a_stop_under_load_loses_no_line(serve: Serve) -> None:
     server = serve("gunicorn", "--workers=2", "--threads=4", SITE_FLUSH_INTERVAL="60")
-    with _stopping(server), httpx.Client(base_url=server.url) as client, ThreadPoolExecutor(8) as executor:
-        answers = list(executor.map(lambda _: client.get("/plain").headers["X-Request-ID"], range(400)))
 
-        threads = json.loads((server.state / "threads.json").read_text())
+    def ask(number: int) -> str | None:
+        if number == 200:
+            server.process.terminate()
+        try:
+            return client.get("/plain").headers["X-Request-ID"]
+        except httpx.TransportError:
+            return None  # not answered any more
+
+    with _stopping(server), httpx.Client(base_url=server.url) as client, ThreadPoolExecutor(8) as executor:
+        answered = {one for one in executor.map(ask, range(300)) if one is not None}
         assert server.stop() == 0
 
-    assert len(threads) == 1
+    assert len(answered) >= 190
     written = [one["correlation_id"] for one in server.lines.of("aura.request")]
-    assert len(set(answers)) == 400
-    assert sorted(written) == sorted(answers)
+    assert answered <= set(written)
+    assert len(set(written)) == len(written)
+    assert len(json.loads((server.state / "threads.json").read_text())) == 1
 
 
 def test_what_a_stopped_uvicorn_still_held_is_written_by_the_next(serve: Serve) -> None:

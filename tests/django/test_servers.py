@@ -68,6 +68,7 @@ def test_every_answer_has_the_id_of_its_one_line(server: Any, path: str, status:
     assert (line["status_code"], line["path"], line["client_ip"]) == (status, path, "127.0.0.1")
     assert line["response_bytes"] == len(response.content)
     assert line["security_event"] is False
+    assert line.keys() >= {"trace_id", "span_id", "service_name", "memory_percent", "system_load", "memory_delta"}
     # A request to a client comes before all its lines are written.
     (at_the_end,) = server.lines.wait(
         "site.signals", message="request finished signal", correlation_id=line["correlation_id"]

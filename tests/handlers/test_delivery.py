@@ -261,9 +261,7 @@ def with_journal(rig: Rig, directory: Path) -> Rig:
     return rig
 
 
-def test_what_the_dead_left_is_delivered_and_marked(
-    lines: Any, tmp_path: Path, orphaned: Callable[..., None]
-) -> None:
+def test_what_the_dead_left_is_delivered_and_marked(lines: Any, tmp_path: Path, orphaned: Callable[..., None]) -> None:
     orphaned(b'{"message":"left","stream":"dead0000","seq":1}\n', b"plain text\n")
     rig = with_journal(Rig(lines), tmp_path)
 

@@ -106,6 +106,17 @@ def test_it_works_from_a_logging_dict_with_a_sqlite_file(tmp_path: Path, monkeyp
         logger.propagate = True
 
 
+def test_without_a_store_it_counts_in_the_log_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: logging.Logger
+) -> None:
+    monkeypatch.setenv("AURA_LOG_DIR", str(tmp_path / "elsewhere"))
+    handler = MetricsHandler()
+    log.addHandler(handler)
+    log.info("sold")
+    handler.flush()
+    assert (tmp_path / "elsewhere" / "aura-metrics.db").exists()
+
+
 def test_a_record_that_reaches_handlers_of_one_store_twice_is_counted_once(log: logging.Logger) -> None:
     url = "memory://counted-once"
     log.addHandler(MetricsHandler(store=url))
@@ -299,3 +310,5 @@ def test_wrong_options_are_refused_by_name_value_and_fix(options: dict[str, Any]
     with pytest.raises(OptionError) as error:
         MetricsHandler(**options)
     assert words in str(error.value)
+    known = [reference() for reference in logging._handlerList]  # type: ignore[attr-defined]
+    assert all(hasattr(each, "_counting") for each in known if isinstance(each, MetricsHandler)), "flushed at exit"

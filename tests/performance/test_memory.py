@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import psutil
+import pytest
 
 from aura_logging.performance.memory import ResidentMemory
 
@@ -33,6 +34,7 @@ def test_it_notices_growth() -> None:
     memory.close()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 and above
 def test_a_forked_child_reads_its_own() -> None:
     memory = ResidentMemory()
     memory()

@@ -18,7 +18,8 @@ class AuraConfig(AppConfig):
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
-        from aura_logging.django import middleware, receivers  # noqa: F401  # declares its options
+        from aura_logging.django import middleware, privacy, receivers  # noqa: F401  # they declare their options
 
         check_all()
+        privacy.apply()
         receivers.connect()

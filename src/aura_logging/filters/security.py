@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -17,11 +18,22 @@ from aura_logging.privacy.findings import Finding
 from aura_logging.privacy.record_scrubber import RecordScrubber, blank
 from aura_logging.privacy.scrubber import Scrubber
 
-__all__ = ["SecurityFilter"]
+__all__ = ["SecurityFilter", "use_everywhere"]
 
 # `{"timestamp":"2025-11-23T05:41:00.123456Z",` begins every line: nothing of the caller's is in these bytes, and
 # as a tenth of the line they are a tenth of the scan.
 _TIMESTAMP_BYTES = 40
+
+_without_options: weakref.WeakSet[SecurityFilter] = weakref.WeakSet()
+
+
+def use_everywhere(scrubber: Scrubber) -> None:
+    """Give a scrubber to every filter there is that was made without options of its own.
+
+    LOGGING is configured before anybody can read a project's other settings; this lets those come later.
+    """
+    for security_filter in list(_without_options):
+        security_filter.use(scrubber)
 
 
 class SecurityFilter(logging.Filter):
@@ -56,24 +68,34 @@ class SecurityFilter(logging.Filter):
     ) -> None:
         super().__init__()
         given = bool(enable or disable or patterns or replacements or secret_names or allowed_names or pseudonym_key)
-        if scrubber is not None and (given or replacement != "redact"):
+        given = given or replacement != "redact"
+        if scrubber is not None and given:
             raise OptionError("Give SecurityFilter a scrubber or the options for one, not both.")
-        self.scrubber = scrubber or Scrubber(
-            enable=enable,
-            disable=disable,
-            patterns=patterns,
-            replacement=replacement,
-            replacements=replacements,
-            pseudonym_key=pseudonym_key,
-            secret_names=secret_names,
-            allowed_names=allowed_names,
+        self.use(
+            scrubber
+            or Scrubber(
+                enable=enable,
+                disable=disable,
+                patterns=patterns,
+                replacement=replacement,
+                replacements=replacements,
+                pseudonym_key=pseudonym_key,
+                secret_names=secret_names,
+                allowed_names=allowed_names,
+            )
         )
         self._scrubs = scrub
-        self._suspects = self.scrubber.engine.suspects
-        self._record_scrubber = RecordScrubber(self.scrubber)
         self._lock = threading.Lock()
         self._findings: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
+        if scrubber is None and not given:
+            _without_options.add(self)
+
+    def use(self, scrubber: Scrubber) -> None:
+        """Scrub with this scrubber from here on."""
+        self.scrubber = scrubber
+        self._suspects = scrubber.engine.suspects
+        self._record_scrubber = RecordScrubber(scrubber)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Redact the record if anything in it must not leave; always true."""

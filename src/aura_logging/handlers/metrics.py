@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.ledger import Ledger
 from aura_logging.metrics.recorder import Recorder
 from aura_logging.metrics.registry import Registry
-from aura_logging.metrics.stores import MetricsStore, check_url, open_store
+from aura_logging.metrics.stores import MetricsStore, check_url, default_url, open_store
 from aura_logging.metrics.stores.sqlite import SqliteStore
 from aura_logging.options import OptionError, fill
 
@@ -30,10 +32,13 @@ class MetricsHandler(logging.Handler):
 
     Attach it before sampling, to the root logger at level NOTSET, so that it counts what sampling drops. A call
     costs a few microseconds and no I/O. A timer thread, started at the first record, adds what was counted to
-    the store every `flush_interval` seconds (over 0, at most 300). What came since the last time survives SIGKILL
-    where the store is SQLite: it is mirrored in files beside the database (`….db.live/`), and a neighbour delivers
-    it. With Redis it is lost then, and only then. `store` is a URL as for `open_store`, or a store. Handlers with
-    the same URL share one timer, of the shorter interval, and count a record that reaches several of them once.
+    the store every `flush_interval` seconds (over 0, at most 300). `store` is a URL as for `open_store`, or a store;
+    by default `sqlite:///logs/aura-metrics.db`, in AURA_LOG_DIR where that is set. Handlers with the same URL share
+    one timer, of the shorter interval, and count a record that reaches several of them once.
+
+    What came since the last flush survives SIGKILL: it is mirrored in files in `mirror`, a directory on a local disk,
+    and a neighbour delivers it. With SQLite that is `….db.live` beside the database unless you say otherwise; with
+    Redis there is none unless you name one, and such counts are lost then.
 
     `alerts` has the timer evaluate rules too, in one process of all that share the store, and log on `aura.alerts`:
     True for the standard rules, a mapping of `AlertOptions` for other thresholds, or a list of `Rule`s.
@@ -43,20 +48,22 @@ class MetricsHandler(logging.Handler):
 
     def __init__(
         self,
-        store: str | MetricsStore = "sqlite:///logs/aura-metrics.db",
+        store: str | MetricsStore | None = None,
         flush_interval: float = 5.0,
         level: int | str = logging.NOTSET,
         alerts: bool | Mapping[str, Any] | Sequence[Rule] = False,
+        mirror: str | os.PathLike[str] | None = None,
     ) -> None:
-        super().__init__(level)
         if not isinstance(flush_interval, (int, float)) or not 0 < flush_interval <= _LONGEST_INTERVAL:
             raise OptionError(
                 f"flush_interval={flush_interval!r}; give seconds, over 0 and at most {_LONGEST_INTERVAL:.0f}."
             )
         rules = _rules(alerts)
-        self._counting = _counting_for(store, float(flush_interval))
+        self._counting = _counting_for(default_url() if store is None else store, float(flush_interval), mirror)
         if rules:
             self._counting.alert(rules)
+        # Last: from here on `logging` knows the handler and will flush it, so it must be whole.
+        super().__init__(level)
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Count the record if the filters let it through, without the lock that `logging` holds around `emit`.
@@ -93,11 +100,10 @@ class MetricsHandler(logging.Handler):
 class _Counting:
     """What all handlers with one store share: the instruments, what fills them, and the way to the store."""
 
-    def __init__(self, store: MetricsStore, flush_interval: float) -> None:
+    def __init__(self, store: MetricsStore, flush_interval: float, mirrors: Path | None) -> None:
         registry = Registry()
         self._extract = Extraction(registry)
         self._ledger = Ledger(registry)
-        mirrors = store.path.with_name(f"{store.path.name}.live") if isinstance(store, SqliteStore) else None
         self.recorder = Recorder(
             store, flush_interval, registry=registry, before_drain=self._ledger, mirror_directory=mirrors
         )
@@ -129,15 +135,23 @@ def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule]) -> Sequence[Rule]:
 _shared: weakref.WeakValueDictionary[str, _Counting] = weakref.WeakValueDictionary()
 
 
-def _counting_for(store: str | MetricsStore, flush_interval: float) -> _Counting:
+def _counting_for(store: str | MetricsStore, flush_interval: float, mirror: str | os.PathLike[str] | None) -> _Counting:
     if isinstance(store, str):
         scheme, rest = check_url(store)
         key = f"{scheme}://{Path(rest).absolute() if scheme == 'sqlite' else rest}"
         found = _shared.get(key)
         if found is None:
-            found = _shared[key] = _Counting(open_store(store), flush_interval)
+            opened = open_store(store)
+            found = _shared[key] = _Counting(opened, flush_interval, _mirrors(opened, key, mirror))
         found.recorder.flush_interval = min(found.recorder.flush_interval, flush_interval)
         return found
     if isinstance(store, MetricsStore):
-        return _Counting(store, flush_interval)
+        return _Counting(store, flush_interval, _mirrors(store, type(store).__qualname__, mirror))
     raise OptionError(f"store={store!r}; give a URL such as 'sqlite:///logs/aura-metrics.db', or a MetricsStore.")
+
+
+def _mirrors(store: MetricsStore, key: str, mirror: str | os.PathLike[str] | None) -> Path | None:
+    if mirror is not None:
+        # What a process of one store left must not be delivered to another.
+        return Path(mirror).absolute() / f"aura-metrics-{hashlib.blake2b(key.encode(), digest_size=6).hexdigest()}.live"
+    return store.path.with_name(f"{store.path.name}.live") if isinstance(store, SqliteStore) else None

@@ -9,8 +9,8 @@ from typing import Any
 from aura_logging import records
 from aura_logging.metrics import catalogue
 from aura_logging.metrics.business import count_business
+from aura_logging.metrics.cells import CounterCell
 from aura_logging.metrics.declaration import NO_VALUE
-from aura_logging.metrics.instruments import CounterCell
 from aura_logging.metrics.model import Exemplar
 from aura_logging.metrics.registry import Registry
 

@@ -19,6 +19,7 @@ from aura_logging.metrics.registry import PROCESS, Registry
 from aura_logging.metrics.stores.base import MetricsStore
 from aura_logging.metrics.stores.tiers import FINEST_SECONDS, bucket_start
 from aura_logging.resilience.clock import Clock
+from aura_logging.resilience.journal.filesystems import is_network_filesystem
 
 __all__ = ["Recorder"]
 
@@ -126,6 +127,8 @@ class Recorder:
             "series_overflows": {**PROCESS.overflows(), **self.registry.overflows()},
             "rejected_values": {**PROCESS.rejected(), **self.registry.rejected()},
         }
+        if self._prepare_error:
+            facts["ledger_error"] = self._prepare_error
         if self._mirror_directory is not None:
             facts["mirror"] = self._mirror_error or ("full" if self._mirror and self._mirror.full else "on")
             facts["recovered_batches"] = self._recovered
@@ -149,6 +152,8 @@ class Recorder:
         self._failures = 0
         self._error = ""
         self._after_error = ""
+        self._prepare_error = ""
+        self._has_started = False
         self._recovered = 0
         self._looked_at = -_LOOK_SECONDS
         self._flushed_at = self._clock()
@@ -179,12 +184,11 @@ class Recorder:
             # From 3.12 on no thread can be started while the interpreter ends; close() will flush.
             with contextlib.suppress(RuntimeError):
                 thread.start()
-            self._running = True
+            self._running = self._has_started = True
             _flush_at_end_of_multiprocessing_child(self)
 
     def _flush(self, deadline: float) -> bool:
-        if self._before_drain is not None:
-            self._before_drain()
+        self._prepare()
         was_empty = len(self._pending) == 0
         mirror, snapshot = self._drain()
         name = ""
@@ -211,6 +215,17 @@ class Recorder:
             mirror.caught_up(snapshot)
         return True
 
+    def _prepare(self) -> None:
+        # A process in which nothing was ever recorded has no ledger worth a file.
+        if self._before_drain is None or not self._has_started:
+            return
+        try:
+            self._before_drain()
+        except Exception as error:  # noqa: BLE001  # it asks handlers that may be anybody's; counting goes on
+            self._prepare_error = f"{type(error).__name__}: {error}"
+        else:
+            self._prepare_error = ""
+
     def _drain(self) -> tuple[Mirror | None, bytes]:
         """Take what was counted, from both registries in one moment, and what the mirror says at that moment."""
         # In the order in which a fork takes them: the process's registry is the older.
@@ -226,6 +241,9 @@ class Recorder:
 
     def _begin_mirror(self) -> None:
         if self._mirror_directory is None or self._mirror is not None:
+            return
+        if is_network_filesystem(self._mirror_directory):
+            self._mirror_error = f"off: {self._mirror_directory} lies on a network file system"
             return
         try:
             self._mirror = Mirror(self._mirror_directory)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+from aura_logging.metrics.cells import Cell
 from aura_logging.metrics.declaration import Metric
 from aura_logging.metrics.forks import at_fork
-from aura_logging.metrics.instruments import Cell, Counter, Gauge, Histogram, Instrument, Timing
+from aura_logging.metrics.instruments import Counter, Gauge, Histogram, Instrument, Timing
 from aura_logging.metrics.mirror import Mirror, width_of
 from aura_logging.metrics.model import Kind, Merge, Sample
 from aura_logging.metrics.stores.tiers import FINEST_SECONDS, bucket_start

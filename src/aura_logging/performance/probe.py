@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -33,7 +32,7 @@ class PerformanceOptions:
 
     def __post_init__(self) -> None:
         # The variable is named because the value may have come from it; `fill` names the section.
-        if math.isnan(self.slow_request_seconds) or self.slow_request_seconds <= 0:
+        if not self.slow_request_seconds > 0:  # nor is what is not a number
             raise ValueError(
                 f"slow_request_seconds (SLOW_REQUEST_THRESHOLD) is {self.slow_request_seconds!r}; "
                 "it must be a number of seconds above 0."

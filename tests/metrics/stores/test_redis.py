@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,3 +113,18 @@ def test_a_server_that_has_forgotten_everything_is_told_the_names_again(redis_se
     client.delete(*client.keys("{forgetful}:*"))
     store.add([Sample(ORDERS, AT, Amount(sum=2.5))], "batch")
     assert [(sample.series, sample.amount.sum) for sample in store.totals()] == [(ORDERS, 2.5)]
+
+
+def test_what_a_killed_process_counted_for_redis_is_in_its_mirror(redis_server: Any, tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        handler = MetricsHandler(store=f"{redis_server.url}?db=5", flush_interval=300, mirror=tmp_path)
+        handler.handle(logging.makeLogRecord({"name": "shop", "levelname": "INFO"}))
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    handler = MetricsHandler(store=f"{redis_server.url}?db=5", flush_interval=300, mirror=tmp_path)
+    handler._counting.recorder.tick()
+    store = open_store(f"{redis_server.url}?db=5")
+    assert [sample.amount.sum for sample in store.totals(["aura_log_records_total"])] == [1]
+    assert handler.health().facts["recovered_batches"] == 1
+    handler.close()

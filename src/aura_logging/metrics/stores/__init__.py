@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 
 from aura_logging.metrics.stores.base import MetricsStore, StoreError
 from aura_logging.metrics.stores.memory import MemoryStore
 from aura_logging.metrics.stores.sqlite import SqliteStore
 from aura_logging.options import OptionError, nearest
 
-__all__ = ["MetricsStore", "StoreError", "check_url", "open_store"]
+__all__ = ["MetricsStore", "StoreError", "check_url", "default_url", "open_store"]
 
 _REDIS = ("redis", "rediss", "unix")
 _SCHEMES = ("memory", "sqlite", "redis", "rediss", "unix")
 
 _in_memory: dict[str, MemoryStore] = {}
+
+
+def default_url(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the URL of the store that is meant when none is given: `aura-metrics.db` in AURA_LOG_DIR, or in `logs`."""
+    return f"sqlite:///{environ.get('AURA_LOG_DIR') or 'logs'}/aura-metrics.db"
 
 
 def open_store(url: str) -> MetricsStore:

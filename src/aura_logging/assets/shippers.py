@@ -1,0 +1,97 @@
+"""Generate configurations that carry our JSON lines elsewhere: Vector, Fluent Bit, and Alloy for Loki."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["files"]
+
+
+def files() -> Mapping[str, str]:
+    """Return one file for each shipper; all read `*.jsonl` in /var/log/aura."""
+    return {"vector.yaml": _VECTOR, "fluent-bit.conf": _FLUENT_BIT, "parsers.conf": _PARSERS, "loki.alloy": _ALLOY}
+
+
+_VECTOR = """\
+sources:
+  aura_files:
+    type: file
+    include: ["/var/log/aura/*.jsonl"]
+transforms:
+  aura:
+    type: remap
+    inputs: [aura_files]
+    source: |
+      . = merge(., object!(parse_json!(.message)))
+      .timestamp = parse_timestamp(.timestamp, "%+") ?? now()
+sinks:
+  loki:
+    type: loki
+    inputs: [aura]
+    endpoint: "${LOKI_URL:-http://localhost:3100}"
+    encoding: {codec: json}
+    # Few labels with few values: the rest is found in the line.
+    labels: {service: "{{ service_name }}", level: "{{ level }}"}
+"""
+
+_FLUENT_BIT = """\
+[SERVICE]
+    Parsers_File  parsers.conf
+
+[INPUT]
+    Name              tail
+    Path              /var/log/aura/*.jsonl
+    Parser            aura
+    DB                /var/lib/fluent-bit/aura.db
+    Buffer_Max_Size   128k
+
+[OUTPUT]
+    Name        loki
+    Match       *
+    Host        localhost
+    Labels      job=aura
+    Label_Keys  $service_name,$level
+"""
+
+_PARSERS = """\
+[PARSER]
+    Name         aura
+    Format       json
+    Time_Key     timestamp
+    Time_Format  %Y-%m-%dT%H:%M:%S.%L%z
+    Time_Keep    On
+"""
+
+_ALLOY = """\
+local.file_match "aura" {
+  path_targets = [{"__path__" = "/var/log/aura/*.jsonl"}]
+}
+
+loki.source.file "aura" {
+  targets    = local.file_match.aura.targets
+  forward_to = [loki.process.aura.receiver]
+}
+
+loki.process "aura" {
+  stage.json {
+    expressions = {level = "", service = "service_name", timestamp = "", trace_id = ""}
+  }
+  stage.timestamp {
+    source = "timestamp"
+    format = "RFC3339Nano"
+  }
+  stage.labels {
+    values = {level = "", service = ""}
+  }
+  stage.structured_metadata {
+    values = {trace_id = ""}
+  }
+  forward_to = [loki.write.default.receiver]
+}
+
+loki.write "default" {
+  endpoint {
+    url = "http://localhost:3100/loki/api/v1/push"
+  }
+}
+"""
