@@ -22,7 +22,7 @@ from aura_logging.handlers.delivery import Delivery
 from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
 from aura_logging.handlers.process_exit import close_at_exit
-from aura_logging.handlers.targets import is_delivering, line_stamp, may_log_inside, target_for, wanted
+from aura_logging.handlers.targets import here, is_delivering, line_stamp, may_log_inside, target_for, wanted
 from aura_logging.health import Health, Status
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.clock import Clock
@@ -164,10 +164,12 @@ class AsyncBufferedHandler(logging.Handler):
         A record that a filter returns takes this one's place, on Python 3.11 too.
         """
         for filter_ in self.filters:
-            kept = filter_.filter(record) if hasattr(filter_, "filter") else filter_(record)
+            kept = filter_.filter(record) if isinstance(filter_, logging.Filter) else _as_function(filter_)(record)
+            if kept is True:
+                continue
             if not kept:
                 return False
-            if kept is not True and isinstance(kept, logging.LogRecord):
+            if isinstance(kept, logging.LogRecord):
                 record = kept
         self.emit(record)
         return record
@@ -186,7 +188,7 @@ class AsyncBufferedHandler(logging.Handler):
                 if kept is None:
                     return
                 record = kept
-            if is_delivering():
+            if here.handlers:
                 self._emit_from_inside(record)
                 return
             if not self._running[0]:

@@ -23,6 +23,7 @@ __all__ = [
     "Target",
     "TargetFailed",
     "emit_heard",
+    "here",
     "hear_failures",
     "is_delivering",
     "is_inside",
@@ -47,7 +48,8 @@ class _Here(threading.local):
     may_log = True
 
 
-_here = _Here()
+here = _Here()
+"""What the functions below tell, for a hot path that cannot afford their call."""
 
 
 class TargetFailed(Exception):  # noqa: N818  # it says what happened, like StopIteration
@@ -130,7 +132,7 @@ class LineTarget:
         Where the target's own code fails, they are offered one by one, to find the line at fault.
         """
         block, count = batch.block(), len(batch)
-        before, _here.handlers = _here.handlers, (*_here.handlers, self.handler)
+        before, here.handlers = here.handlers, (*here.handlers, self.handler)
         try:
             if notice is None:
                 self._write_lines([block], count)
@@ -143,7 +145,7 @@ class LineTarget:
                 raise TargetFailed(0, error) from error
             self._deliver_one_by_one(batch, notice)
         finally:
-            _here.handlers = before
+            here.handlers = before
 
     def _deliver_one_by_one(self, batch: LineBatch, notice: bytes | None) -> None:
         taken = 0
@@ -261,27 +263,27 @@ def wanted(handler: logging.Handler, record: logging.LogRecord) -> logging.LogRe
 
 def is_delivering() -> bool:
     """Tell whether this thread is inside a target right now: what is logged here, the target may log itself."""
-    return bool(_here.handlers)
+    return bool(here.handlers)
 
 
 def is_inside(handler: logging.Handler) -> bool:
     """Tell whether this thread is inside a delivery to this very handler."""
-    return handler in _here.handlers
+    return handler in here.handlers
 
 
 def may_log_inside() -> bool:
     """Tell whether what is logged inside this delivery may be delivered: not what a target logs about its own lines."""
-    return _here.may_log
+    return here.may_log
 
 
 @contextmanager
 def logging_inside(*, allowed: bool) -> Iterator[None]:
     """Say whether what is logged on this thread inside a delivery may be delivered in turn."""
-    before, _here.may_log = _here.may_log, allowed
+    before, here.may_log = here.may_log, allowed
     try:
         yield
     finally:
-        _here.may_log = before
+        here.may_log = before
 
 
 def emit_heard(handler: logging.Handler, record: logging.LogRecord) -> None:
@@ -294,14 +296,14 @@ def emit_heard(handler: logging.Handler, record: logging.LogRecord) -> None:
 
 
 def _emit_unlocked(handler: logging.Handler, record: logging.LogRecord) -> None:
-    before, _here.handlers = _here.handlers, (*_here.handlers, handler)
+    before, here.handlers = here.handlers, (*here.handlers, handler)
     try:
         handler.emit(record)
         if isinstance(handler, SocketHandler) and handler.sock is None:
             # It keeps quiet about a connection that it could not make, or that broke, and drops the record.
             raise ConnectionError(f"no connection to {handler.host}:{handler.port}")
     finally:
-        _here.handlers = before
+        here.handlers = before
 
 
 def hear_failures(handler: logging.Handler) -> None:
