@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 
+import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse
 from django.urls import path
-
-import django
 
 CARD = "4111 1111 1111 1111"
 MAIL = "canary@example.com"

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import django
 import pytest
 from django.conf import settings
-
-import django
 
 HERE = Path(__file__).parent
 _directory = tempfile.TemporaryDirectory(prefix="aura-orm-site-")

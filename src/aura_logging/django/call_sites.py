@@ -10,10 +10,10 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple
 
+import django
 from django.conf import settings
 
 import aura_logging
-import django
 from aura_logging.performance.queries import Site
 
 __all__ = ["Place", "awaiting_place", "locate", "outer_path", "site_of"]

@@ -6,12 +6,12 @@ import asyncio
 import weakref
 from typing import Any
 
+import django
 from django.conf import settings
 from django.core.signals import request_finished
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-import django
 from aura_logging.django import cache, instrumentation
 from aura_logging.django.conf import options
 from aura_logging.performance import allocations
