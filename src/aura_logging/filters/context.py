@@ -51,7 +51,7 @@ class RequestContextFilter(logging.Filter):
         attributes = record.__dict__
         bound = context.current()
         host = self._host
-        ambient = self._ambient if host is None or host.clock() < host.fresh_until else self._look_around(host)
+        ambient = self._ambient if host is None or host.is_fresh() else self._look_around(host)
         of_ambient, of_bound, added = self._merged
         if ambient is not of_ambient or bound is not of_bound:
             added = {**ambient, **bound}

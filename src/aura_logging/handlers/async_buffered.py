@@ -39,6 +39,9 @@ _STUCK_SECONDS = 10.0
 _LAST_BATCH_SECONDS = 0.5
 """What `close` leaves a worker for the batch that it is at."""
 _LEAST_WAIT_SECONDS = 0.1
+_OFFER_SECONDS = 0.000_02
+"""As short as a sleep can be: with Linux's timer slack it takes 0.07 ms. One of 0 gives the GIL back too soon."""
+_MOST_OFFERS = 8
 
 
 class AsyncBufferedHandler(logging.Handler):
@@ -131,7 +134,8 @@ class AsyncBufferedHandler(logging.Handler):
         self._payload = self._target.payload
         self._journal_line = self._target.journal_line
         self._wake_at = max(1, buffer_size // 4)
-        self._yield_at = max(2, buffer_size // 2)
+        self._wake_every = max(1, buffer_size // 8)
+        self._offer_at = range(max(2, buffer_size // 2), buffer_size)
         self._workers = tuple(
             Worker(self._delivery.work, f"aura-{self._target.handler.name or 'delivery'}-{number}")
             for number in range(workers)
@@ -197,8 +201,10 @@ class AsyncBufferedHandler(logging.Handler):
             lost = outbox.put(level, self._payload(record), line)
             if lost:
                 self._delivery.say_last_words(lost)
-            if outbox.queued >= self._wake_at or not self._running[0]:
-                self._hurry(outbox.queued)
+            waiting = outbox.queued
+            # At marks only: a worker that was woken and waits for the GIL need not be woken by each record.
+            if (waiting >= self._wake_at and waiting % self._wake_every == 0) or not self._running[0]:
+                self._hurry(waiting)
         except Exception as error:  # noqa: BLE001  # whatever happens here, the application goes on
             self._delivery.note_error(error)
             self._outbox.refuse("internal_error")
@@ -209,10 +215,20 @@ class AsyncBufferedHandler(logging.Handler):
         elif waiting >= self._wake_at:
             for worker in self._workers:
                 worker.wake()
-            if waiting == self._yield_at:
-                # The woken worker waits for the GIL; a tight loop of log calls would keep it for 5 ms, enough to
-                # fill the buffer. This offers it once, and waits for nothing else.
-                time.sleep(0)
+            if waiting in self._offer_at:
+                self._offer_the_gil(waiting)
+
+    def _offer_the_gil(self, waiting: int) -> None:
+        """Let the worker in, in an instant or two; wait for nothing else.
+
+        It waits for the GIL, before a batch and after each system call of one; a tight loop of log calls would keep
+        it for 5 ms each time, enough to fill the buffer. While the buffer is full, as with a target that hangs,
+        nobody comes here.
+        """
+        for _ in range(_MOST_OFFERS):
+            time.sleep(_OFFER_SECONDS)
+            if self._outbox.queued < waiting:
+                return
 
     def _emit_from_inside(self, record: logging.LogRecord) -> None:
         """Accept what is logged while this thread delivers: by a finaliser, by the target's own library.

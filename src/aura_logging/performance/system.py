@@ -33,10 +33,9 @@ class HostMetrics:
         cpu_times: Callable[[], Any] = psutil.cpu_times,
     ) -> None:
         self._every_seconds = every_seconds
-        self.clock = clock
+        self._clock = clock
         self._cpu_times = cpu_times
-        self.fresh_until = float("-inf")
-        """The time of that clock until which `fields` returns what it returned last."""
+        self._next_reading = float("-inf")
         self._reading = threading.Lock()
         self._busy_and_all: tuple[float, float] | None = None
         self._fields: Mapping[str, float] = MappingProxyType({})
@@ -46,14 +45,18 @@ class HostMetrics:
         """Have a lock of its own: the parent's may have been held by a thread that is not here."""
         self._reading = threading.Lock()
 
+    def is_fresh(self) -> bool:
+        """Tell whether `fields` would return what it returned last."""
+        return self._clock() < self._next_reading
+
     def fields(self) -> Mapping[str, float]:
         """Return the newest reading; the same object until there is a newer one."""
         # Whoever comes while another thread reads takes the last reading.
-        if self.clock() >= self.fresh_until and self._reading.acquire(blocking=False):
+        if not self.is_fresh() and self._reading.acquire(blocking=False):
             try:
-                if self.clock() >= self.fresh_until:
+                if not self.is_fresh():
                     self._fields = MappingProxyType(self._read())
-                    self.fresh_until = self.clock() + self._every_seconds
+                    self._next_reading = self._clock() + self._every_seconds
             finally:
                 self._reading.release()
         return self._fields
