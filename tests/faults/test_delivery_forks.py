@@ -202,3 +202,26 @@ def test_a_worker_that_is_shot_leaves_its_lines_to_the_next(tmp_path: Path, run:
 
     written = read_lines(tmp_path / "app.jsonl")
     assert len({(line["child"], line["count"]) for line in written}) == 3000
+
+
+def test_a_billiard_process_as_celery_starts_it_loses_nothing(tmp_path: Path, run: Run, read_lines: ReadLines) -> None:
+    program = (
+        SETUP
+        + """
+    import billiard
+
+    if __name__ == "__main__":
+        log.info("from the parent")
+        children = [billiard.Process(target=work, args=(number,)) for number in range(2)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+            assert child.exitcode == 0, child.exitcode
+    """
+    )
+
+    ended = run(program, "billiard", "")
+    assert ended.returncode == 0, ended.stderr
+
+    assert len(read_lines(tmp_path / "app.jsonl")) == 2001

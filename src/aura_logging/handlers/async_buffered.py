@@ -23,6 +23,7 @@ from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
 from aura_logging.handlers.process_exit import close_at_exit
 from aura_logging.handlers.targets import here, is_delivering, line_stamp, may_log_inside, target_for, wanted
+from aura_logging.handlers.wrapping import leave_alone
 from aura_logging.health import Health, Status
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.clock import Clock
@@ -272,9 +273,10 @@ class AsyncBufferedHandler(logging.Handler):
 
     def _deliver_here(self) -> None:
         """Try once, on the thread that logs, for want of another; after `close` nothing is left waiting."""
-        if not self._is_target_hung:
-            self._delivery.drain(self._clock())
-        if self._closed:
+        drained = not self._is_target_hung and self._delivery.drain(
+            self._clock() + self.shutdown_seconds, may_sleep=False
+        )
+        if self._closed and not drained:
             self._delivery.say_last_words(self._outbox.abandon("shutdown"))
 
     # Anybody ----------------------------------------------------------------------------------------------------
@@ -319,6 +321,11 @@ class AsyncBufferedHandler(logging.Handler):
         return self._delivery.recover_now()
 
     @property
+    def wrapped(self) -> tuple[logging.Handler, ...]:
+        """The handlers that records are handed on to."""
+        return (self._target.handler,)
+
+    @property
     def journal_directory(self) -> Path | None:
         """Where the journal lies."""
         return None if self._journal_options is None else self._journal_options.directory
@@ -347,9 +354,10 @@ class AsyncBufferedHandler(logging.Handler):
         self._delivery.stop()
         idle = [worker.stop(max(_LEAST_WAIT_SECONDS, deadline - self._clock())) for worker in self._workers]
         self._is_target_hung = not all(idle)
-        if not self._is_target_hung:
-            self._delivery.drain(deadline)
-        self._delivery.say_last_words(outbox.abandon("shutdown"))
+        if self._is_target_hung:
+            leave_alone(self._target.handler)
+        if self._is_target_hung or not self._delivery.drain(deadline, may_sleep=True):
+            self._delivery.say_last_words(outbox.abandon("shutdown"))
         if outbox.journal is not None and not self._is_target_hung:
             outbox.journal.close()
         super().close()

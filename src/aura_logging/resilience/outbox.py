@@ -399,11 +399,15 @@ class Outbox:
         return hopeless
 
     def _wait_again(self, batch: Batch) -> None:
+        # Among those of other workers that came back before: the journal is acknowledged up to the first that waits.
+        newer = (place for place, other in enumerate(self._waiting) if other.first > batch.first)
+        place = next(newer, len(self._waiting))
         if len(batch):
-            self._waiting.appendleft(batch)
+            self._waiting.insert(place, batch)
             self.queued += len(batch)
         else:
-            _merge(batch.losses, into=self._waiting[0].losses if self._waiting else self._losses)
+            following = self._waiting[place].losses if place < len(self._waiting) else self._losses
+            _merge(batch.losses, into=following)
 
     def _acknowledge(self) -> None:
         """Tell the journal up to where everything is settled."""
