@@ -160,7 +160,7 @@ def _log(message: str, threat_type: str, **fields: Any) -> None:
 
 def _account(credentials: Mapping[str, Any]) -> str:
     # What a backend calls the name is up to it; Django has replaced the secrets already.
-    for name in (get_user_model().USERNAME_FIELD, "username", "email"):
+    for name in (str(get_user_model().USERNAME_FIELD), "username", "email"):
         value = credentials.get(name)
         if value:
             return str(value)[:_LONGEST_ACCOUNT]

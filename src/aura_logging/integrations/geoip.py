@@ -27,7 +27,7 @@ class MaxMindLocator:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:
-            self._reader = maxminddb.open_database(os.fspath(path), maxminddb.MODE_MEMORY)
+            self._reader: Any = maxminddb.open_database(os.fspath(path), maxminddb.MODE_MEMORY)
         except maxminddb.InvalidDatabaseError as error:
             raise ValueError(f"{os.fspath(path)!r} is no MaxMind database: {error}") from error
         self._located = functools.lru_cache(maxsize=_ADDRESSES_CACHED)(self._look_up)
@@ -38,12 +38,15 @@ class MaxMindLocator:
 
     def close(self) -> None:
         """Let go of the database; every address is unknown from then on."""
+        reader, self._reader = self._reader, None
         self._located.cache_clear()
-        self._reader.close()
+        if reader is not None:
+            reader.close()
 
     def _look_up(self, address: str) -> Place | None:
+        reader = self._reader
         try:
-            found: Any = self._reader.get(address)
+            found: Any = None if reader is None else reader.get(address)
         except (ValueError, TypeError, OSError, maxminddb.InvalidDatabaseError):
             return None
         if not isinstance(found, dict):

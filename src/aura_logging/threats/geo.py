@@ -39,7 +39,7 @@ class Place:
 
 @runtime_checkable
 class GeoLocator(Protocol):
-    """`(address) -> Place`, or None for one that is unknown, private or not valid; never raises. Any thread calls it."""
+    """`(address) -> Place`, or None for one that is unknown, private or not valid; any thread calls it, none raises."""
 
     def __call__(self, address: str) -> Place | None:
         """Return where the address is, if that is known."""

@@ -29,10 +29,12 @@ LOG_LINE_KINDS = frozenset({*_BY_LOGGER.values(), "suspicious_operation", "authe
 """Every `threat_type` that a log line alone can have."""
 
 _FAILED_LOGIN = re.compile(
-    r"\b(?:(?:authentication|log[- ]?in|sign[- ]?in|logon|auth)\s+(?:attempt\s+)?(?:failed|failure|rejected|denied|refused)"
+    r"\b(?:(?:authentication|log[- ]?in|sign[- ]?in|logon|auth)\s+(?:attempt\s+)?"
+    r"(?:failed|failure|rejected|denied|refused)"
     r"|failed\s+(?:password|log[- ]?in|logon|sign[- ]?in|auth(?:entication)?)\b"
     r"|failed\s+to\s+(?:authenticate|log\s?in|sign\s?in)\b"
-    r"|(?:invalid|incorrect|wrong|bad)\s+(?:password|credentials|username or password|login|passphrase|(?:api[- ]?)?token)\b"
+    r"|(?:invalid|incorrect|wrong|bad)\s+"
+    r"(?:password|credentials|username or password|login|passphrase|(?:api[- ]?)?token)\b"
     r"|too\s+many\s+(?:failed\s+)?(?:log[- ]?in|authentication|sign[- ]?in|password)\s+attempts"
     r"|account\s+(?:is\s+|was\s+)?locked(?:\s+out)?)",
     re.IGNORECASE,
