@@ -81,7 +81,8 @@ def _unstamped(payload: Any, number: int) -> Any:
 class Outbox:
     """A bounded queue with a ledger, filled by any thread and emptied by workers.
 
-    At most `size` entries wait in memory, and at most as many again are in flight or come back from a failed try.
+    At most `size` entries wait in memory, and at most as many again, for each worker, are in flight
+    or come back from a failed try.
     Without a journal `when_full` says which entry gives way beyond that. With one, each entry is in the journal
     before `put` returns; those beyond `size` wait there alone and are read back in order, and at the journal's limit
     the entry that comes is dropped. An entry that the journal cannot take waits in memory, unprotected.
