@@ -26,7 +26,7 @@ def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     # dictConfig shuts down every handler there is, pytest's own among them.
-    known = dict(logging._handlers), list(logging._handlerList)  # type: ignore[attr-defined]
+    known = dict(logging._handlers.items()), list(logging._handlerList)  # type: ignore[attr-defined]
     logging._handlerList.clear()  # type: ignore[attr-defined]
     yield
     root.handlers[:], root.level = handlers, level
@@ -44,7 +44,7 @@ STREAM = {"class": "logging.StreamHandler"}
 
 def configure(handlers: dict[str, Any], **rest: Any) -> dict[str, logging.Handler]:
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, "handlers": handlers, **rest})
-    return dict(logging._handlers)  # type: ignore[attr-defined]  # public only from 3.12
+    return dict(logging._handlers.items())  # type: ignore[attr-defined]  # public only from 3.12
 
 
 def refused(handlers: dict[str, Any]) -> str:

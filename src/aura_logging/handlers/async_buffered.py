@@ -19,7 +19,7 @@ from aura_logging.handlers.async_options import (
     when_full_of,
 )
 from aura_logging.handlers.delivery import Delivery
-from aura_logging.handlers.hearing import is_delivering, may_log_inside
+from aura_logging.handlers.hearing import here, is_delivering, may_log_inside
 from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
 from aura_logging.handlers.process_exit import close_at_exit
@@ -41,6 +41,9 @@ _STUCK_SECONDS = 10.0
 _LAST_BATCH_SECONDS = 0.5
 """What `close` leaves a worker for the batch that it is at."""
 _LEAST_WAIT_SECONDS = 0.1
+_OFFER_SECONDS = 0.000_02
+"""As short as a sleep can be: with Linux's timer slack it takes 0.07 ms. One of 0 gives the GIL back too soon."""
+_MOST_OFFERS = 8
 
 
 class AsyncBufferedHandler(logging.Handler):
@@ -134,7 +137,8 @@ class AsyncBufferedHandler(logging.Handler):
         self._payload = self._target.payload
         self._journal_line = self._target.journal_line
         self._wake_at = max(1, buffer_size // 4)
-        self._yield_at = max(2, buffer_size // 2)
+        self._wake_every = max(1, buffer_size // 8)
+        self._offer_at = range(max(2, buffer_size // 2), buffer_size)
         self._workers = tuple(
             Worker(self._delivery.work, f"aura-{self._target.handler.name or 'delivery'}-{number}")
             for number in range(workers)
@@ -167,10 +171,12 @@ class AsyncBufferedHandler(logging.Handler):
         A record that a filter returns takes this one's place, on Python 3.11 too.
         """
         for filter_ in self.filters:
-            kept = filter_.filter(record) if hasattr(filter_, "filter") else filter_(record)
+            kept = filter_.filter(record) if isinstance(filter_, logging.Filter) else _as_function(filter_)(record)
+            if kept is True:
+                continue
             if not kept:
                 return False
-            if kept is not True and isinstance(kept, logging.LogRecord):
+            if isinstance(kept, logging.LogRecord):
                 record = kept
         self.emit(record)
         return record
@@ -189,7 +195,7 @@ class AsyncBufferedHandler(logging.Handler):
                 if kept is None:
                     return
                 record = kept
-            if is_delivering():
+            if here.handlers:
                 self._emit_from_inside(record)
                 return
             if not self._running[0]:
@@ -198,8 +204,10 @@ class AsyncBufferedHandler(logging.Handler):
             lost = outbox.put(level, self._payload(record), line)
             if lost:
                 self._delivery.say_last_words(lost)
-            if outbox.queued >= self._wake_at or not self._running[0]:
-                self._hurry(outbox.queued)
+            waiting = outbox.queued
+            # At marks only: a worker that was woken and waits for the GIL need not be woken by each record.
+            if (waiting >= self._wake_at and waiting % self._wake_every == 0) or not self._running[0]:
+                self._hurry(waiting)
         except Exception as error:  # noqa: BLE001  # whatever happens here, the application goes on
             self._delivery.note_error(error)
             self._outbox.refuse("internal_error")
@@ -210,10 +218,20 @@ class AsyncBufferedHandler(logging.Handler):
         elif waiting >= self._wake_at:
             for worker in self._workers:
                 worker.wake()
-            if waiting == self._yield_at:
-                # The woken worker waits for the GIL; a tight loop of log calls would keep it for 5 ms, enough to
-                # fill the buffer. This offers it once, and waits for nothing else.
-                time.sleep(0)
+            if waiting in self._offer_at:
+                self._offer_the_gil(waiting)
+
+    def _offer_the_gil(self, waiting: int) -> None:
+        """Let the worker in, in an instant or two; wait for nothing else.
+
+        It waits for the GIL, before a batch and after each system call of one; a tight loop of log calls would keep
+        it for 5 ms each time, enough to fill the buffer. While the buffer is full, as with a target that hangs,
+        nobody comes here.
+        """
+        for _ in range(_MOST_OFFERS):
+            time.sleep(_OFFER_SECONDS)
+            if self._outbox.queued < waiting:
+                return
 
     def _emit_from_inside(self, record: logging.LogRecord) -> None:
         """Accept what is logged while this thread delivers: by a finaliser, by the target's own library.

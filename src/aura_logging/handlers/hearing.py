@@ -16,6 +16,7 @@ __all__ = [
     "emit_heard",
     "emit_unlocked",
     "hear_failures",
+    "here",
     "inside",
     "is_delivering",
     "is_inside",
@@ -31,22 +32,23 @@ class _Here(threading.local):
     may_log = True
 
 
-_here = _Here()
+here = _Here()
+"""What the functions below tell, for a hot path that cannot afford their call."""
 
 
 def is_delivering() -> bool:
     """Tell whether this thread is inside a target right now: what is logged here, the target may log itself."""
-    return bool(_here.handlers)
+    return bool(here.handlers)
 
 
 def is_inside(handler: logging.Handler) -> bool:
     """Tell whether this thread is inside a delivery to this very handler."""
-    return handler in _here.handlers
+    return handler in here.handlers
 
 
 def may_log_inside() -> bool:
     """Tell whether what is logged inside this delivery may be delivered: not what a target logs about its own lines."""
-    return _here.may_log
+    return here.may_log
 
 
 class inside:  # noqa: N801  # it reads as a function
@@ -58,21 +60,21 @@ class inside:  # noqa: N801  # it reads as a function
         self._handler = handler
 
     def __enter__(self) -> None:
-        self._before = _here.handlers
-        _here.handlers = (*self._before, self._handler)
+        self._before = here.handlers
+        here.handlers = (*self._before, self._handler)
 
     def __exit__(self, *exception: object) -> None:
-        _here.handlers = self._before
+        here.handlers = self._before
 
 
 @contextmanager
 def logging_inside(*, allowed: bool) -> Iterator[None]:
     """Say whether what is logged on this thread inside a delivery may be delivered in turn."""
-    before, _here.may_log = _here.may_log, allowed
+    before, here.may_log = here.may_log, allowed
     try:
         yield
     finally:
-        _here.may_log = before
+        here.may_log = before
 
 
 def emit_heard(handler: logging.Handler, record: logging.LogRecord) -> None:
