@@ -49,9 +49,20 @@ def run(start: Callable[..., subprocess.Popen[bytes]]) -> Callable[..., subproce
 
 
 @pytest.fixture
-def read_lines() -> Callable[[Path], list[dict[str, Any]]]:
-    """Return a function that reads a file of JSON lines; each must be whole."""
-    return lambda path: [orjson.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+def read_lines() -> Callable[..., list[dict[str, Any]]]:
+    """Return a function that reads a file of JSON lines; each must be whole, but for as many as writers were shot."""
+
+    def read(path: Path, shot: int = 0) -> list[dict[str, Any]]:
+        whole, torn = [], 0
+        for line in path.read_bytes().splitlines() if path.exists() else ():
+            try:
+                whole.append(orjson.loads(line))
+            except orjson.JSONDecodeError:
+                torn += 1  # a kill inside a write
+        assert torn <= shot
+        return whole
+
+    return read
 
 
 @pytest.fixture

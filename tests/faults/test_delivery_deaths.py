@@ -13,7 +13,7 @@ import pytest
 from aura_logging.handlers import AsyncBufferedHandler, StructuredFileHandler
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-ReadLines = Callable[[Path], list[dict[str, Any]]]
+ReadLines = Callable[..., list[dict[str, Any]]]
 
 DEATHS = ["SIGKILL", "SIGTERM", "SIGABRT", "os._exit"]
 
@@ -50,7 +50,7 @@ def test_twenty_thousand_records_survive(death: str, tmp_path: Path, run: Run, r
 
     recover(tmp_path).close()
 
-    written = read_lines(tmp_path / "app.jsonl")
+    written = read_lines(tmp_path / "app.jsonl", shot=1)
     assert {line["seq"] for line in written} == set(range(1, 20_001))
     assert {line["message"] for line in written} == {f"order {number}" for number in range(20_000)}
     assert len({line["stream"] for line in written}) == 1
@@ -73,7 +73,7 @@ def test_a_process_that_lives_delivers_for_one_that_died_by_itself(
 
     log.info("alive")
 
-    until(lambda: len({line["seq"] for line in read_lines(tmp_path / "app.jsonl")}) >= 500)
+    until(lambda: len({line["seq"] for line in read_lines(tmp_path / "app.jsonl", shot=1)}) >= 500)
     heir.close()
 
 
@@ -103,7 +103,7 @@ def test_without_a_journal_only_what_was_logged_since_the_last_flush_is_lost(
 
     run(program, death)
 
-    numbers = [line["seq"] for line in read_lines(tmp_path / "app.jsonl")]
+    numbers = [line["seq"] for line in read_lines(tmp_path / "app.jsonl", shot=1)]
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) >= 200
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-ReadLines = Callable[[Path], list[dict[str, Any]]]
+ReadLines = Callable[..., list[dict[str, Any]]]
 
 SETUP = """
     import logging, multiprocessing, os, sys, threading
@@ -200,7 +200,7 @@ def test_a_worker_that_is_shot_leaves_its_lines_to_the_next(tmp_path: Path, run:
     ended = run(program, "shot", "journal")
     assert ended.returncode == 0, ended.stderr
 
-    written = read_lines(tmp_path / "app.jsonl")
+    written = read_lines(tmp_path / "app.jsonl", shot=3)
     assert len({(line["child"], line["count"]) for line in written}) == 3000
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-ReadLines = Callable[[Path], list[dict[str, Any]]]
+ReadLines = Callable[..., list[dict[str, Any]]]
 
 SETUP = """
     import atexit, gc, logging, logging.config, os, signal, sys, threading

@@ -26,14 +26,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"
 
 
 class Moody:
-    """A sink that does as it is told, and writes what it takes to a file that outlives its process."""
+    """A sink that does as it is told. What it takes outlives its process, and a kill leaves all of it or nothing."""
 
     mood = "well"
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
-        self.file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+        path.mkdir(exist_ok=True)
         self.wakes = threading.Event()
 
     def take(self, lines: bytes) -> None:
@@ -43,7 +43,12 @@ class Moody:
             raise OSError("down")
         if self.mood == "breaks":
             raise TypeError("its own code")
-        os.write(self.file, lines)
+        with tempfile.NamedTemporaryFile(dir=self.path, delete=False) as file:
+            file.write(lines)
+        Path(file.name).rename(f"{file.name}.taken")
+
+    def taken(self) -> list[dict[str, Any]]:
+        return [orjson.loads(line) for file in self.path.glob("*.taken") for line in file.read_bytes().splitlines()]
 
     def forget_fork(self) -> None:
         self.wakes = threading.Event()
@@ -164,9 +169,7 @@ class AnyOrderOfMisfortunes(RuleBasedStateMachine):
         self.handler.flush(SECONDS)
         self.handler.close()
         ledger = self.handler._outbox.ledger()
-        taken = [orjson.loads(line) for line in (self.path / "taken").read_bytes().splitlines()]
-        self.at_the_end(ledger, taken)
-        os.close(self.sink.file)
+        self.at_the_end(ledger, self.sink.taken())
         self.directory.cleanup()
 
     def at_the_end(self, ledger: Any, taken: list[dict[str, Any]]) -> None:
@@ -188,9 +191,7 @@ class AnyOrderOfMisfortunesWithAJournal(AnyOrderOfMisfortunes):
         heir = self.make(type(self.sink)(self.path / "taken"), 10, "drop_oldest", 1)
         refused = heir.recover().refused
         heir.close()
-        os.close(heir._target.handler.file)  # type: ignore[attr-defined]
-        taken = [orjson.loads(line) for line in (self.path / "taken").read_bytes().splitlines()]
-        numbers = {(line["stream"], line["seq"]) for line in taken if "seq" in line}
+        numbers = {(line["stream"], line["seq"]) for line in self.sink.taken() if "seq" in line}
         of_children = len({number for number in numbers if number[0] != self.handler._stream})
         assert refused == 0
         # At most those that a breaking sink refused, here or in passing on a dead child's, are not there.

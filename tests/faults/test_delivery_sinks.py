@@ -17,7 +17,7 @@ import pytest
 from aura_logging.handlers import AsyncBufferedHandler
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-ReadLines = Callable[[Path], list[dict[str, Any]]]
+ReadLines = Callable[..., list[dict[str, Any]]]
 
 SECONDS = 60.0
 BURST = 5_000

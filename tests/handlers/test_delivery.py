@@ -208,7 +208,7 @@ def test_draining_tries_once_where_there_is_no_time_to_wait(rig: Rig, sink: Any)
     sink.fail = lambda record: tries.append(1) or OSError("down")
     rig.log("a")
 
-    rig.delivery.drain(rig.clock() + 5.0, may_sleep=False)
+    rig.delivery.drain(rig.clock() + 5.0, in_turn=False, may_sleep=False)
 
     assert len(tries) == 1
     assert rig.outbox.queued == 1
@@ -223,7 +223,7 @@ def test_draining_does_not_wait_out_a_breaker_that_stays_open_longer(
     for _ in range(3):
         rig.delivery.work()
 
-    rig.delivery.drain(rig.clock() + 5.0, may_sleep=True)
+    rig.delivery.drain(rig.clock() + 5.0, in_turn=True, may_sleep=True)
 
     assert rig.outbox.queued == 1
 
@@ -232,7 +232,7 @@ def test_draining_a_slow_target_ends_at_the_deadline(rig: Rig, sink: Any) -> Non
     sink.fail = lambda record: rig.clock.advance(1.0)  # type: ignore[func-returns-value]
     rig.log(*"abcdefgh")
 
-    rig.delivery.drain(rig.clock() + 4.0, may_sleep=True)
+    rig.delivery.drain(rig.clock() + 4.0, in_turn=True, may_sleep=True)
 
     assert (len(sink.messages), rig.outbox.queued) == (5, 3), "the record that the deadline came in was the last"
     ledger = rig.outbox.ledger()

@@ -275,10 +275,13 @@ class AsyncBufferedHandler(logging.Handler):
 
     def _deliver_here(self) -> None:
         """Try once, on the thread that logs, for want of another; after `close` nothing is left waiting."""
-        drained = not self._is_target_hung and self._delivery.drain(
-            self._clock() + self.shutdown_seconds, may_sleep=False
-        )
-        if self._closed and not drained:
+        closed = self._closed
+        deadline = self._clock() + self.shutdown_seconds
+        if not self._is_target_hung and self._delivery.drain(deadline, in_turn=closed, may_sleep=False):
+            return
+        if closed:
+            # Whoever hangs in it, one thread at most waited for it; those that come later do not.
+            self._is_target_hung |= self._delivery.stuck_seconds() >= self.shutdown_seconds
             self._delivery.say_last_words(self._outbox.abandon("shutdown"))
 
     # Anybody ----------------------------------------------------------------------------------------------------
@@ -358,7 +361,7 @@ class AsyncBufferedHandler(logging.Handler):
         self._is_target_hung = not all(idle)
         if self._is_target_hung:
             leave_alone(self._target.handler)
-        if self._is_target_hung or not self._delivery.drain(deadline, may_sleep=True):
+        if self._is_target_hung or not self._delivery.drain(deadline, in_turn=True, may_sleep=True):
             self._delivery.say_last_words(outbox.abandon("shutdown"))
         if outbox.journal is not None and not self._is_target_hung:
             outbox.journal.close()

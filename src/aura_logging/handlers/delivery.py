@@ -85,36 +85,39 @@ class Delivery:
             self._recover_now_and_then()
         return pause or self._idle_seconds
 
-    def drain(self, deadline: float, *, may_sleep: bool) -> bool:
-        """Deliver on this thread until nothing waits, or the deadline; after a failure try again if we may sleep.
+    def drain(self, deadline: float, *, in_turn: bool, may_sleep: bool) -> bool:
+        """Deliver on this thread what waits at this moment; return false if the target, or the time, does not allow it.
 
-        Returns false if something waits still that it was offered and nobody else will take. Does not wait for
-        another thread that drains already; nor does it anything on a thread that is inside the outbox: a signal
-        handler, whose record is delivered by what it interrupted.
+        If another thread drains already, wait for our turn, or else trust in those who come later. After a failure
+        try again if we `may_sleep`. Does nothing on a thread that is inside the outbox: a signal handler, whose record
+        is delivered by what it interrupted.
         """
         outbox = self.outbox
-        while not outbox.is_busy_here and self._draining.acquire(blocking=False):
-            try:
-                if not self._drain_while_taken(deadline, may_sleep=may_sleep):
+        if outbox.is_busy_here:
+            return True
+        goal = outbox.accepted
+        patience = max(0.0, deadline - self._clock()) if in_turn else 0.0
+        if not self._draining.acquire(timeout=min(patience, threading.TIMEOUT_MAX)):
+            return not in_turn
+        try:
+            while (first := outbox.first_waiting()) is not None and first <= goal:
+                if not self._drain_a_batch(deadline, may_sleep=may_sleep):
                     return False
-            finally:
-                self._draining.release()
-            # What came between our last look and the release, nobody else would have taken.
-            if not outbox.queued:
-                break
+        finally:
+            self._draining.release()
         return True
 
-    def _drain_while_taken(self, deadline: float, *, may_sleep: bool) -> bool:
-        def in_time() -> bool:
-            return self._clock() <= deadline
-
-        while (batch := self.outbox.take(self._batch_size)) is not None:
-            pause = self._deliver(batch, in_time)
-            if pause and not may_sleep:
-                return False
-            if self._clock() + (pause and max(pause, self.breaker.retry_after_seconds)) > deadline:
-                return self.outbox.oldest_outstanding() is None
-            time.sleep(pause)
+    def _drain_a_batch(self, deadline: float, *, may_sleep: bool) -> bool:
+        """Return whether to go on."""
+        batch = self.outbox.take(self._batch_size)
+        if batch is None:  # a worker was quicker
+            return True
+        pause = self._deliver(batch, lambda: self._clock() <= deadline)
+        if pause and not may_sleep:
+            return False
+        if self._clock() + (pause and max(pause, self.breaker.retry_after_seconds)) > deadline:
+            return self.outbox.first_waiting() is None
+        time.sleep(pause)
         return True
 
     def stop(self) -> None:

@@ -415,6 +415,16 @@ class Outbox:
                 numbers.append(self._spilled.first)
             return min(numbers, default=None)
 
+    def first_waiting(self) -> int | None:
+        """Return the number of the oldest entry that is nowhere on its way; `None` when there is none."""
+        nested = self.is_busy_here
+        with self._lock:
+            if not nested:
+                self._unsaid += self._take_in_what_was_set_aside()
+            if self._waiting:
+                return self._waiting[0].first
+            return self._spilled.first if self._spilled.count else None
+
     @property
     def accepted(self) -> int:
         """How many entries were accepted: the number of the newest."""
