@@ -47,6 +47,8 @@ LONG = {
     "elements": "<a ",
     "everything": "a'\"<;|`${{../",
     "percents": "%25",
+    "braces": "{",
+    "styles": "style=",
     "comments": "/*",
     "parameters": "a='&",
 }

@@ -107,7 +107,7 @@ MARKUP = (
         r"(?:\A|[\s:;\"'{=/*])(?:e\W{0,12}x\W{0,12}p\W{0,12}r\W{0,12}e\W{0,12}s\W{0,12}s\W{0,12}i\W{0,12}o\W{0,12}n)\s{0,5}\(\s{0,5}(?:[\w.]{0,40}[(=]|\W)"
         r"|\bexp?r?/\*[^*]{0,40}\*/|-moz-binding\s{0,5}:|behaviou?r\s{0,5}:\s{0,5}url|@import\s{0,5}(?:url|[\"'(])"
         r"|<[^<>]{0,500}?[\s/\"'](?:xlink:href|formaction|srcdoc|datasrc|dynsrc|lowsrc|xlink:actuate|ev:event|attributename)\s{0,5}="
-        r"|style\s{0,5}=[^<>]{0,300}?(?:url\s{0,5}\(|:\s{0,5}\\|expression|\\[0-9a-f]{2}|binding|behaviou?r)",
+        r"|style\s{0,5}=[^<>]{0,120}?(?:url\s{0,5}\(|:\s{0,5}\\|expression|\\[0-9a-f]{2}|binding|behaviou?r)",
         (
             '<div style="width:expression(alert(1))">',
             "<x style=behavior:url(a.htc)>",
