@@ -7,7 +7,10 @@ leading underscore keeps it out of the lines of other packages' JSON formatters.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Mapping
+from itertools import repeat
+from operator import is_
 from typing import Any, TypeVar
 
 __all__ = [
@@ -17,6 +20,7 @@ __all__ = [
     "extras",
     "forget_line",
     "line_of",
+    "merged",
     "once",
     "remember_line",
 ]
@@ -32,18 +36,10 @@ _LATER = ("taskName", "asctime", _MEMORY)
 STANDARD_ATTRIBUTES = frozenset((*logging.LogRecord("", 0, "", 0, "", (), None).__dict__, *_LATER, "message"))
 """Attributes that `logging` owns, and our memory: never a user's field."""
 
-# Which of a line's fields show which attribute as it is.
-_SHOWN = (
-    ("level", "levelname"),
-    ("logger", "name"),
-    ("file", "pathname"),
-    ("line", "lineno"),
-    ("function", "funcName"),
-    ("pid", "process"),
-    ("thread_name", "threadName"),
-)
+# What a record may have and most do not, and what is an extra only if it is plain data.
+_SELDOM = (*_LATER, "message", "request")
 
-_OURS = frozenset(field for field, _ in _SHOWN) | {"timestamp", "message", "exception", "exception_type", "stack"}
+_HAS_TASK_NAME = sys.version_info >= (3, 12)
 
 _ABSENT = object()
 
@@ -57,7 +53,7 @@ class _Memory:
     decisions: dict[str, Any]
     # The line, its schema, and what it was made of; one tuple, because `copy.copy` gives a copy of the record, which
     # another thread may be encoding, the same memory.
-    made: tuple[bytes, str, Mapping[str, Any], int, tuple[object, ...]]
+    made: tuple[bytes, str, Mapping[str, Any], tuple[object, ...]]
 
     def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[()]]:
         return dict, ()
@@ -81,35 +77,34 @@ def extras(record: logging.LogRecord) -> dict[str, Any]:
     `request`, which Django attaches to some records, is left out unless it is plain data: it holds the whole
     request, and writing it down would read from it.
     """
-    return {key: value for key, value in record.__dict__.items() if _is_extra(key, value)}
+    fields = record.__dict__.copy()
+    try:
+        # Written out: copying a dict and this cost half of what a comprehension over all attributes costs.
+        del fields["name"], fields["msg"], fields["args"], fields["levelname"], fields["levelno"]
+        del fields["pathname"], fields["filename"], fields["module"], fields["exc_info"], fields["exc_text"]
+        del fields["stack_info"], fields["lineno"], fields["funcName"], fields["created"], fields["msecs"]
+        del fields["relativeCreated"], fields["thread"], fields["threadName"], fields["processName"]
+        del fields["process"]
+        if _HAS_TASK_NAME:
+            del fields["taskName"]
+    except KeyError:
+        # Somebody took an attribute of logging's away, or brought the record from another Python.
+        return {name: value for name, value in record.__dict__.items() if _is_extra(name, value)}
+    if not fields.keys().isdisjoint(_SELDOM):
+        for name in _SELDOM:
+            if name in fields and not _is_extra(name, fields[name]):
+                del fields[name]
+    return fields
 
 
-def with_extras(own: dict[str, Any], record: logging.LogRecord) -> dict[str, Any]:
-    """Return fields of ours with the record's extras behind them; `own` may be used up.
+def merged(own: dict[str, Any], extras: dict[str, Any]) -> dict[str, Any]:
+    """Return fields of ours with extras behind them; `own` may be used up.
 
     An extra with the name of one of ours is written under that name with `_` behind it: no field can pose as ours.
-    Ours must not be named like an attribute of `logging`'s (`name`, `msg`, `thread`, …).
     """
-    attributes = record.__dict__
-    fields = own | attributes
-    if len(fields) == len(own) + len(attributes):
-        try:
-            # Written out: a third of what a comprehension over all attributes costs, two thirds of a loop.
-            del fields["name"], fields["msg"], fields["args"], fields["levelname"], fields["levelno"]
-            del fields["pathname"], fields["filename"], fields["module"], fields["exc_info"], fields["exc_text"]
-            del fields["stack_info"], fields["lineno"], fields["funcName"], fields["created"], fields["msecs"]
-            del fields["relativeCreated"], fields["thread"], fields["threadName"], fields["processName"]
-            del fields["process"]
-        except KeyError:
-            # Somebody took an attribute of logging's away.
-            return own | extras(record)
-        for name in _LATER:
-            if name in fields:
-                del fields[name]
-        if "request" in fields and not _is_extra("request", fields["request"]):
-            del fields["request"]
-        return fields
-    for name, value in extras(record).items():
+    if own.keys().isdisjoint(extras):
+        return own | extras
+    for name, value in extras.items():
         while name in own:
             name = f"{name}_"  # until nobody has it
         own[name] = value
@@ -136,17 +131,16 @@ def once(record: logging.LogRecord, question: str, decide: Callable[[logging.Log
     return answer
 
 
-def remember_line(record: logging.LogRecord, schema: str, line: bytes, fields: Mapping[str, Any]) -> None:
-    """Keep the record's encoded line, and the fields it was made of, for the next handler.
+def remember_line(record: logging.LogRecord, schema: str, line: bytes, extras: Mapping[str, Any]) -> None:
+    """Keep the record's encoded line, and the `extras` it was made of, for the next handler.
 
-    `fields` are those of `with_extras`; the dict is kept, so it must not change any more.
+    The mapping itself is kept, so it must not change any more.
     """
     attributes = record.__dict__
     memory = attributes.get(_MEMORY)
     if type(memory) is not _Memory:
         memory = attributes[_MEMORY] = _Memory()
-    of = (record.msg, record.args, record.exc_text, record.exc_info, record.stack_info)
-    memory.made = (line, schema, fields, len(attributes), of)
+    memory.made = (line, schema, extras, _shown(record))
 
 
 def line_of(record: logging.LogRecord, schema: str) -> bytes | None:
@@ -154,22 +148,25 @@ def line_of(record: logging.LogRecord, schema: str) -> bytes | None:
 
     A change inside a dict or list that hangs on the record is not seen; whoever makes one calls `forget_line`.
     """
-    attributes = record.__dict__
-    memory = attributes.get(_MEMORY)
-    if type(memory) is not _Memory or not hasattr(memory, "made"):
+    memory = record.__dict__.get(_MEMORY)
+    if memory is None or type(memory) is not _Memory or not hasattr(memory, "made"):
         return None
-    line, of_schema, then, size, (msg, args, exc_text, exc_info, stack_info) = memory.made
-    if of_schema != schema or size != len(attributes) or msg is not record.msg or args is not record.args:
+    line, of_schema, then, shown = memory.made
+    # By identity: an equal value may read differently (1 and True), and asking is the user's code.
+    if of_schema != schema or not all(map(is_, shown, _shown(record))):
         return None
-    if exc_text is not record.exc_text or exc_info is not record.exc_info or stack_info is not record.stack_info:
-        return None
-    for field, attribute in _SHOWN:
-        if then[field] is not attributes[attribute]:
-            return None
-    for name, value in extras(record).items():
-        if then.get(name, _ABSENT) is not value and (name not in _OURS or then.get(f"{name}_", _ABSENT) is not value):
-            return None
-    return line
+    now = extras(record)
+    if len(now) == len(then) and all(map(is_, map(then.get, now, repeat(_ABSENT)), now.values())):
+        return line
+    return None
+
+
+def _shown(record: logging.LogRecord) -> tuple[object, ...]:
+    """Return the attributes of `logging`'s that a line shows."""
+    return (
+        record.created, record.levelname, record.name, record.msg, record.args, record.pathname, record.lineno,
+        record.funcName, record.process, record.threadName, record.exc_info, record.exc_text, record.stack_info,
+    )  # fmt: skip
 
 
 def forget_line(record: logging.LogRecord) -> None:

@@ -21,8 +21,9 @@ from aura_logging.handlers.async_options import (
 from aura_logging.handlers.delivery import Delivery
 from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
-from aura_logging.handlers.process_exit import flush_at_exit
-from aura_logging.handlers.targets import is_delivering, line_stamp, may_log_inside, target_for, wanted
+from aura_logging.handlers.process_exit import close_at_exit
+from aura_logging.handlers.targets import here, is_delivering, line_stamp, may_log_inside, target_for, wanted
+from aura_logging.handlers.wrapping import leave_alone
 from aura_logging.health import Health, Status
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.clock import Clock
@@ -39,6 +40,9 @@ _STUCK_SECONDS = 10.0
 _LAST_BATCH_SECONDS = 0.5
 """What `close` leaves a worker for the batch that it is at."""
 _LEAST_WAIT_SECONDS = 0.1
+_OFFER_SECONDS = 0.000_02
+"""As short as a sleep can be: with Linux's timer slack it takes 0.07 ms. One of 0 gives the GIL back too soon."""
+_MOST_OFFERS = 8
 
 
 class AsyncBufferedHandler(logging.Handler):
@@ -131,7 +135,8 @@ class AsyncBufferedHandler(logging.Handler):
         self._payload = self._target.payload
         self._journal_line = self._target.journal_line
         self._wake_at = max(1, buffer_size // 4)
-        self._yield_at = max(2, buffer_size // 2)
+        self._wake_every = max(1, buffer_size // 8)
+        self._offer_at = range(max(2, buffer_size // 2), buffer_size)
         self._workers = tuple(
             Worker(self._delivery.work, f"aura-{self._target.handler.name or 'delivery'}-{number}")
             for number in range(workers)
@@ -164,10 +169,12 @@ class AsyncBufferedHandler(logging.Handler):
         A record that a filter returns takes this one's place, on Python 3.11 too.
         """
         for filter_ in self.filters:
-            kept = filter_.filter(record) if hasattr(filter_, "filter") else filter_(record)
+            kept = filter_.filter(record) if isinstance(filter_, logging.Filter) else _as_function(filter_)(record)
+            if kept is True:
+                continue
             if not kept:
                 return False
-            if kept is not True and isinstance(kept, logging.LogRecord):
+            if isinstance(kept, logging.LogRecord):
                 record = kept
         self.emit(record)
         return record
@@ -186,7 +193,7 @@ class AsyncBufferedHandler(logging.Handler):
                 if kept is None:
                     return
                 record = kept
-            if is_delivering():
+            if here.handlers:
                 self._emit_from_inside(record)
                 return
             if not self._running[0]:
@@ -195,8 +202,10 @@ class AsyncBufferedHandler(logging.Handler):
             lost = outbox.put(level, self._payload(record), line)
             if lost:
                 self._delivery.say_last_words(lost)
-            if outbox.queued >= self._wake_at or not self._running[0]:
-                self._hurry(outbox.queued)
+            waiting = outbox.queued
+            # At marks only: a worker that was woken and waits for the GIL need not be woken by each record.
+            if (waiting >= self._wake_at and waiting % self._wake_every == 0) or not self._running[0]:
+                self._hurry(waiting)
         except Exception as error:  # noqa: BLE001  # whatever happens here, the application goes on
             self._delivery.note_error(error)
             self._outbox.refuse("internal_error")
@@ -207,10 +216,20 @@ class AsyncBufferedHandler(logging.Handler):
         elif waiting >= self._wake_at:
             for worker in self._workers:
                 worker.wake()
-            if waiting == self._yield_at:
-                # The woken worker waits for the GIL; a tight loop of log calls would keep it for 5 ms, enough to
-                # fill the buffer. This offers it once, and waits for nothing else.
-                time.sleep(0)
+            if waiting in self._offer_at:
+                self._offer_the_gil(waiting)
+
+    def _offer_the_gil(self, waiting: int) -> None:
+        """Let the worker in, in an instant or two; wait for nothing else.
+
+        It waits for the GIL, before a batch and after each system call of one; a tight loop of log calls would keep
+        it for 5 ms each time, enough to fill the buffer. While the buffer is full, as with a target that hangs,
+        nobody comes here.
+        """
+        for _ in range(_MOST_OFFERS):
+            time.sleep(_OFFER_SECONDS)
+            if self._outbox.queued < waiting:
+                return
 
     def _emit_from_inside(self, record: logging.LogRecord) -> None:
         """Accept what is logged while this thread delivers: by a finaliser, by the target's own library.
@@ -240,20 +259,24 @@ class AsyncBufferedHandler(logging.Handler):
                 return
             self._delivery.name = self.name
             self._delivery.filters = [_as_function(f) for f in (*self.filters, *self._target.handler.filters)]
-            if self._journal_options is not None and self._outbox.journal is None:
-                # Named after the handler, which dictConfig names after it has made it.
-                self._outbox.journal = self._journal_options.open(self.name)
+            self._open_journal()
             if not self._ends_known:
                 self._ends_known = True
-                flush_at_exit(self)
+                close_at_exit(self)
             running = [worker.start() for worker in self._workers]
             self._running[0] = all(running)
 
+    def _open_journal(self) -> None:
+        if self._journal_options is not None and self._outbox.journal is None:
+            # Named after the handler, which dictConfig names after it has made it.
+            self._outbox.journal = self._journal_options.open(self.name)
+
     def _deliver_here(self) -> None:
         """Try once, on the thread that logs, for want of another; after `close` nothing is left waiting."""
-        if not self._is_target_hung:
-            self._delivery.drain(self._clock())
-        if self._closed:
+        drained = not self._is_target_hung and self._delivery.drain(
+            self._clock() + self.shutdown_seconds, may_sleep=False
+        )
+        if self._closed and not drained:
             self._delivery.say_last_words(self._outbox.abandon("shutdown"))
 
     # Anybody ----------------------------------------------------------------------------------------------------
@@ -289,10 +312,18 @@ class AsyncBufferedHandler(logging.Handler):
     def recover(self) -> Recovered:
         """Deliver now what dead processes left in the journal, on this thread; see `deliver_orphans`.
 
-        It happens by itself in any process that logs; this is for a person, or a script, that will not wait.
+        Returns all that this process has recovered so far. It happens by itself in any process that logs; this is
+        for a person, or a script, that will not wait.
         """
-        self._start()
-        return self._delivery.recover()
+        notice_fork()
+        with self._starting:
+            self._open_journal()
+        return self._delivery.recover_now()
+
+    @property
+    def wrapped(self) -> tuple[logging.Handler, ...]:
+        """The handlers that records are handed on to."""
+        return (self._target.handler,)
 
     @property
     def journal_directory(self) -> Path | None:
@@ -323,9 +354,10 @@ class AsyncBufferedHandler(logging.Handler):
         self._delivery.stop()
         idle = [worker.stop(max(_LEAST_WAIT_SECONDS, deadline - self._clock())) for worker in self._workers]
         self._is_target_hung = not all(idle)
-        if not self._is_target_hung:
-            self._delivery.drain(deadline)
-        self._delivery.say_last_words(outbox.abandon("shutdown"))
+        if self._is_target_hung:
+            leave_alone(self._target.handler)
+        if self._is_target_hung or not self._delivery.drain(deadline, may_sleep=True):
+            self._delivery.say_last_words(outbox.abandon("shutdown"))
         if outbox.journal is not None and not self._is_target_hung:
             outbox.journal.close()
         super().close()
@@ -364,8 +396,8 @@ class AsyncBufferedHandler(logging.Handler):
                 "errors": dict(delivery.errors),
                 "emergencies": delivery.emergencies,
                 "ignored": dict(self._ignored),
-                "recovered": delivery.recovered,
-                "damaged": delivery.damaged,
+                "recovered": delivery.recovered.delivered,
+                "damaged": delivery.recovered.damaged,
                 "unjournaled": dict(ledger.unjournaled),
             },
         )

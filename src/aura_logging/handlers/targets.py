@@ -18,11 +18,13 @@ from aura_logging.handlers.base import LineSink
 from aura_logging.resilience.batches import Batch, ItemBatch, LineBatch, Losses
 
 __all__ = [
+    "DeliveryStopped",
     "LineTarget",
     "RecordTarget",
     "Target",
     "TargetFailed",
     "emit_heard",
+    "here",
     "hear_failures",
     "is_delivering",
     "is_inside",
@@ -47,7 +49,8 @@ class _Here(threading.local):
     may_log = True
 
 
-_here = _Here()
+here = _Here()
+"""What the functions below tell, for a hot path that cannot afford their call."""
 
 
 class TargetFailed(Exception):  # noqa: N818  # it says what happened, like StopIteration
@@ -62,6 +65,18 @@ class TargetFailed(Exception):  # noqa: N818  # it says what happened, like Stop
         self.taken = taken
         self.cause = cause
         self.again = isinstance(cause, OSError)
+
+
+class DeliveryStopped(Exception):  # noqa: N818  # as above
+    """A batch was broken off because somebody asked; its first `taken` entries are delivered."""
+
+    def __init__(self, taken: int) -> None:
+        super().__init__(f"stopped after {taken}")
+        self.taken = taken
+
+
+def _always() -> bool:
+    return True
 
 
 class Target(Protocol):
@@ -94,8 +109,11 @@ class Target(Protocol):
         """Return how many entries a worker should take at once; `None` for as many as there are."""
         ...
 
-    def deliver(self, batch: Any, notice: Any = None) -> None:
-        """Hand over a notice, if there is one, and then the batch in order; raises `TargetFailed`."""
+    def deliver(self, batch: Any, notice: Any = None, go_on: Callable[[], bool] = _always) -> None:
+        """Hand over a notice, if there is one, and then the batch in order; raises `TargetFailed`.
+
+        Where it goes one by one, `go_on()` is asked before each but the first; raises `DeliveryStopped` if it says no.
+        """
         ...
 
 
@@ -124,13 +142,14 @@ class LineTarget:
         """Return a function that splices `stream` and `seq` into a JSON line; another line is left as it is."""
         return line_stamp(stream)
 
-    def deliver(self, batch: LineBatch, notice: bytes | None = None) -> None:
+    def deliver(self, batch: LineBatch, notice: bytes | None = None, go_on: Callable[[], bool] = _always) -> None:
         """Write the lines; on failure none counts as taken, so some may be written twice.
 
         Where the target's own code fails, they are offered one by one, to find the line at fault.
         """
+        del go_on  # it is one write
         block, count = batch.block(), len(batch)
-        before, _here.handlers = _here.handlers, (*_here.handlers, self.handler)
+        before, here.handlers = here.handlers, (*here.handlers, self.handler)
         try:
             if notice is None:
                 self._write_lines([block], count)
@@ -143,7 +162,7 @@ class LineTarget:
                 raise TargetFailed(0, error) from error
             self._deliver_one_by_one(batch, notice)
         finally:
-            _here.handlers = before
+            here.handlers = before
 
     def _deliver_one_by_one(self, batch: LineBatch, notice: bytes | None) -> None:
         taken = 0
@@ -195,7 +214,9 @@ class RecordTarget:
 
         return stamp
 
-    def deliver(self, batch: ItemBatch, notice: logging.LogRecord | None = None) -> None:
+    def deliver(
+        self, batch: ItemBatch, notice: logging.LogRecord | None = None, go_on: Callable[[], bool] = _always
+    ) -> None:
         """Emit the records; the target's filters have been asked on the thread that logged."""
         taken = 0
         try:
@@ -203,10 +224,14 @@ class RecordTarget:
                 self._tell(notice)
                 batch.losses = {}
             for record in batch.items():
+                if taken and not go_on():
+                    break
                 self._emit(self.handler, record)
                 taken += 1
         except Exception as error:
             raise TargetFailed(taken, error) from error
+        if taken < len(batch):
+            raise DeliveryStopped(taken)
 
     def _tell(self, notice: logging.LogRecord) -> None:
         try:
@@ -261,27 +286,27 @@ def wanted(handler: logging.Handler, record: logging.LogRecord) -> logging.LogRe
 
 def is_delivering() -> bool:
     """Tell whether this thread is inside a target right now: what is logged here, the target may log itself."""
-    return bool(_here.handlers)
+    return bool(here.handlers)
 
 
 def is_inside(handler: logging.Handler) -> bool:
     """Tell whether this thread is inside a delivery to this very handler."""
-    return handler in _here.handlers
+    return handler in here.handlers
 
 
 def may_log_inside() -> bool:
     """Tell whether what is logged inside this delivery may be delivered: not what a target logs about its own lines."""
-    return _here.may_log
+    return here.may_log
 
 
 @contextmanager
 def logging_inside(*, allowed: bool) -> Iterator[None]:
     """Say whether what is logged on this thread inside a delivery may be delivered in turn."""
-    before, _here.may_log = _here.may_log, allowed
+    before, here.may_log = here.may_log, allowed
     try:
         yield
     finally:
-        _here.may_log = before
+        here.may_log = before
 
 
 def emit_heard(handler: logging.Handler, record: logging.LogRecord) -> None:
@@ -294,14 +319,14 @@ def emit_heard(handler: logging.Handler, record: logging.LogRecord) -> None:
 
 
 def _emit_unlocked(handler: logging.Handler, record: logging.LogRecord) -> None:
-    before, _here.handlers = _here.handlers, (*_here.handlers, handler)
+    before, here.handlers = here.handlers, (*here.handlers, handler)
     try:
         handler.emit(record)
         if isinstance(handler, SocketHandler) and handler.sock is None:
             # It keeps quiet about a connection that it could not make, or that broke, and drops the record.
             raise ConnectionError(f"no connection to {handler.host}:{handler.port}")
     finally:
-        _here.handlers = before
+        here.handlers = before
 
 
 def hear_failures(handler: logging.Handler) -> None:

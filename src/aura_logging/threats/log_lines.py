@@ -41,12 +41,14 @@ _FAILED_LOGIN = re.compile(
 )
 
 
-def threat_type_of(logger: str, level: int, template: object, status_code: object = None) -> str | None:
+def threat_type_of(logger: object, level: int, template: object, status_code: object = None) -> str | None:
     """Return the kind of threat a record tells of, or None.
 
     `template` is the message before its arguments are filled in: what a developer wrote, not what a user sent; so
     a record about SQL, or with an attack in its arguments, is none. Only records from INFO up are looked at.
     """
+    if not isinstance(logger, str):  # makeLogRecord lets a record have any name, or none
+        return None
     if logger.startswith(_DJANGO_SECURITY):
         return _BY_LOGGER.get(logger[len(_DJANGO_SECURITY) :], "suspicious_operation")
     if level < logging.INFO:
