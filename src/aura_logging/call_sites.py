@@ -1,4 +1,4 @@
-"""Keep what every line from one place in the code has in common, as the bytes that are written."""
+"""Keep what every line from one place in the code repeats, as the bytes that are written."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def parse(text: str, kind: Any, source: str) -> Any:
         if kind is bool:
             return _TRUTH[text.strip().lower()]
         if kind in (int, float):
-            return _finite(kind(text))
+            return _number(kind(text))
     except (KeyError, ValueError):
         raise OptionError(f"{source}={text!r} is not {_kind_in_words(kind)}; set it to one or unset it.") from None
     if get_origin(kind) is tuple:
@@ -105,13 +105,11 @@ def _checked(value: Any, kind: Any, source: str) -> Any:
     kind = _without_none(kind)
     origin = get_origin(kind)
     if origin is tuple and isinstance(value, (list, tuple, set, frozenset)):
-        for item in value:
-            _checked(item, get_args(kind)[0], f"{source}, with {item!r} in it,")
-        return tuple(value)
+        return tuple(_checked_item(item, get_args(kind)[0], source) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if kind is float and isinstance(value, float) and not math.isfinite(value):
-        raise OptionError(f"{source} is {value!r}; it must be a finite number.")
+    if kind is float and isinstance(value, float) and math.isnan(value):
+        raise OptionError(f"{source} is {value!r}; it must be a number.")
     plain = origin or kind
     if isinstance(plain, type):
         wrong_bool = isinstance(value, bool) and plain in (int, float)
@@ -120,9 +118,16 @@ def _checked(value: Any, kind: Any, source: str) -> Any:
     return value
 
 
-def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ValueError("not finite")
+def _checked_item(item: Any, kind: Any, source: str) -> Any:
+    try:
+        return _checked(item, kind, source)
+    except OptionError:
+        raise OptionError(f"{source} has {item!r} in it; each item must be {_kind_in_words(kind)}.") from None
+
+
+def _number(number: float) -> float:
+    if number != number:  # NaN is neither above nor below any bound that might be checked later
+        raise ValueError("not a number")
     return number
 
 

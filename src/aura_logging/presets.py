@@ -165,6 +165,7 @@ def _base(options: PresetOptions) -> LoggingDict:
                 "class": "aura_logging.handlers.MetricsHandler",
                 "store": options.metrics_store or f"sqlite:///{directory / 'aura-metrics.db'}",
                 "flush_interval": 5.0,
+                "alerts": True,
                 # No level: it counts what the others drop.
                 "filters": ["request_context"],
             },

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -125,9 +126,13 @@ def _no_context() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _no_threads_left() -> Iterator[None]:
-    """Stop the thread that asgiref keeps for sync code: tests that come later fork."""
+def _nothing_left_open() -> Iterator[None]:
+    """Close the connections of this thread and of asgiref's for sync code, and stop it: tests that come later fork."""
+    from django.db import connections
+
     yield
+    connections.close_all()
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
     SyncToAsync.single_thread_executor.shutdown()
     SyncToAsync.single_thread_executor = ThreadPoolExecutor(max_workers=1)
 
@@ -142,6 +147,7 @@ class Server:
         self.lines = Lines(self._read)
         self._parsed: list[Line] = []
         self._parsed_bytes = 0
+        self._parsing = threading.Lock()
         self._output = state / "server.log"
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -153,17 +159,18 @@ class Server:
         return self._output.read_text()
 
     def _read(self) -> list[Line]:
-        try:
-            with (self.state / "app.jsonl").open("rb") as written:
-                written.seek(self._parsed_bytes)
-                new = written.read()
-        except FileNotFoundError:
-            return []
-        # What follows the last line break may be half a line, still being written.
-        whole = new[: new.rfind(b"\n") + 1]
-        self._parsed_bytes += len(whole)
-        self._parsed += map(json.loads, whole.splitlines())
-        return self._parsed
+        with self._parsing:
+            try:
+                with (self.state / "app.jsonl").open("rb") as written:
+                    written.seek(self._parsed_bytes)
+                    new = written.read()
+            except FileNotFoundError:
+                return []
+            # What follows the last line break may be half a line, still being written.
+            whole = new[: new.rfind(b"\n") + 1]
+            self._parsed_bytes += len(whole)
+            self._parsed += map(json.loads, whole.splitlines())
+            return list(self._parsed)
 
     def wait_until(self, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + WAIT_SECONDS

@@ -68,7 +68,7 @@ def test_good_variables_are_no_problem(manage: Manage) -> None:
         ({"CONTEXT": {"trusted_proxy": []}}, "unknown key 'trusted_proxy'. Did you mean 'trusted_proxies'?"),
         ({"CONTEXT": {"trusted_proxies": "10.0.0.0/8"}}, "['trusted_proxies'] is '10.0.0.0/8'; it must be a list"),
         ({"CONTEXT": {"trusted_proxies": ["10.0.0.0/99"]}}, "trusted_proxies has '10.0.0.0/99'"),
-        ({"CONTEXT": {"trusted_proxies": [5]}}, "with 5 in it, is 5; it must be a string"),
+        ({"CONTEXT": {"trusted_proxies": [5]}}, "['trusted_proxies'] has 5 in it; each item must be a string"),
         ({"CONTEXT": {"response_header": "X-Id\r\nSet-Cookie"}}, "cannot be the name of a header"),
         ({"CONTEXT": {"request_id_headers": ["X Request"]}}, "'X Request' cannot be the name of a header"),
         ({"PERFORMANCE": {"slow_request_seconds": "2"}}, "['slow_request_seconds'] is '2'; it must be a number"),

@@ -64,7 +64,17 @@ class Site:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         command = [sys.executable, "-m", "gunicorn", "application:application", "--workers", "4", "--preload"]
-        command += ["--bind", f"127.0.0.1:{self.port}", "--log-level", "critical", "--no-control-socket", *options]
+        # gunicorn forgets a SIGTERM that comes while a worker starts; it kills such a worker after this time.
+        command += [
+            "--graceful-timeout",
+            "2",
+            "--bind",
+            f"127.0.0.1:{self.port}",
+            "--log-level",
+            "critical",
+            "--no-control-socket",
+            *options,
+        ]
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
         self.process = subprocess.Popen(command, cwd=directory, env=environment)
         self._clients = [threading.Thread(target=self._ask) for _ in range(3)]
@@ -80,12 +90,15 @@ class Site:
         assert self.answered >= answers
 
     def stop(self) -> None:
-        """Stop the clients, then the site, orderly."""
+        """Stop the clients, then the site, and come by as the next process would."""
         self._stop.set()
         for client in self._clients:
             client.join()
         self.process.terminate()
-        self.process.wait(15)
+        self.process.wait(30)
+        neighbour = Recorder(self.store, 60, mirror_directory=self.store.path.with_name("metrics.db.live"))
+        neighbour.tick()
+        neighbour.close()
 
     @property
     def served(self) -> int:
@@ -149,9 +162,6 @@ def test_workers_that_are_killed_under_load_are_counted_by_their_neighbours(site
         kills += 1
     site.wait_for(1_000)
     site.stop()
-    left_over = Recorder(site.store, 60, mirror_directory=site.store.path.with_name("metrics.db.live"))
-    left_over.tick()
-    left_over.close()
     total = site.total("aura_requests_total")
     # One that is killed between being counted and being witnessed differs by one.
     assert site.served <= total <= site.served + kills

@@ -374,6 +374,16 @@ def test_it_can_be_switched_off() -> None:
     assert record.getMessage() == "jane@example.com"
 
 
+def test_a_record_that_tells_of_a_threat_is_marked_unless_switched_off() -> None:
+    records = [logging.LogRecord("django.security.csrf", 30, "", 0, "Forbidden: %s", ("/pay",), None) for _ in range(2)]
+
+    SecurityFilter().filter(records[0])
+    SecurityFilter(detect=False).filter(records[1])
+
+    assert (records[0].security_event, records[0].threat_type) == (True, "csrf_failure")  # type: ignore[attr-defined]
+    assert not hasattr(records[1], "security_event")
+
+
 def test_options_are_the_scrubber_s_or_a_scrubber() -> None:
     assert SecurityFilter(enable=["ip_address"]).scrubber.find("192.0.2.7")
     with pytest.raises(OptionError, match="not both"):

@@ -207,7 +207,7 @@ def test_draining_tries_once_where_there_is_no_time_to_wait(rig: Rig, sink: Any)
     sink.fail = lambda record: tries.append(1) or OSError("down")
     rig.log("a")
 
-    rig.delivery.drain(deadline=rig.clock())
+    rig.delivery.drain(rig.clock() + 5.0, may_sleep=False)
 
     assert len(tries) == 1
     assert rig.outbox.queued == 1
@@ -222,9 +222,30 @@ def test_draining_does_not_wait_out_a_breaker_that_stays_open_longer(
     for _ in range(3):
         rig.delivery.work()
 
-    rig.delivery.drain(deadline=rig.clock() + 5.0)
+    rig.delivery.drain(rig.clock() + 5.0, may_sleep=True)
 
     assert rig.outbox.queued == 1
+
+
+def test_draining_a_slow_target_ends_at_the_deadline(rig: Rig, sink: Any) -> None:
+    sink.fail = lambda record: rig.clock.advance(1.0)  # type: ignore[func-returns-value]
+    rig.log(*"abcdefgh")
+
+    rig.delivery.drain(rig.clock() + 4.0, may_sleep=True)
+
+    assert (len(sink.messages), rig.outbox.queued) == (5, 3), "the record that the deadline came in was the last"
+    ledger = rig.outbox.ledger()
+    assert ledger.balances and ledger.delivered == 5
+
+
+def test_a_worker_that_is_told_to_stop_leaves_the_rest_of_its_batch(rig: Rig, sink: Any) -> None:
+    sink.fail = lambda record: rig.delivery.stop()  # type: ignore[func-returns-value]
+    rig.log("a", "b", "c")
+
+    rig.delivery.work()
+
+    assert sink.messages == ["a"]
+    assert (rig.outbox.ledger().queued, rig.outbox.ledger().in_flight) == (2, 0)
 
 
 def test_a_target_that_does_not_return_shows(rig: Rig, sink: Any) -> None:
@@ -271,7 +292,7 @@ def test_what_the_dead_left_is_delivered_and_marked(lines: Any, tmp_path: Path, 
         b'{"message":"left","stream":"dead0000","seq":1,"recovered":true}\n',
         b"plain text\n",
     ]
-    assert rig.delivery.recovered == 2
+    assert rig.delivery.recovered.delivered == 2
     assert rig.outbox.ledger().accepted == 0, "they are not this process's"
 
 
@@ -309,7 +330,7 @@ def test_an_orphan_that_is_poison_does_not_stop_the_others(
     sink.fail = lambda record: TypeError("poison") if record.msg == "1" else None
 
     with_journal(rig, tmp_path)
-    recovered = rig.delivery.recover()
+    recovered = rig.delivery.recover_now()
 
     assert sink.messages == ["0", "2"]
     assert (recovered.delivered, recovered.refused) == (2, 1)

@@ -88,6 +88,11 @@ def test_an_error_is_counted_by_logger_route_and_type_of_exception() -> None:
     }
 
 
+def test_a_record_made_of_next_to_nothing_is_counted() -> None:
+    found = counted(logging.makeLogRecord({}))
+    assert [amount.sum for amount in found.values()] == [1]
+
+
 def test_a_failed_request_is_not_counted_as_an_error_a_second_time() -> None:
     found = counted(record("django.request", logging.ERROR), record("aura.request", logging.ERROR, status_code=500))
     assert sum(amount.sum for key, amount in found.items() if key[0] == "aura_errors_total") == 1

@@ -193,9 +193,11 @@ def test_a_process_that_ends_while_the_store_is_down_leaves_its_counts_to_the_ne
     recorder.start()
     store.when = "down"
     count(recorder, 2)
+    recorder.flush()
+    count(recorder, 3)
     recorder.close()
     neighbour.tick()
-    assert merge(neighbour.store.totals())[WEB].sum == 2
+    assert merge(neighbour.store.totals())[WEB].sum == 5
 
 
 def test_where_no_file_can_be_made_counting_goes_on_and_health_tells(tmp_path: Path) -> None:

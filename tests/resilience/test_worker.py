@@ -185,6 +185,7 @@ def test_the_thread_itself_may_ask_it_to_stop() -> None:
     assert not worker.is_current
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # what is tested is what it warns of
 def test_a_forked_child_begins_without_a_thread_and_can_start_one() -> None:
     rounds = threading.Semaphore(0)
 

@@ -26,6 +26,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "aura_logging.django.middleware.DatabaseQueryTrackingMiddleware",  # last: it knows the view's queries
 ]
 
 INSTALLED_APPS = [

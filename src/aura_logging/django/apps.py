@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
-from aura_logging.django.conf import check_all
+from aura_logging.django.conf import check_all, options
+from aura_logging.performance.probe import PerformanceOptions
 
 __all__ = ["AuraConfig"]
 
@@ -18,8 +19,10 @@ class AuraConfig(AppConfig):
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
-        from aura_logging.django import middleware, privacy, receivers  # noqa: F401  # they declare their options
+        from aura_logging.django import instrumentation, middleware, privacy, receivers  # noqa: F401  # they declare their options
 
         check_all()
         privacy.apply()
         receivers.connect()
+        if options(PerformanceOptions).enabled:
+            instrumentation.install()

@@ -17,6 +17,7 @@ from aura_logging.privacy.engine import ENGINE_NAME
 from aura_logging.privacy.findings import Finding
 from aura_logging.privacy.record_scrubber import RecordScrubber, blank
 from aura_logging.privacy.scrubber import Scrubber
+from aura_logging.threats.log_lines import annotate
 
 __all__ = ["SecurityFilter", "use_everywhere"]
 
@@ -46,8 +47,10 @@ class SecurityFilter(logging.Filter):
     harmless.
 
     The options are those of `aura_logging.privacy.Scrubber`; or give a `scrubber`. `scrub=False` lets everything
-    pass unseen. It never raises into the application. A record that could not be scrubbed passes with its time, its
-    level and its logger, and the marker `[REDACTED:scrubbing_failed]` for all the rest; `health()` counts those.
+    pass unseen. With `detect`, a record that tells of a threat by itself (a failed login, a CSRF failure, what Django
+    logs on `django.security`) gets `security_event` and `threat_type`. It never raises into the application. A record
+    that could not be scrubbed passes with its time, its level and its logger, and the marker
+    `[REDACTED:scrubbing_failed]` for all the rest; `health()` counts those.
 
     It does not reach `record.request`, which Django attaches and `AdminEmailHandler` reports by its own rules.
     """
@@ -56,6 +59,7 @@ class SecurityFilter(logging.Filter):
         self,
         *,
         scrub: bool = True,
+        detect: bool = True,
         scrubber: Scrubber | None = None,
         enable: Collection[str] = (),
         disable: Collection[str] = (),
@@ -85,6 +89,7 @@ class SecurityFilter(logging.Filter):
             )
         )
         self._scrubs = scrub
+        self._detects = detect
         self._lock = threading.Lock()
         self._findings: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
@@ -98,14 +103,16 @@ class SecurityFilter(logging.Filter):
         self._record_scrubber = RecordScrubber(scrubber)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Redact the record if anything in it must not leave; always true."""
-        if self._scrubs:
-            try:
-                # Arguments by name may hold more than the template uses, and than is in the line.
-                if self._suspects(encode(record)[_TIMESTAMP_BYTES:]) or type(record.args) is dict:
-                    self._count(self._record_scrubber.scrub(record))
-            except Exception as error:  # noqa: BLE001  # a log call must not fail, nor may what it says slip through
-                self._fail(record, error)
+        """Mark the record if it tells of a threat, redact it if anything in it must not leave; always true."""
+        try:
+            if self._detects:
+                # First: it reads the template as the developer wrote it.
+                annotate(record)
+            # Arguments by name may hold more than the template uses, and than is in the line.
+            if self._scrubs and (self._suspects(encode(record)[_TIMESTAMP_BYTES:]) or type(record.args) is dict):
+                self._count(self._record_scrubber.scrub(record))
+        except Exception as error:  # noqa: BLE001  # a log call must not fail, nor may what it says slip through
+            self._fail(record, error)
         return True
 
     def _count(self, findings: list[Finding]) -> None:

@@ -21,8 +21,9 @@ from aura_logging.handlers.async_options import (
 from aura_logging.handlers.delivery import Delivery
 from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
-from aura_logging.handlers.process_exit import flush_at_exit
+from aura_logging.handlers.process_exit import close_at_exit
 from aura_logging.handlers.targets import here, is_delivering, line_stamp, may_log_inside, target_for, wanted
+from aura_logging.handlers.wrapping import leave_alone
 from aura_logging.health import Health, Status
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.clock import Clock
@@ -260,20 +261,24 @@ class AsyncBufferedHandler(logging.Handler):
                 return
             self._delivery.name = self.name
             self._delivery.filters = [_as_function(f) for f in (*self.filters, *self._target.handler.filters)]
-            if self._journal_options is not None and self._outbox.journal is None:
-                # Named after the handler, which dictConfig names after it has made it.
-                self._outbox.journal = self._journal_options.open(self.name)
+            self._open_journal()
             if not self._ends_known:
                 self._ends_known = True
-                flush_at_exit(self)
+                close_at_exit(self)
             running = [worker.start() for worker in self._workers]
             self._running[0] = all(running)
 
+    def _open_journal(self) -> None:
+        if self._journal_options is not None and self._outbox.journal is None:
+            # Named after the handler, which dictConfig names after it has made it.
+            self._outbox.journal = self._journal_options.open(self.name)
+
     def _deliver_here(self) -> None:
         """Try once, on the thread that logs, for want of another; after `close` nothing is left waiting."""
-        if not self._is_target_hung:
-            self._delivery.drain(self._clock())
-        if self._closed:
+        drained = not self._is_target_hung and self._delivery.drain(
+            self._clock() + self.shutdown_seconds, may_sleep=False
+        )
+        if self._closed and not drained:
             self._delivery.say_last_words(self._outbox.abandon("shutdown"))
 
     # Anybody ----------------------------------------------------------------------------------------------------
@@ -309,10 +314,18 @@ class AsyncBufferedHandler(logging.Handler):
     def recover(self) -> Recovered:
         """Deliver now what dead processes left in the journal, on this thread; see `deliver_orphans`.
 
-        It happens by itself in any process that logs; this is for a person, or a script, that will not wait.
+        Returns all that this process has recovered so far. It happens by itself in any process that logs; this is
+        for a person, or a script, that will not wait.
         """
-        self._start()
-        return self._delivery.recover()
+        notice_fork()
+        with self._starting:
+            self._open_journal()
+        return self._delivery.recover_now()
+
+    @property
+    def wrapped(self) -> tuple[logging.Handler, ...]:
+        """The handlers that records are handed on to."""
+        return (self._target.handler,)
 
     @property
     def journal_directory(self) -> Path | None:
@@ -343,9 +356,10 @@ class AsyncBufferedHandler(logging.Handler):
         self._delivery.stop()
         idle = [worker.stop(max(_LEAST_WAIT_SECONDS, deadline - self._clock())) for worker in self._workers]
         self._is_target_hung = not all(idle)
-        if not self._is_target_hung:
-            self._delivery.drain(deadline)
-        self._delivery.say_last_words(outbox.abandon("shutdown"))
+        if self._is_target_hung:
+            leave_alone(self._target.handler)
+        if self._is_target_hung or not self._delivery.drain(deadline, may_sleep=True):
+            self._delivery.say_last_words(outbox.abandon("shutdown"))
         if outbox.journal is not None and not self._is_target_hung:
             outbox.journal.close()
         super().close()
@@ -384,8 +398,8 @@ class AsyncBufferedHandler(logging.Handler):
                 "errors": dict(delivery.errors),
                 "emergencies": delivery.emergencies,
                 "ignored": dict(self._ignored),
-                "recovered": delivery.recovered,
-                "damaged": delivery.damaged,
+                "recovered": delivery.recovered.delivered,
+                "damaged": delivery.recovered.damaged,
                 "unjournaled": dict(ledger.unjournaled),
             },
         )

@@ -61,7 +61,9 @@ def when_full_of(choice: str, *, has_journal: bool) -> WhenFull:
     try:
         when_full = WhenFull(choice)
     except ValueError:
-        raise OptionError(f"when_full={choice!r} is unknown. {nearest(str(choice), list(WhenFull))}") from None
+        raise OptionError(
+            f"when_full={choice!r} is unknown. {nearest(str(choice), [known.value for known in WhenFull])}"
+        ) from None
     if when_full is WhenFull.SPILL and not has_journal:
         raise OptionError('when_full="spill" needs a journal to spill to; give journal="some/directory".')
     return when_full

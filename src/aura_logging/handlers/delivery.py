@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from aura_logging.handlers.emergency import LastWords
 from aura_logging.handlers.losses import loss_record
 from aura_logging.handlers.orphans import Recovered, deliver_orphans
-from aura_logging.handlers.targets import Target, TargetFailed, logging_inside
+from aura_logging.handlers.targets import DeliveryStopped, Target, TargetFailed, logging_inside
 from aura_logging.resilience.batches import Batch
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.clock import Clock
@@ -61,8 +61,7 @@ class Delivery:
     def after_fork_in_child(self) -> None:
         """Forget what the parent was at; its handler calls this, after the outbox's own."""
         self.stream = ""
-        self.recovered = 0
-        self.damaged = 0
+        self.recovered = Recovered()
         self.failures_in_a_row = 0
         self.last_error = ""
         self.errors: dict[str, int] = {}
@@ -78,39 +77,46 @@ class Delivery:
         """Deliver what waits; return how many seconds there is nothing to do for unless somebody wakes us."""
         pause = 0.0
         while not pause and not self._stopping and (batch := self.outbox.take(self._batch_size)) is not None:
-            pause = self._deliver(batch)
+            pause = self._deliver(batch, lambda: not self._stopping)
             self._maintain_journal()
         if not pause and not self._stopping:
             self._recover_now_and_then()
         return pause or self._idle_seconds
 
-    def drain(self, deadline: float) -> None:
-        """Deliver on this thread, until nothing waits, or the next try would come after the deadline.
+    def drain(self, deadline: float, *, may_sleep: bool) -> bool:
+        """Deliver on this thread until nothing waits, or the deadline; after a failure try again if we may sleep.
 
-        Does not wait for another thread that drains already; nor does it anything on a thread that is inside the
-        outbox: a signal handler, whose record is delivered by what it interrupted.
+        Returns false if something waits still that it was offered and nobody else will take. Does not wait for
+        another thread that drains already; nor does it anything on a thread that is inside the outbox: a signal
+        handler, whose record is delivered by what it interrupted.
         """
         outbox = self.outbox
         while not outbox.is_busy_here and self._draining.acquire(blocking=False):
             try:
-                if not self._drain_while_taken(deadline):
-                    return
+                if not self._drain_while_taken(deadline, may_sleep=may_sleep):
+                    return False
             finally:
                 self._draining.release()
             # What came between our last look and the release, nobody else would have taken.
             if not outbox.queued:
-                return
+                break
+        return True
 
-    def _drain_while_taken(self, deadline: float) -> bool:
+    def _drain_while_taken(self, deadline: float, *, may_sleep: bool) -> bool:
+        def in_time() -> bool:
+            return self._clock() <= deadline
+
         while (batch := self.outbox.take(self._batch_size)) is not None:
-            pause = self._deliver(batch)
-            if pause and self._clock() + max(pause, self.breaker.retry_after_seconds) > deadline:
+            pause = self._deliver(batch, in_time)
+            if pause and not may_sleep:
                 return False
+            if self._clock() + (pause and max(pause, self.breaker.retry_after_seconds)) > deadline:
+                return self.outbox.oldest_outstanding() is None
             time.sleep(pause)
         return True
 
     def stop(self) -> None:
-        """Have every worker return from `work` after the batch that it is at."""
+        """Have every worker return from `work` after what it is at: a write, or a record."""
         self._stopping = True
 
     def stuck_seconds(self) -> float:
@@ -141,20 +147,13 @@ class Delivery:
             if level >= logging.ERROR and self._last_words(payload):
                 self.emergencies += 1
 
-    def recover(self, go_on: Callable[[], bool] = lambda: True) -> Recovered:
-        """Deliver what dead processes left in the journal's directory, as long as `go_on()`; raises nothing."""
-        journal = self.outbox.journal
-        if journal is None:
-            return Recovered()
-        with logging_inside(allowed=False):
-            recovered = deliver_orphans(journal.directory, journal.name, self.target, self.breaker, go_on)
-        self.recovered += recovered.delivered
-        self.damaged += recovered.damaged
-        if recovered.error is not None:
-            self.note_error(recovered.error)
-        return recovered
+    def recover_now(self) -> Recovered:
+        """Deliver what dead processes left, on this thread; return all that this process has recovered so far."""
+        with self._recovering:
+            self._recover(lambda: True)
+        return self.recovered
 
-    def _deliver(self, batch: Batch) -> float:
+    def _deliver(self, batch: Batch, go_on: Callable[[], bool]) -> float:
         """Offer a batch to the target; return how long to wait before the next, 0 after a success."""
         outbox = self.outbox
         if not self.breaker.allow():
@@ -164,10 +163,14 @@ class Delivery:
         self._offered_at[me] = self._clock()
         try:
             with logging_inside(allowed=batch.first > self._last_own_line):
-                self.target.deliver(batch, self._notice(batch))
+                self.target.deliver(batch, self._notice(batch), go_on)
         except TargetFailed as failure:
             self.note_error(failure.cause)
             return self._after_failure(failure, batch)
+        except DeliveryStopped as stopped:
+            self.say_last_words(outbox.settle(batch, stopped.taken))
+            self.breaker.record_success()
+            return _FIRST_RETRY_SECONDS
         except BaseException:
             # SystemExit or Ctrl-C: somebody wants this thread to end, but nobody the batch to be lost.
             outbox.settle(batch, taken=0)
@@ -216,8 +219,18 @@ class Delivery:
             return
         try:
             self._next_recovery = now + _RECOVER_EVERY_SECONDS
-            recovered = self.recover(lambda: self.outbox.queued < self._plenty and not self._stopping)
-            if recovered.interrupted:
+            self._recover(lambda: self.outbox.queued < self._plenty and not self._stopping)
+            if self.recovered.interrupted:
                 self._next_recovery = now
         finally:
             self._recovering.release()
+
+    def _recover(self, go_on: Callable[[], bool]) -> None:
+        journal = self.outbox.journal
+        if journal is None:
+            return
+        with logging_inside(allowed=False):
+            found = deliver_orphans(journal.directory, journal.name, self.target, self.breaker, go_on)
+        self.recovered = self.recovered.followed_by(found)
+        if found.error is not None:
+            self.note_error(found.error)

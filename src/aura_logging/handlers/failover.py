@@ -203,6 +203,11 @@ class FailoverHandler(logging.Handler):
         else:
             self._dropped["every_handler_failed"] = self._dropped.get("every_handler_failed", 0) + 1
 
+    @property
+    def wrapped(self) -> tuple[logging.Handler, ...]:
+        """The handlers that records are handed on to."""
+        return tuple(child.handler for child in self._children)
+
     def flush(self) -> None:
         """Flush every child."""
         for child in self._children:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aura_logging.handlers.targets import LineTarget, Target, TargetFailed
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.journal import RecoveredBatch, recover
 
-__all__ = ["Recovered", "deliver_orphans", "marked"]
+__all__ = ["Recovered", "deliver_orphans", "marked", "write_orphans"]
 
 _MARK = b',"recovered":true}\n'
 
@@ -29,6 +29,15 @@ class Recovered:
     error: Exception | None = None
     interrupted: bool = False
     """Whether `go_on` ended it, and another look may find more at once."""
+
+    def followed_by(self, later: Recovered) -> Recovered:
+        """Return what both looks came to; what was met only in passing is the later one's."""
+        return replace(
+            later,
+            delivered=self.delivered + later.delivered,
+            refused=self.refused + later.refused,
+            damaged=self.damaged + later.damaged,
+        )
 
 
 def marked(line: bytes) -> bytes:
@@ -75,7 +84,30 @@ def deliver_orphans(
                 break
         report = recovery.report
     damaged = report.corrupt_frames + report.torn_tails
+    if error is None and report.last_error is not None:
+        error = OSError(report.last_error)
     return Recovered(report.recovered - refused, refused, damaged, report.alive_streams, error, interrupted)
+
+
+def write_orphans(directory: Path, write: Callable[[bytes], None]) -> Recovered:
+    """Hand the unacknowledged lines of all dead journals to `write`, a batch at a time; an `OSError` of it ends that.
+
+    When `write` returns, its lines count as delivered: it must have passed them on.
+    """
+    error: Exception | None = None
+    with recover(directory) as recovery:
+        for batch in recovery:
+            try:
+                write(b"".join(marked(frame.line) for frame in batch.frames))
+                batch.acknowledge()
+            except OSError as failure:
+                error = failure
+                break
+        report = recovery.report
+    damaged = report.corrupt_frames + report.torn_tails
+    if error is None and report.last_error is not None:
+        error = OSError(report.last_error)
+    return Recovered(report.recovered, 0, damaged, report.alive_streams, error)
 
 
 def _deliver(orphans: RecoveredBatch, target: Target) -> int:

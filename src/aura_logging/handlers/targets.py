@@ -18,6 +18,7 @@ from aura_logging.handlers.base import LineSink
 from aura_logging.resilience.batches import Batch, ItemBatch, LineBatch, Losses
 
 __all__ = [
+    "DeliveryStopped",
     "LineTarget",
     "RecordTarget",
     "Target",
@@ -66,6 +67,18 @@ class TargetFailed(Exception):  # noqa: N818  # it says what happened, like Stop
         self.again = isinstance(cause, OSError)
 
 
+class DeliveryStopped(Exception):  # noqa: N818  # as above
+    """A batch was broken off because somebody asked; its first `taken` entries are delivered."""
+
+    def __init__(self, taken: int) -> None:
+        super().__init__(f"stopped after {taken}")
+        self.taken = taken
+
+
+def _always() -> bool:
+    return True
+
+
 class Target(Protocol):
     """A handler as a delivering worker sees it."""
 
@@ -96,8 +109,11 @@ class Target(Protocol):
         """Return how many entries a worker should take at once; `None` for as many as there are."""
         ...
 
-    def deliver(self, batch: Any, notice: Any = None) -> None:
-        """Hand over a notice, if there is one, and then the batch in order; raises `TargetFailed`."""
+    def deliver(self, batch: Any, notice: Any = None, go_on: Callable[[], bool] = _always) -> None:
+        """Hand over a notice, if there is one, and then the batch in order; raises `TargetFailed`.
+
+        Where it goes one by one, `go_on()` is asked before each but the first; raises `DeliveryStopped` if it says no.
+        """
         ...
 
 
@@ -126,11 +142,12 @@ class LineTarget:
         """Return a function that splices `stream` and `seq` into a JSON line; another line is left as it is."""
         return line_stamp(stream)
 
-    def deliver(self, batch: LineBatch, notice: bytes | None = None) -> None:
+    def deliver(self, batch: LineBatch, notice: bytes | None = None, go_on: Callable[[], bool] = _always) -> None:
         """Write the lines; on failure none counts as taken, so some may be written twice.
 
         Where the target's own code fails, they are offered one by one, to find the line at fault.
         """
+        del go_on  # it is one write
         block, count = batch.block(), len(batch)
         before, here.handlers = here.handlers, (*here.handlers, self.handler)
         try:
@@ -197,7 +214,9 @@ class RecordTarget:
 
         return stamp
 
-    def deliver(self, batch: ItemBatch, notice: logging.LogRecord | None = None) -> None:
+    def deliver(
+        self, batch: ItemBatch, notice: logging.LogRecord | None = None, go_on: Callable[[], bool] = _always
+    ) -> None:
         """Emit the records; the target's filters have been asked on the thread that logged."""
         taken = 0
         try:
@@ -205,10 +224,14 @@ class RecordTarget:
                 self._tell(notice)
                 batch.losses = {}
             for record in batch.items():
+                if taken and not go_on():
+                    break
                 self._emit(self.handler, record)
                 taken += 1
         except Exception as error:
             raise TargetFailed(taken, error) from error
+        if taken < len(batch):
+            raise DeliveryStopped(taken)
 
     def _tell(self, notice: logging.LogRecord) -> None:
         try:

@@ -70,7 +70,7 @@ class Extraction:
         cell.inc()
         if record.name == REQUEST_LOGGER:
             self._count_request(record, fields)
-        elif record.levelno >= logging.ERROR and record.name != ALERTS_LOGGER:
+        elif (record.levelno or 0) >= logging.ERROR and record.name != ALERTS_LOGGER:
             # Not for requests: one that failed was logged as an error by whoever saw it fail (`django.request`). Not
             # for alerts: that there are errors is no further error.
             kind = fields.get("exception_type") or records.exception_type(record)

@@ -91,11 +91,12 @@ class Recorder:
         """Flush for the last time and stop; a later `start` begins again."""
         self._stop.set()
         self._running = False
-        self.flush()
+        # With a mirror, do not wait a second time for a store that has just failed: the next process delivers it.
+        is_delivered = (self._mirror is None or not self._error) and self.flush()
         # Not while a store that hangs still holds the flush: then the file is left, as by a process that was killed.
         if self._flush_lock.acquire(timeout=_HANG_SECONDS):
             try:
-                self._end_mirror()
+                self._end_mirror(is_delivered=is_delivered)
             finally:
                 self._flush_lock.release()
         self.store.close()
@@ -254,14 +255,14 @@ class Recorder:
         self.registry.mirror_in(self._mirror)
         PROCESS.mirror_in(self._mirror)
 
-    def _end_mirror(self) -> None:
+    def _end_mirror(self, *, is_delivered: bool) -> None:
         mirror = self._mirror
         if mirror is None:
             return
         self._mirror = None
         self.registry.mirror_nowhere(mirror)
         PROCESS.mirror_nowhere(mirror)
-        if len(self._pending) == 0:
+        if is_delivered:
             mirror.remove()
         else:
             # The store is down: whoever comes by when it is up again delivers it, and only they.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from aura_logging.options import from_env
+from aura_logging.performance.budgets import budgets_by_route
 from aura_logging.performance.memory import resident_memory
 from aura_logging.resilience.clock import Clock
 
@@ -23,12 +24,26 @@ CLIENT_LEFT = 499
 class PerformanceOptions:
     """`AURA["PERFORMANCE"]`: whether to measure requests, and from where on one is slow.
 
-    `slow_request_seconds` may be `inf`: no request is slow then.
+    `slow_request_seconds` may be `inf`: no request is slow then. `n_plus_one_threshold` is for how many rows one field
+    must be loaded by one line of code to be reported. `explain_slow_queries` has the database explain a slow SELECT
+    (never `ANALYZE`), a share `explain_sample_rate` (0 to 1) of them. `budgets` say what a route may cost:
+    `{"books/<int:pk>/": {"queries": 5, "duplicates": 0}}`. `server_timing` sends the times to the browser: of staff
+    and, with `DEBUG`, of everybody (`"staff"`), `"always"` or `"never"`. `allocation_sample_rate` is the share of
+    requests whose allocations are traced, which slows them down.
     """
 
     enabled: bool = from_env("PERFORMANCE_MONITORING_ENABLED", default=True)
     slow_request_seconds: float = from_env("SLOW_REQUEST_THRESHOLD", 2.0)
     max_queries: int = from_env("DB_QUERY_THRESHOLD", 20)
+    slow_query_seconds: float = 0.1
+    long_transaction_seconds: float = 1.0
+    n_plus_one_threshold: int = 2
+    explain_slow_queries: bool = False
+    explain_sample_rate: float = 0.1
+    budgets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    server_timing: str = "staff"
+    observe_caches: bool = True
+    allocation_sample_rate: float = 0.0
 
     def __post_init__(self) -> None:
         # The variable is named because the value may have come from it; `fill` names the section.
@@ -39,6 +54,17 @@ class PerformanceOptions:
             )
         if self.max_queries < 1:
             raise ValueError(f"max_queries (DB_QUERY_THRESHOLD) is {self.max_queries!r}; it must be 1 or more.")
+        for name in ("slow_query_seconds", "long_transaction_seconds"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be a number of seconds above 0.")
+        for name in ("explain_sample_rate", "allocation_sample_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be a share from 0 to 1.")
+        if self.n_plus_one_threshold < 2:
+            raise ValueError(f"n_plus_one_threshold is {self.n_plus_one_threshold!r}; it must be 2 or more.")
+        if self.server_timing not in ("staff", "always", "never"):
+            raise ValueError(f"server_timing is {self.server_timing!r}; it must be 'staff', 'always' or 'never'.")
+        budgets_by_route(self.budgets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +153,10 @@ class RequestProbe:
         """Note what kind of exception the request ended in; the last one counts."""
         name = kind.__qualname__
         self.exception_type = name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
+
+    def elapsed(self) -> float:
+        """Return the seconds since its making."""
+        return self.clock() - self._started
 
     def summary(self, status_code: int) -> RequestSummary:
         """Return what it came to by now."""

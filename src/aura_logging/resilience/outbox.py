@@ -81,7 +81,8 @@ def _unstamped(payload: Any, number: int) -> Any:
 class Outbox:
     """A bounded queue with a ledger, filled by any thread and emptied by workers.
 
-    At most `size` entries wait in memory, and at most as many again are in flight or come back from a failed try.
+    At most `size` entries wait in memory, and at most as many again, for each worker, are in flight
+    or come back from a failed try.
     Without a journal `when_full` says which entry gives way beyond that. With one, each entry is in the journal
     before `put` returns; those beyond `size` wait there alone and are read back in order, and at the journal's limit
     the entry that comes is dropped. An entry that the journal cannot take waits in memory, unprotected.
@@ -399,11 +400,15 @@ class Outbox:
         return hopeless
 
     def _wait_again(self, batch: Batch) -> None:
+        # Among those of other workers that came back before: the journal is acknowledged up to the first that waits.
+        newer = (place for place, other in enumerate(self._waiting) if other.first > batch.first)
+        place = next(newer, len(self._waiting))
         if len(batch):
-            self._waiting.appendleft(batch)
+            self._waiting.insert(place, batch)
             self.queued += len(batch)
         else:
-            _merge(batch.losses, into=self._waiting[0].losses if self._waiting else self._losses)
+            following = self._waiting[place].losses if place < len(self._waiting) else self._losses
+            _merge(batch.losses, into=following)
 
     def _acknowledge(self) -> None:
         """Tell the journal up to where everything is settled."""

@@ -6,8 +6,16 @@ The pytest plugin is `aura_logging.testing.pytest_plugin`; it is not loaded unle
 
 from __future__ import annotations
 
+from aura_logging.performance.budgets import BudgetExceededError, assert_request_budget
 from aura_logging.privacy.assertions import assert_no_pii
 from aura_logging.testing.capture import CapturedRecords, capture
 from aura_logging.testing.clock import ManualClock
 
-__all__ = ["CapturedRecords", "ManualClock", "assert_no_pii", "capture"]
+__all__ = [
+    "BudgetExceededError",
+    "CapturedRecords",
+    "ManualClock",
+    "assert_no_pii",
+    "assert_request_budget",
+    "capture",
+]

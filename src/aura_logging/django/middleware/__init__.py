@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from aura_logging.django.middleware.performance import PerformanceMonitoringMiddleware
+from aura_logging.django.middleware.queries import DatabaseQueryTrackingMiddleware
 
-__all__ = ["PerformanceMonitoringMiddleware"]
+__all__ = ["DatabaseQueryTrackingMiddleware", "PerformanceMonitoringMiddleware"]

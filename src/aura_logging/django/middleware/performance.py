@@ -17,7 +17,7 @@ from django.http.response import HttpResponseBase
 
 from aura_logging import context, propagation
 from aura_logging.client_address import TrustedProxies
-from aura_logging.django import receivers
+from aura_logging.django import receivers, request_queries
 from aura_logging.django.bodies import watch
 from aura_logging.django.conf import declare, options
 from aura_logging.django.late_fields import LateFields
@@ -25,6 +25,7 @@ from aura_logging.django.middleware.base import Middleware
 from aura_logging.django.requests import ContextOptions, first_fields, trace_of
 from aura_logging.django.view_code import ViewCode, view_code
 from aura_logging.performance.probe import CLIENT_LEFT, PerformanceOptions, RequestProbe
+from aura_logging.performance.queries import QueryLog
 
 __all__ = ["PerformanceMonitoringMiddleware"]
 
@@ -40,6 +41,7 @@ class _Request:
     request: HttpRequest
     trace: propagation.Trace
     probe: RequestProbe | None
+    queries: QueryLog | None
 
 
 class PerformanceMonitoringMiddleware(Middleware[_Request]):
@@ -73,15 +75,16 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         context.start(first_fields(request, trace, _proxies(chosen.trusted_proxies)))
         context.defer(LateFields(request))
         performance = options(PerformanceOptions)
-        probe = None
+        probe, queries = None, None
         if performance.enabled:
+            queries = request_queries.begin(request, performance, self._is_async)
             probe = RequestProbe(
                 performance.slow_request_seconds,
                 # An event loop's thread serves many requests in turn: its processor time is nobody's own.
                 cpu_clock=None if self._is_async else time.thread_time,
             )
             setattr(request, receivers.PROBE, probe)
-        return _Request(request, trace, probe)
+        return _Request(request, trace, probe, queries)
 
     def finish(self, state: _Request, response: HttpResponseBase) -> HttpResponseBase:
         """Answer with the id; write the record now, or when a streaming body has ended."""
@@ -94,8 +97,9 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         response._resource_closers.append(functools.partial(_resume, state.trace, bound))  # type: ignore[attr-defined]  # what HttpResponseBase.close calls
         probe = state.probe
         if probe is not None:
+            request_queries.add_server_timing(response, state.request, state.queries, probe.elapsed())
             has_body = state.request.method != "HEAD"
-            write = functools.partial(_write, probe, response.status_code, view_code(state.request))
+            write = functools.partial(_write, state, probe, response.status_code, view_code(state.request))
             if isinstance(response, StreamingHttpResponse):
                 # The body ends outside this call: in ASGI, even outside its context.
                 here = contextvars.copy_context()
@@ -116,7 +120,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
             status_code = CLIENT_LEFT
         else:
             probe.failed(type(error))
-        _write(probe, status_code, view_code(state.request))
+        _write(state, probe, status_code, view_code(state.request))
 
 
 @functools.lru_cache(maxsize=8)
@@ -138,14 +142,15 @@ def _resume(trace: propagation.Trace, bound: Mapping[str, Any]) -> None:
         context.start(bound)
 
 
-def _write(probe: RequestProbe, status_code: int, view: ViewCode) -> None:
+def _write(state: _Request, probe: RequestProbe, status_code: int, view: ViewCode) -> None:
     summary = probe.summary(status_code)
     level = summary.level
     if not log.isEnabledFor(level):
         return
+    measured = summary.fields() | request_queries.fields(state.queries, options(PerformanceOptions))
     # Not log.log(): it would look for its caller, which is always this line, and nobody wants to know.
     record = log.makeRecord(
-        log.name, level, view.file, view.line, "request finished", (), None, view.function, summary.fields()
+        log.name, level, view.file, view.line, "request finished", (), None, view.function, measured
     )
     try:
         log.handle(record)

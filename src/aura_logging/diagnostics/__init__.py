@@ -1,0 +1,1 @@
+"""Ask everything that is at work in this process how it does."""

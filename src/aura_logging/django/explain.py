@@ -1,0 +1,42 @@
+"""Ask the database how it would run a SELECT, without running it again."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db import DatabaseError, transaction
+
+__all__ = ["explain"]
+
+_PREFIXES = {"postgresql": "EXPLAIN ", "sqlite": "EXPLAIN QUERY PLAN ", "mysql": "EXPLAIN FORMAT=TREE "}
+_MAX_PLAN = 4_000
+
+# PostgreSQL: "Seq Scan on books_book"; SQLite: "SCAN books_book", but an index it scans is named behind USING;
+# MySQL's tree: "Table scan on books_book".
+_SCANS = re.compile(r"(?:Seq Scan on|Table scan on|\bSCAN(?: TABLE)?) [\"`]?(\w+)[\"`]?(?! USING)")
+
+
+def explain(connection: Any, sql: str, params: Any) -> tuple[str, tuple[str, ...]]:
+    """Return the plan's text, at most 4,000 characters, and the tables it reads from end to end.
+
+    The query is planned, never run (`ANALYZE` is not used). Both are empty where the backend is none of PostgreSQL,
+    SQLite and MySQL, or where it refuses; a savepoint keeps a refusal from the transaction around it. The plan may
+    quote values of the query: it is for the eyes, not for the record.
+    """
+    prefix = _PREFIXES.get(connection.vendor)
+    if prefix is None or not sql.lstrip("( \n\t").upper().startswith("SELECT"):
+        return "", ()
+    try:
+        # Where there is a transaction already, this is a savepoint of it.
+        with transaction.atomic(using=connection.alias):
+            plan = _ask(connection, prefix + sql, params)
+    except DatabaseError:
+        return "", ()
+    return plan[:_MAX_PLAN], tuple(dict.fromkeys(_SCANS.findall(plan)))
+
+
+def _ask(connection: Any, sql: str, params: Any) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return "\n".join(" ".join(str(part) for part in row) for row in cursor.fetchall())

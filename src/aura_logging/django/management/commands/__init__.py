@@ -1,0 +1,1 @@
+"""The commands, one a module, found by Django under their modules' names."""

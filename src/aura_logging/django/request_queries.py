@@ -1,0 +1,146 @@
+"""Begin a request's query log, and turn it into fields of the request's record."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.signals import request_finished
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from aura_logging.django import cache, instrumentation
+from aura_logging.django.conf import options
+from aura_logging.performance import allocations
+from aura_logging.performance import cache as cache_log
+from aura_logging.performance.budgets import RequestBudget, budgets_by_route
+from aura_logging.performance.hints import MAX_HINTS, hints
+from aura_logging.performance.probe import PerformanceOptions
+from aura_logging.performance.queries import QueryLog, current
+from aura_logging.performance.report import judge
+from aura_logging.performance.server_timing import server_timing
+
+__all__ = ["add_server_timing", "begin", "fields", "track"]
+
+_HAS_FETCH_MODES = django.VERSION >= (6, 1)
+_tracking: list[bool] = []
+
+
+def track(chosen: PerformanceOptions) -> None:
+    """Have requests' queries counted from now on: `DatabaseQueryTrackingMiddleware` is in `MIDDLEWARE`."""
+    instrumentation.install()
+    if chosen.observe_caches:
+        cache.install()
+    request_finished.connect(_release, dispatch_uid="aura_logging.release_queries")
+    _tracking[:] = [True]
+
+
+def begin(request: HttpRequest, chosen: PerformanceOptions, is_async: bool) -> QueryLog | None:
+    """Return the request's log: the one it has, or a new one; `None` where queries are not tracked.
+
+    Both middlewares call it, and either may be the first; `is_async` when its caller runs in an event loop. A log that
+    a test has pinned serves every request in it.
+    """
+    if not _tracking:
+        return None
+    log = current.get()
+    if log is not None and (log.is_pinned or (log.work is not None and log.work() is request)):
+        if is_async and log.task is None:
+            log.task = asyncio.current_task()
+        return log
+    log = QueryLog(
+        chosen.slow_query_seconds,
+        chosen.n_plus_one_threshold,
+        chosen.explain_sample_rate if chosen.explain_slow_queries else 0.0,
+    )
+    log.work = weakref.ref(request)
+    if is_async:
+        log.task = asyncio.current_task()
+    log.allocations = allocations.sample(chosen.allocation_sample_rate)
+    if chosen.observe_caches:
+        log.cache = cache_log.CacheLog()
+        cache_log.current.set(log.cache)
+    current.set(log)
+    return log
+
+
+def fields(log: QueryLog | None, chosen: PerformanceOptions) -> dict[str, Any]:
+    """Return what the request's record says of its queries."""
+    if log is None:
+        return {}
+    found: dict[str, Any] = {"db_queries": 0, "db_time": 0.0}
+    advice: list[str] = []
+    if log.groups:
+        report = judge(log, chosen.long_transaction_seconds)
+        found = report.fields()
+        advice += [str(hint) for hint in hints(report, _HAS_FETCH_MODES)]
+        over = _budget(log, chosen).exceeded(report)
+        if over:
+            found["over_budget"] = over
+    if log.view_seconds is not None:
+        found["view_time"] = round(log.view_seconds, 6)
+    if log.template_seconds:
+        found["template_time"] = round(log.template_seconds, 6)
+    if log.cache is not None:
+        found.update(log.cache.fields())
+        advice += log.cache.hints()
+    if log.allocations is not None:
+        found.update(log.allocations.fields())
+    if advice:
+        found["hints"] = advice[:MAX_HINTS]
+    if log.uncounted:
+        found["db_uncounted"] = log.uncounted
+    return found
+
+
+def _budget(log: QueryLog, chosen: PerformanceOptions) -> RequestBudget:
+    """Return the budget of the route, else the one for all: no more than `max_queries`."""
+    routes, default = _budgets(chosen)
+    if not routes or log.work is None:
+        return default
+    request = log.work()
+    match = getattr(request, "resolver_match", None)
+    return routes.get(match.route, default) if match is not None else default
+
+
+_Budgets = tuple[dict[str, RequestBudget], RequestBudget]
+
+_newest: tuple[PerformanceOptions, _Budgets] | None = None
+
+
+def _budgets(chosen: PerformanceOptions) -> _Budgets:
+    """Return what the options say, by route and for all others; read once, for they hardly ever change."""
+    global _newest  # a memo of one
+    known = _newest
+    if known is None or known[0] is not chosen:
+        known = _newest = (chosen, (budgets_by_route(chosen.budgets), RequestBudget(queries=chosen.max_queries)))
+    return known[1]
+
+
+def _release(**_: Any) -> None:
+    log = current.get()
+    if log is not None and not log.is_pinned:
+        current.set(None)
+        cache_log.current.set(None)
+        if log.allocations is not None:
+            log.allocations.cancel()  # the record was never written
+
+
+def add_server_timing(
+    response: HttpResponseBase, request: HttpRequest, log: QueryLog | None, total_seconds: float
+) -> None:
+    """Answer with the times so far, if whoever asked may see them; a staff user counts when already loaded."""
+    audience = options(PerformanceOptions).server_timing
+    if audience == "never" or (audience == "staff" and not settings.DEBUG and not _is_staff(request)):
+        return
+    timing = server_timing(total_seconds, log, log.cache if log is not None else None)
+    known = response.get("Server-Timing")
+    response["Server-Timing"] = f"{known}, {timing}" if known else timing
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    user = request.__dict__.get("_cached_user") or request.__dict__.get("_acached_user")
+    return bool(getattr(user, "is_staff", False))

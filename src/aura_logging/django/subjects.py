@@ -1,0 +1,224 @@
+"""Tell which field of which model a query loads, from what Django's own frames hold, without asking anything."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from types import FrameType
+from typing import Any
+
+from django.db.models import Model, QuerySet
+
+from aura_logging.performance.fingerprints import Statement
+from aura_logging.performance.queries import Kind, Subject
+
+__all__ = ["lazily_loaded", "queried"]
+
+Found = tuple[Subject, Hashable]
+"""What is loaded, and the identity of the row it is loaded for."""
+
+_MOST_REMEMBERED = 5_000
+_remembered: dict[tuple[Any, type], Subject | None] = {}
+
+# A look-up through these is the application's own; `get` inside anything else is Django's affair.
+_THIN = ("/django/db/models/manager.py", "/django/db/models/query.py", "/django/shortcuts.py", "/asgiref/sync.py")
+
+
+def lazily_loaded(loader: FrameType, statement: Statement) -> Found | None:
+    """Tell what a descriptor or a prefetch is loading; `None` when it loads for many rows at once.
+
+    `loader` is the frame of a descriptor's `__get__`, of `prefetch_one_level` or of `fetch_many`.
+    """
+    name = loader.f_code.co_name
+    values = loader.f_locals
+    if name == "prefetch_one_level":
+        return _prefetched_for_one(values, statement)
+    if name != "__get__":
+        return None
+    descriptor, instance = values.get("self"), values.get("instance")
+    if not isinstance(instance, Model):
+        return None
+    key = (descriptor, type(instance))
+    try:
+        subject = _remembered[key]
+    except KeyError:
+        subject = _subject_of(descriptor, instance)
+        if len(_remembered) < _MOST_REMEMBERED:
+            _remembered[key] = subject
+    if subject is None or (subject.kind == "generic" and statement.table == "django_content_type"):
+        return None
+    return subject, _row(instance)
+
+
+def chain_link(loader: FrameType) -> Hashable:
+    """Return the key of the row a self-referring foreign key leads to, `None` for anything else."""
+    values = loader.f_locals
+    field = getattr(values.get("self"), "field", None)
+    instance = values.get("instance")
+    attname = getattr(field, "attname", None)
+    return instance.__dict__.get(attname) if isinstance(instance, Model) and attname else None
+
+
+def queried(frame: FrameType | None, statement: Statement, params: Any) -> Found | None:
+    """Tell what a queryset that was not loaded lazily is about: a related manager's objects, or one looked-up row."""
+    queryset, method, outside = _queryset(frame)
+    if queryset is None or statement.is_probe:
+        return None
+    found = _by_manager(queryset, statement)
+    if found is not None:
+        return found
+    if method == "get" and _is_thin(outside):
+        meta = queryset.model._meta
+        return Subject(str(meta.object_name), "get", "get", "", meta.db_table), repr(params)
+    return None
+
+
+def _subject_of(descriptor: Any, instance: Model) -> Subject | None:
+    kind: Kind
+    if hasattr(descriptor, "related"):  # ReverseOneToOneDescriptor
+        field_name, kind = descriptor.related.get_accessor_name(), "reverse_one"
+        target = descriptor.related.related_model
+    else:
+        field = getattr(descriptor, "field", None) or descriptor
+        if hasattr(descriptor, "rel"):  # a manager is handed out: what is queried here is its content type
+            return None
+        if hasattr(field, "ct_field"):
+            field_name, kind, target = field.name, "generic", None
+        elif hasattr(descriptor, "get_object"):
+            field_name, kind, target = field.name, "forward", field.remote_field.model
+        elif hasattr(field, "attname"):
+            field_name, kind, target = field.name, "deferred", None
+        else:
+            return None
+    return Subject(
+        str(instance._meta.object_name),
+        field_name,
+        kind,
+        instance._meta.concrete_model._meta.db_table if instance._meta.concrete_model else "",
+        target._meta.db_table if target is not None else "",
+    )
+
+
+def _prefetched_for_one(values: Any, statement: Statement) -> Found | None:
+    instances, lookup, level = values.get("instances"), values.get("lookup"), values.get("level")
+    if not instances or len(instances) != 1 or lookup is None or statement.table == "django_content_type":
+        return None
+    instance = instances[0]
+    if not isinstance(instance, Model):
+        return None
+    field_name = lookup.prefetch_through.split("__")[level]
+    subject = Subject(str(instance._meta.object_name), field_name, "many", instance._meta.db_table, statement.table)
+    return subject, _row(instance)
+
+
+def _queryset(frame: FrameType | None) -> tuple[Any, str, FrameType | None]:
+    """Return the outermost queryset at work, the name of its method, and the frame that called that."""
+    queryset: Any = None
+    method = ""
+    outside = frame
+    while frame is not None and "/django/db/" in frame.f_code.co_filename:
+        if frame.f_code.co_filename.endswith("/django/db/models/query.py"):
+            owner = frame.f_locals.get("self")
+            owner = getattr(owner, "queryset", owner)
+            if isinstance(owner, QuerySet):
+                queryset, method, outside = owner, frame.f_code.co_name, frame.f_back
+        frame = frame.f_back
+    return queryset, method, outside
+
+
+def _is_thin(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_filename.endswith(_THIN):
+        frame = frame.f_back
+    return frame is None or "/django/" not in frame.f_code.co_filename
+
+
+def _by_manager(queryset: Any, statement: Statement) -> Found | None:
+    instance = queryset._hints.get("instance")
+    known = queryset._known_related_objects
+    if isinstance(instance, Model):
+        if known:
+            field = next(iter(known))
+            accessor, base_filters = field.remote_field.get_accessor_name(), 1
+        else:
+            accessor, base_filters = _many_to_many(queryset, instance), 1
+        if accessor is None:
+            return None
+        model, row = instance._meta, _row(instance)
+        name, table = str(model.object_name), model.db_table
+    else:
+        generic = _generic_relation(queryset)
+        if generic is None:
+            return None
+        name, table, accessor, row = generic
+        base_filters = 2
+    kind: Kind = "many"
+    if statement.is_count:
+        kind = "count"
+    elif _is_narrowed(queryset, base_filters):
+        kind = "filtered"
+    return Subject(name, accessor, kind, table, queryset.model._meta.db_table), row
+
+
+def _many_to_many(queryset: Any, instance: Any) -> str | None:
+    """Return the accessor whose manager made the queryset, known by the key it filters the joining table by."""
+    filtered_by = {getattr(getattr(child, "lhs", None), "target", None) for child in queryset.query.where.children}
+    for field in instance._meta.many_to_many:
+        through = field.remote_field.through
+        if through._meta.get_field(field.m2m_field_name()) in filtered_by:
+            return str(field.name)
+    for relation in instance._meta.related_objects:
+        if relation.many_to_many:
+            source = relation.through._meta.get_field(relation.field.m2m_reverse_field_name())
+            if source in filtered_by:
+                return str(relation.get_accessor_name())
+    return None
+
+
+def _generic_relation(queryset: Any) -> tuple[str, str, str, Hashable] | None:
+    """Recognise a GenericRelation's manager by its filters; the content type is the one Django has at hand already."""
+    for key in queryset.model._meta.private_fields:
+        if not hasattr(key, "ct_field"):
+            continue
+        filters = {
+            child.lhs.target.name: child.rhs
+            for child in queryset.query.where.children
+            if getattr(child, "lookup_name", "") == "exact" and hasattr(getattr(child, "lhs", None), "target")
+        }
+        if key.ct_field not in filters or key.fk_field not in filters:
+            return None
+        from django.contrib.contenttypes.models import ContentType
+
+        manager: Any = ContentType.objects
+        cached = manager._cache.get(queryset.db, {})
+        owner = cached.get(filters[key.ct_field])
+        model = owner.model_class() if owner is not None else None
+        if model is None:
+            return None
+        for relation in model._meta.private_fields:
+            if (
+                getattr(relation, "object_id_field_name", None) == key.fk_field
+                and relation.related_model is queryset.model
+            ):
+                return model._meta.object_name, model._meta.db_table, relation.name, str(filters[key.fk_field])
+    return None
+
+
+def _is_narrowed(queryset: Any, base_filters: int) -> bool:
+    """Tell whether it asks for less or other than `.all()`, so that a plain prefetch could not answer it."""
+    query = queryset.query
+    return bool(
+        len(query.where.children) > base_filters
+        or query.is_sliced
+        or query.order_by
+        or query.extra_order_by
+        or query.distinct
+        or query.select_related
+        or query.deferred_loading[0]
+        or query.annotations
+        or queryset._fields is not None
+    )
+
+
+def _row(instance: Model) -> Hashable:
+    attname = instance._meta.pk.attname if instance._meta.pk is not None else ""
+    value = instance.__dict__.get(attname)
+    return value if isinstance(value, (int, str)) else repr(value)

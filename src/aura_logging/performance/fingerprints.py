@@ -1,0 +1,126 @@
+"""Recognise statements that differ only in their values, and tell what a statement does to which table."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["MAX_SQL", "Statement", "fingerprint", "statement"]
+
+MAX_SQL = 4_096
+"""Characters of a statement that are looked at and kept; what Django writes for a wide join is about 2,000."""
+
+_MAX_FINGERPRINT = 500
+_CACHED_STATEMENTS = 1_024
+
+Kind = Literal["read", "write", "transaction", "other"]
+
+_KINDS: dict[str, Kind] = {
+    "SELECT": "read",
+    "WITH": "read",
+    "VALUES": "read",
+    "INSERT": "write",
+    "UPDATE": "write",
+    "DELETE": "write",
+    "REPLACE": "write",
+    "MERGE": "write",
+    "TRUNCATE": "write",
+    "COPY": "write",
+    "CALL": "write",
+    "BEGIN": "transaction",
+    "START": "transaction",
+    "COMMIT": "transaction",
+    "ROLLBACK": "transaction",
+    "SAVEPOINT": "transaction",
+    "RELEASE": "transaction",
+}
+
+_VERB = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
+_NAME = r'(?:[`"\[]?[\w$]+[`"\]]?\.)?[`"\[]?([\w$]+)[`"\]]?'
+_READ_TABLE = re.compile(r"\bFROM\s+" + _NAME, re.IGNORECASE)
+_WRITTEN_TABLE = re.compile(r"\b(?:INTO|UPDATE|FROM|TABLE)\s+(?:ONLY\s+)?" + _NAME, re.IGNORECASE)
+_WRITES_INSIDE = re.compile(r"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\b", re.IGNORECASE)
+_LOCKS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
+# How Django asks whether there is anything, and how many there are; neither loads a row of a model.
+_PROBES = re.compile(r"SELECT\s+(?:%s|1|\(1\))\s+AS\b", re.IGNORECASE)
+_COUNTS = re.compile(r"SELECT\s+COUNT\(", re.IGNORECASE)
+# `first()` and `[0]` ask for one row; `get()` for 21, to say how many there were instead of one.
+_SINGLE = re.compile(r"\bLIMIT\s+(?:1|21)\s*$", re.IGNORECASE)
+
+_LITERALS = re.compile(
+    r"""'(?:[^']|'')*'"""  # 'text'
+    r"|\$(\w*)\$.*?\$\1\$"  # $tag$text$tag$
+    r"|%\(\w+\)s|%s"  # parameters, named and not
+    r"|\$\d+"
+    r"|(?<![\w$\"`.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\b"  # numbers, not the digits of a name
+    r"|\b(?:TRUE|FALSE)\b",
+    re.DOTALL,
+)
+_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_SPACES = re.compile(r"\s+")
+_LISTS = re.compile(r"\(\s*\?(?:\s*,\s*\?)*\s*\)")
+_ROWS = re.compile(r"\(…\)(?:\s*,\s*\(…\))+")
+_SAVEPOINTS = re.compile(r"(?i)\b(SAVEPOINT)\s+[`\"]?[\w-]+[`\"]?")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a statement does: kind, main table (empty when there is none), and how it reads.
+
+    `is_single` asks for one row (`get`, `first`, `[0]`), `is_probe` whether there is one (`exists`), `is_count`
+    how many; `is_repeatable` says that running it again without a write in between must give the same rows.
+    """
+
+    kind: Kind
+    table: str = ""
+    is_single: bool = False
+    is_probe: bool = False
+    is_count: bool = False
+    is_repeatable: bool = False
+
+
+def statement(sql: str) -> Statement:
+    """Tell what a statement does, from its text; the answer for a short one is remembered process-wide.
+
+    Never raises: what is not understood is of kind `other`. Any thread may ask.
+    """
+    return _cached(sql) if len(sql) <= MAX_SQL else _read(sql[:MAX_SQL])
+
+
+def fingerprint(sql: str) -> str:
+    """Return the statement with every value as `?` and every list of values as `(…)`, at most 500 characters.
+
+    >>> fingerprint("SELECT a FROM t WHERE id IN (1, 2, 3) AND name = 'x'")
+    'SELECT a FROM t WHERE id IN (…) AND name = ?'
+    """
+    text = _COMMENTS.sub(" ", sql[:MAX_SQL]) if "--" in sql or "/*" in sql else sql[:MAX_SQL]
+    text = _SAVEPOINTS.sub(r"\1 ?", _LITERALS.sub("?", text))
+    text = _ROWS.sub("(…)", _LISTS.sub("(…)", _SPACES.sub(" ", text).strip()))
+    return text if len(text) <= _MAX_FINGERPRINT else text[: _MAX_FINGERPRINT - 1] + "…"
+
+
+def _read(sql: str) -> Statement:
+    verb = _VERB.match(sql)
+    kind: Kind = _KINDS.get(verb[1].upper(), "other") if verb else "other"
+    if kind == "read" and verb is not None and verb[1].upper() == "WITH" and _WRITES_INSIDE.search(sql):
+        kind = "write"
+    if kind not in ("read", "write"):
+        return Statement(kind)
+    found = (_READ_TABLE if kind == "read" else _WRITTEN_TABLE).search(sql)
+    table = found[1] if found else ""
+    if kind == "write":
+        return Statement(kind, table)
+    return Statement(
+        kind,
+        table,
+        is_single=_SINGLE.search(sql) is not None,
+        is_probe=_PROBES.match(sql) is not None,
+        is_count=_COUNTS.match(sql) is not None,
+        # Without a table it is a function that may do anything: take a lock, draw a number, sleep.
+        is_repeatable=bool(table) and _LOCKS.search(sql) is None,
+    )
+
+
+_cached = functools.lru_cache(maxsize=_CACHED_STATEMENTS)(_read)

@@ -1,0 +1,315 @@
+"""Keep account of a request's database queries, in bounded memory, whatever their number."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from dataclasses import field as attribute
+from typing import Any, Literal
+
+from aura_logging.performance.allocations import AllocationSample
+from aura_logging.performance.cache import CacheLog
+from aura_logging.performance.fingerprints import MAX_SQL, Statement, statement
+
+__all__ = [
+    "MAX_GROUPS",
+    "Load",
+    "QueryGroup",
+    "QueryLog",
+    "Repeat",
+    "Site",
+    "SlowQuery",
+    "Subject",
+    "Transaction",
+    "current",
+]
+
+MAX_GROUPS = 500
+"""Statements told apart by text and call site in one request; further ones are counted together, in one group."""
+
+_MAX_SEEN = 10_000
+_MAX_REPEATS = 50
+_MAX_SLOW = 5
+_MAX_CHECKS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A line of code, or of a template, as a person would look it up; `advice` names the class to change instead.
+
+    `is_library` is true where no code of the project was in sight.
+    """
+
+    file: str
+    line: int
+    advice: str = ""
+    is_library: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+NOWHERE = Site("unknown", 0, is_library=True)
+ELSEWHERE = Site("many places", 0, is_library=True)
+
+Kind = Literal["forward", "reverse_one", "many", "filtered", "count", "generic", "deferred", "get"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What of which model was loaded: `Book.author`; `owner_table` has the rows it was loaded for.
+
+    `kind`: `forward` and `reverse_one` find one object through a key, `generic` through a content type, `many` a
+    related manager's objects, `filtered` some of those, `count` their number; `deferred` is a field left out by
+    `only` or `defer`; `get` is a look-up without a relation.
+    """
+
+    model: str
+    field: str
+    kind: Kind
+    owner_table: str = ""
+    target_table: str = attribute(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.model}.{self.field}"
+
+
+@dataclass(slots=True)
+class Load:
+    """How often a subject was loaded at one site, since when (the log's caller's clock, seconds), and for which rows.
+
+    Rows are looked at until the load is settled to be a loop, at most 64 times.
+    """
+
+    subject: Subject
+    began: float = 0.0
+    queries: int = 0
+    targets: set[Hashable] = attribute(default_factory=set)
+    is_settled: bool = False
+    _checks: int = 0
+    _rows_by_path: dict[Hashable, set[Hashable]] = attribute(default_factory=dict)
+
+    @property
+    def wants_evidence(self) -> bool:
+        """Tell whether another look at the rows could still change the judgement."""
+        return not self.is_settled and self._checks < _MAX_CHECKS
+
+    def seen(self, path: Hashable, row: Hashable, threshold: int) -> None:
+        """Note that the row was loaded for by this path through the program; the same path again is a loop."""
+        self._checks += 1
+        rows = self._rows_by_path.setdefault(path, set())
+        rows.add(row)
+        if len(rows) >= threshold:
+            self.is_settled = True
+            self._rows_by_path.clear()
+
+
+@dataclass(slots=True)
+class QueryGroup:
+    """The queries of one text, of one database, from one call site."""
+
+    sql: str
+    alias: str
+    statement: Statement
+    site: Site = NOWHERE
+    count: int = 0
+    seconds: float = 0.0
+    rows: int = 0
+    repeats: int = 0
+    loads: dict[Subject, Load] = attribute(default_factory=dict)
+    # What is in the key only as an identity: alive, so that it is nobody else's.
+    owner: Any = None
+    wants_subject: bool = True
+    is_repeatable: bool = False
+
+    def __post_init__(self) -> None:
+        self.is_repeatable = self.statement.is_repeatable
+
+
+@dataclass(slots=True)
+class Repeat:
+    """A query that ran again with the same parameters, and no write in between."""
+
+    first: QueryGroup
+    again: QueryGroup
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlowQuery:
+    """One query that took longer than it may; `plan` is the database's, where it was asked for."""
+
+    group: QueryGroup
+    seconds: float
+    plan: str = ""
+    scanned_tables: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A transaction as the queries show it: from the start of its first to the end of its last."""
+
+    alias: str
+    began: float
+    ended: float
+    site: Site
+    identity: Any = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it was seen open."""
+        return self.ended - self.began
+
+
+class QueryLog:
+    """Counts the queries of one request or task; holds texts, call sites and sums, never a parameter's value.
+
+    At most `MAX_GROUPS` texts of at most 4,096 characters, 10,000 hashes of parameters and five slow queries are
+    kept; every query counts in the sums. Any thread may add.
+    """
+
+    def __init__(
+        self, slow_query_seconds: float = 0.1, n_plus_one_threshold: int = 2, explain_sample_rate: float = 0.0
+    ) -> None:
+        self.explain_sample_rate = explain_sample_rate
+        self.slow_query_seconds = slow_query_seconds
+        self.n_plus_one_threshold = n_plus_one_threshold
+        self.writes = 0
+        self.failed = 0
+        self.uncounted = 0
+        self.slow_count = 0
+        self.groups: dict[Hashable, QueryGroup] = {}
+        self.repeats: dict[int, Repeat] = {}
+        self.slow: list[SlowQuery] = []
+        self.longest_transaction: Transaction | None = None
+        self.is_paused = False
+        self.is_pinned = False
+        self.task: Any = None
+        self.work: Any = None
+        self.cache: CacheLog | None = None
+        self.allocations: AllocationSample | None = None
+        self.view_seconds: float | None = None
+        self.template_seconds = 0.0
+        self._transactions: dict[str, Transaction] = {}
+        self._seen: dict[int, QueryGroup] = {}
+        self._lock = threading.Lock()
+
+    def add(
+        self,
+        sql: str,
+        params: Any,
+        alias: str,
+        seconds: float,
+        owner: Any,
+        instruction: int,
+        rows: int,
+    ) -> QueryGroup:
+        """Count a query that has ended; return its group, whose `site` is `NOWHERE` until the caller says where it is.
+
+        `owner` (known by identity) and `instruction` stand for the call site; `rows` is what the driver says was
+        touched, negative for unknown.
+        """
+        if len(sql) > MAX_SQL:
+            sql = sql[:MAX_SQL]
+        key = (sql, alias, id(owner), instruction)
+        with self._lock:
+            group = self.groups.get(key)
+            if group is None:
+                group = self._new_group(key, sql, alias, owner)
+            group.count += 1
+            group.seconds += seconds
+            if rows > 0:
+                group.rows += rows
+            if group.is_repeatable:
+                # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change
+                # what is read: reading again after a write is no waste.
+                digest = hash((sql, alias, repr(params), self.writes))
+                first = self._seen.get(digest)
+                if first is not None:
+                    self._repeated(digest, first, group)
+                elif len(self._seen) < _MAX_SEEN:
+                    self._seen[digest] = group
+            elif group.statement.kind == "write":
+                self.writes += 1
+            return group
+
+    def totals(self) -> tuple[int, float, int, int]:
+        """Return queries, seconds, rows, and statements that only control a transaction, over all groups."""
+        groups = list(self.groups.values())
+        control = sum(group.count for group in groups if group.statement.kind == "transaction")
+        count = sum(group.count for group in groups) - control
+        return count, sum(group.seconds for group in groups), sum(group.rows for group in groups), control
+
+    def aliases(self) -> dict[str, int]:
+        """Return the queries of each database."""
+        counts: dict[str, int] = {}
+        for group in list(self.groups.values()):
+            if group.statement.kind != "transaction":
+                counts[group.alias] = counts.get(group.alias, 0) + group.count
+        return counts
+
+    def add_slow(self, slow: SlowQuery) -> None:
+        """Remember a slow query if it is among the slowest."""
+        with self._lock:
+            self.slow_count += 1
+            self.slow.append(slow)
+            self.slow.sort(key=lambda query: -query.seconds)
+            del self.slow[_MAX_SLOW:]
+
+    def in_transaction(self, alias: str, identity: Any, began: float, ended: float, site: Site) -> None:
+        """Note that a query ran inside a transaction; `identity` tells one transaction from the next."""
+        with self._lock:
+            known = self._transactions.get(alias)
+            if known is None or known.identity is not identity:
+                known = self._transactions[alias] = Transaction(alias, began, ended, site, identity)
+            known.ended = ended
+            longest = self.longest_transaction
+            if longest is None or known.seconds > longest.seconds:
+                self.longest_transaction = known
+
+    def loaded(self, group: QueryGroup, subject: Subject, began: float) -> Load:
+        """Count one query of the group as a load of the subject."""
+        with self._lock:
+            load = group.loads.get(subject)
+            if load is None:
+                load = group.loads[subject] = Load(subject, began)
+            load.queries += 1
+            return load
+
+    def _new_group(self, key: Hashable, sql: str, alias: str, owner: Any) -> QueryGroup:
+        if len(self.groups) < MAX_GROUPS:
+            group = self.groups[key] = QueryGroup(sql, alias, statement(sql), owner=owner)
+            return group
+        overflow = (statement(sql).kind, alias)
+        crowd = self.groups.get(overflow)
+        if crowd is None:
+            crowd = self.groups[overflow] = QueryGroup("(many other statements)", alias, statement(sql))
+            crowd.site, crowd.wants_subject = ELSEWHERE, False
+        return crowd
+
+    def _repeated(self, digest: int, first: QueryGroup, group: QueryGroup) -> None:
+        group.repeats += 1
+        repeat = self.repeats.get(digest)
+        if repeat is not None:
+            repeat.count += 1
+            repeat.again = group
+        elif len(self.repeats) < _MAX_REPEATS:
+            self.repeats[digest] = Repeat(first, group, 2)
+
+
+current: ContextVar[QueryLog | None] = ContextVar("aura_logging_queries", default=None)
+"""The log of the work at hand; what `gather`, `create_task` and `sync_to_async` copy shares it."""
+
+_observers: set[str] = set()
+
+
+def observed_by(name: str) -> None:
+    """Say that somebody adds queries to the current log from now on."""
+    _observers.add(name)
+
+
+def is_observed() -> bool:
+    """Tell whether anybody does; without, every count would be nought."""
+    return bool(_observers)

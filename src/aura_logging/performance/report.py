@@ -1,0 +1,196 @@
+"""Judge a request's queries: what was loaded row by row, asked twice, slow, or open too long."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from aura_logging.performance.fingerprints import fingerprint
+from aura_logging.performance.queries import Load, QueryLog, Site, SlowQuery, Subject, Transaction
+
+__all__ = ["BusyStatement", "Duplicate", "NPlusOne", "QueryReport", "judge"]
+
+_MOST_BUSY = 3
+
+_Key = tuple[Subject, Site]
+_Loads = dict[_Key, list[tuple[str, Load]]]
+
+
+@dataclass(frozen=True, slots=True)
+class NPlusOne:
+    """One field of one model, loaded once per row at one place: `queries` of them, on `tables` tables.
+
+    `via` is the finding that loaded the rows themselves row by row, when there is one.
+    """
+
+    subject: Subject
+    site: Site
+    queries: int
+    tables: int = 1
+    via: NPlusOne | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {"field": str(self.subject), "site": str(self.site), "queries": self.queries}
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The same query with the same parameters, `count` times with no write in between."""
+
+    fingerprint: str
+    first_site: Site
+    last_site: Site
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusyStatement:
+    """One statement from one place, and what it cost altogether, in seconds."""
+
+    fingerprint: str
+    site: Site
+    count: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "sql": self.fingerprint,
+            "site": str(self.site),
+            "count": self.count,
+            "seconds": round(self.seconds, 6),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class QueryReport:
+    """What a request asked its databases, judged; times in seconds.
+
+    `count` leaves out what only controls a transaction (`BEGIN`, savepoints), `transaction_statements` counts it.
+    `duplicate_queries` are the superfluous ones: a query asked three times counts two, unless it is part of an N+1.
+    """
+
+    count: int
+    seconds: float
+    writes: int
+    rows: int
+    failed: int
+    transaction_statements: int
+    aliases: dict[str, int]
+    n_plus_one: tuple[NPlusOne, ...] = ()
+    duplicate_queries: int = 0
+    duplicates: tuple[Duplicate, ...] = ()
+    slow_queries: int = 0
+    slow: tuple[SlowQuery, ...] = ()
+    long_transaction: Transaction | None = None
+    busiest: tuple[BusyStatement, ...] = field(default=())
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields of the request's record; besides the first two, what is nothing is left out."""
+        fields: dict[str, Any] = {"db_queries": self.count, "db_time": round(self.seconds, 6)}
+        counts = {
+            "db_writes": self.writes,
+            "db_rows": self.rows,
+            "db_errors": self.failed,
+            "db_transaction_statements": self.transaction_statements,
+            "n_plus_one": len(self.n_plus_one),
+            "duplicate_queries": self.duplicate_queries,
+            "slow_queries": self.slow_queries,
+        }
+        fields.update({name: count for name, count in counts.items() if count})
+        if len(self.aliases) > 1:
+            fields["db_aliases"] = dict(self.aliases)
+        if self.long_transaction is not None:
+            fields["long_transaction"] = round(self.long_transaction.seconds, 6)
+        if self.n_plus_one or self.duplicate_queries or self.slow_queries:
+            fields["db_busiest"] = [statement.as_dict() for statement in self.busiest]
+        return fields
+
+
+def judge(log: QueryLog, long_transaction_seconds: float = 1.0) -> QueryReport:
+    """Return what the log came to by now."""
+    n_plus_one = _n_plus_one(log)
+    explained = {(finding.subject, finding.site) for finding in n_plus_one}
+    # What a library asks twice by itself (the admin counts its rows twice) is no line of the project's.
+    groups = [
+        group
+        for group in list(log.groups.values())
+        if not group.site.is_library and not any((subject, group.site) in explained for subject in group.loads)
+    ]
+    kept = {id(group) for group in groups}
+    longest = log.longest_transaction
+    count, seconds, rows, transaction_statements = log.totals()
+    return QueryReport(
+        count=count,
+        seconds=seconds,
+        writes=log.writes,
+        rows=rows,
+        failed=log.failed,
+        transaction_statements=transaction_statements,
+        aliases=log.aliases(),
+        n_plus_one=n_plus_one,
+        duplicate_queries=sum(group.repeats for group in groups),
+        duplicates=tuple(
+            Duplicate(fingerprint(repeat.first.sql), repeat.first.site, repeat.again.site, repeat.count)
+            for repeat in sorted(log.repeats.values(), key=lambda repeat: -repeat.count)
+            if id(repeat.again) in kept
+        ),
+        slow_queries=log.slow_count,
+        slow=tuple(log.slow),
+        long_transaction=longest if longest is not None and longest.seconds > long_transaction_seconds else None,
+        busiest=_busiest(log) if n_plus_one or log.slow or log.repeats else (),
+    )
+
+
+def _n_plus_one(log: QueryLog) -> tuple[NPlusOne, ...]:
+    """Return the loads that a loop repeated for different rows, those with most queries first.
+
+    A row that was itself fetched alone (`get`, `first`, `[0]`) costs its lazy load no more than it cost itself: as
+    long as there are no more loads than such rows, nothing is wrong that a prefetch could mend. Rows fetched alone
+    by another N+1 do not count for that: they are no choice of the program.
+    """
+    loads: _Loads = defaultdict(list)
+    for group in list(log.groups.values()):
+        for load in list(group.loads.values()):
+            loads[load.subject, group.site].append((group.statement.table, load))
+    suspects = [key for key, found in loads.items() if any(load.is_settled for _, load in found)]
+    guilty: set[_Key] = set()
+    while fresh := [
+        key for key in suspects if key not in guilty and _total(loads[key]) > _chosen_singles(log, key[0], guilty)
+    ]:
+        guilty.update(fresh)
+    findings: list[NPlusOne] = []
+    # Rows are loaded before what is loaded for them.
+    for subject, site in sorted(guilty, key=lambda key: min(load.began for _, load in loads[key])):
+        via = [f for f in findings if f.subject.target_table == subject.owner_table != ""]
+        tables = len({table for table, _ in loads[subject, site]})
+        findings.append(NPlusOne(subject, site, _total(loads[subject, site]), tables, via[-1] if via else None))
+    return tuple(sorted(findings, key=lambda finding: -finding.queries))
+
+
+def _total(loads: list[tuple[str, Load]]) -> int:
+    return sum(load.queries for _, load in loads)
+
+
+def _chosen_singles(log: QueryLog, subject: Subject, guilty: set[_Key]) -> int:
+    """Return how many rows of the subject's owner were each fetched by a query of its own, by choice."""
+    if not subject.owner_table:
+        return 0
+    singles = 0
+    for group in list(log.groups.values()):
+        statement = group.statement
+        if not statement.is_single or statement.is_probe or statement.table != subject.owner_table:
+            continue
+        singles += group.count - sum(
+            load.queries
+            for load in list(group.loads.values())
+            if load.subject == subject or (load.subject, group.site) in guilty
+        )
+    return singles
+
+
+def _busiest(log: QueryLog) -> tuple[BusyStatement, ...]:
+    busiest = sorted(log.groups.values(), key=lambda group: -group.seconds)[:_MOST_BUSY]
+    return tuple(BusyStatement(fingerprint(group.sql), group.site, group.count, group.seconds) for group in busiest)

@@ -1,0 +1,62 @@
+"""Decide in one pass over a request as it came which signatures have to look closer: for nearly all requests, none."""
+
+# a pattern is one thing, and broken up is harder to compare
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from aura_logging.threats.signature import Signature
+from aura_logging.threats.sql_hints import SQL_HINTS
+
+try:
+    from aura_logging.threats.re2_gate import compile_gate
+except ImportError:  # no wheel for this platform
+    from aura_logging.threats.re_gate import compile_gate
+
+    GATE_NAME = "re"
+else:
+    GATE_NAME = "re2"
+
+__all__ = ["DISGUISED", "GATE_NAME", "Gate", "compile_gate"]
+
+CompileGate = Callable[[Sequence[bytes]], Callable[[bytes], Sequence[int] | None]]
+
+DISGUISED: tuple[bytes, ...] = (
+    # What a browser has to encode in a form but people seldom type: quotes, brackets, control characters, $ % ; < > \
+    # ^ ` { | }. And what no encoder has a reason to: letters, digits, the dot.
+    rb"%(?:0[0-9a-f]|1[0-9a-f]|2[1245789ae]|3[0-9bce]|4[1-9a-f]|5[0-9acef]|6[0-9a-f]|7[0-9a-f]|c[01]|[ef][08c]%80|u[0-9a-f]{3})",
+    rb"#x?[0-9a-f]{2,7}|&(?:lt|gt|quot|apos|colon|lpar|rpar|tab|newline|sol|bsol|period|equals|grave|dollar|num|nbsp);",
+    rb"\\(?:x[0-9a-f]|u00|u\{)|[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbc|\xef\xb9|0x(?:2f|5c|2e)",
+)
+"""Hints that something is written in another way than it needs to be: it is decoded, and then gated again."""
+
+
+class Gate:
+    """All hints as one automaton; `suspects(bytes)` tells the indices of those that are there. Any thread may call it.
+
+    The first indices are those of the signatures; from `first_sql` they are those of SQL, from `first_disguise` those
+    of encodings.
+    """
+
+    def __init__(self, signatures: Sequence[Signature], compile_gate: CompileGate = compile_gate) -> None:
+        self.signatures = tuple(signatures)
+        hints = [signature.hint for signature in self.signatures]
+        self.first_sql = len(hints)
+        hints += SQL_HINTS
+        self.first_disguise = len(hints)
+        hints += DISGUISED
+        self.suspects = compile_gate(hints)
+        self._prove()
+
+    def _prove(self) -> None:
+        """Refuse to start with an automaton that misses what it was built to find: over its budget it is silent."""
+        missed = [
+            (signature.rule, example)
+            for index, signature in enumerate(self.signatures)
+            for example in signature.examples
+            if index not in (found := self.suspects(example.encode()) or ())
+            and not any(hit >= self.first_disguise for hit in found)
+        ]
+        if missed:
+            raise ValueError(f"These signatures' hints do not find their examples: {missed}.")

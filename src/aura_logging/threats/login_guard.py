@@ -1,0 +1,205 @@
+"""Notice who guesses passwords, tries stolen ones, or floods: across all workers, each case told once."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import os
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+from aura_logging.health import Health, Status
+from aura_logging.resilience.clock import Clock
+from aura_logging.threats.windows import MemoryWindows, Windows
+
+__all__ = ["LoginGuard", "LoginGuardOptions", "LoginThreat", "Scope"]
+
+Scope = Literal["account", "address", "pair", "network", "pattern"]
+
+_MINUTE = 60.0
+_HOUR = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoginGuardOptions:
+    """Thresholds, and the seconds in which they count; 0 turns one off.
+
+    The defaults are far above what people do who have forgotten a password: OWASP's advice for locking an account
+    is 5 to 10 failures. An address may be a whole company, so it may fail more often than one account. Spraying is
+    slow by nature, and looked for over hours, in a whole network.
+    """
+
+    failures_per_account: int = 10
+    failures_per_address: int = 30
+    failures_per_pair: int = 6
+    failure_seconds: float = 15 * _MINUTE
+    accounts_per_address: int = 10
+    stuffing_seconds: float = 5 * _MINUTE
+    accounts_sprayed: int = 20
+    spraying_seconds: float = 6 * _HOUR
+    requests_per_address: int = 1_200
+    request_seconds: float = _MINUTE
+    tell_again_seconds: float = 15 * _MINUTE
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)!r}; it must be 0 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class LoginThreat:
+    """A threshold that was crossed: what it means, of whom, and how many in how many seconds.
+
+    `threat_type` is `brute_force`, `credential_stuffing`, `password_spraying` or `request_flood`. `account` and
+    `address` are those of the attempt that crossed it.
+    """
+
+    threat_type: str
+    scope: Scope
+    account: str
+    address: str
+    count: int
+    window_seconds: float
+
+
+class LoginGuard:
+    """Counts attempts in `windows`, by account, address, pair and network; any thread may call it.
+
+    Four workers count as one when they share `SqliteWindows`. Each case is told once in `tell_again_seconds`, by
+    whichever process crosses the threshold. Nothing is blocked. No call raises: while the shared store fails, this
+    process counts alone, and `health()` says so. Accounts are kept as they are typed, lower-cased: up to `KEYS_AT_MOST`
+    of them, for as long as a window.
+
+    `clock` gives wall time: processes have no other clock in common.
+    """
+
+    def __init__(
+        self,
+        windows: Windows | None = None,
+        options: LoginGuardOptions | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        self._windows = windows or MemoryWindows()
+        self._fallback = MemoryWindows()
+        self._options = options or LoginGuardOptions()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failures: Counter[str] = Counter()
+        self._requests: dict[str, int] = {}
+        self._attempts = itertools.count()
+
+    def failed(self, account: str, address: str, pattern: str = "") -> list[LoginThreat]:
+        """Count a failed login, and return the thresholds it crossed.
+
+        `account` is the name that was tried, `address` where from; either may be empty. `pattern` is an opaque
+        fingerprint of the password, if the caller has one (a keyed hash; never the password): one password on many
+        accounts is spraying, wherever it comes from.
+        """
+        options, now = self._options, self._clock()
+        account = account.strip().lower()[:254]
+        # One attempt, one member; two processes must not name theirs alike.
+        attempt = f"{os.getpid()}:{next(self._attempts)}:{now}"
+        found: list[LoginThreat] = []
+
+        def count(kind: str, scope: Scope, key: str, member: str, threshold: int, seconds: float) -> None:
+            if not threshold or not all(key.split("\0")):
+                return
+            number = self._note(f"{scope}:{kind}:{key}", member, now, seconds, threshold)
+            if number >= threshold and self._claim(f"{scope}:{kind}:{key}", now, options.tell_again_seconds):
+                found.append(LoginThreat(kind, scope, account, address, number, seconds))
+
+        window = options.failure_seconds
+        count("brute_force", "account", account, attempt, options.failures_per_account, window)
+        count("brute_force", "address", address, attempt, options.failures_per_address, window)
+        count("brute_force", "pair", f"{account}\0{address}", attempt, options.failures_per_pair, window)
+        if account:
+            stuffing = (options.accounts_per_address, options.stuffing_seconds)
+            spraying = (options.accounts_sprayed, options.spraying_seconds)
+            count("credential_stuffing", "address", address, account, *stuffing)
+            count("password_spraying", "network", _network(address), account, *spraying)
+            count("password_spraying", "pattern", pattern, account, *spraying)
+        return found
+
+    def succeeded(self, account: str, address: str) -> None:
+        """Forget the failures of an account from this address: its owner has remembered the password.
+
+        Those of the address stay: an attacker with one account of his own must not wipe his traces with it.
+        """
+        account = account.strip().lower()[:254]
+        self._forget(f"pair:brute_force:{account}\0{address}")
+
+    def requested(self, address: str) -> LoginThreat | None:
+        """Count a request, and return a flood if it is one too many.
+
+        Costs under a microsecond: requests are counted here, and told to the shared windows by the twentieth of
+        the threshold, so a flood over several processes is noticed up to that late for each.
+        """
+        options = self._options
+        threshold = options.requests_per_address
+        if not threshold or not address:
+            return None
+        batch = max(1, threshold // 20)
+        with self._lock:
+            number = self._requests.get(address, 0) + 1
+            if number < batch:
+                if len(self._requests) > 10_000:
+                    self._requests.clear()
+                self._requests[address] = number
+                return None
+            self._requests[address] = 0
+        now = self._clock()
+        key = f"address:request_flood:{address}"
+        member = f"{os.getpid()}:{next(self._attempts)}:{now}"
+        total = self._note(key, member, now, options.request_seconds, threshold // batch + 1, batch)
+        if total >= threshold and self._claim(key, now, options.tell_again_seconds):
+            return LoginThreat("request_flood", "address", "", address, total, options.request_seconds)
+        return None
+
+    def health(self) -> Health:
+        """Tell whether the processes still count together."""
+        with self._lock:
+            failures = dict(self._failures)
+        failed = sum(failures.values())
+        return Health(
+            Status.DEGRADED if failed else Status.HEALTHY,
+            detail=f"{failed} calls to the shared windows failed; counted in this process alone" if failed else "",
+            facts={"failures": failures},
+        )
+
+    def _note(self, key: str, member: str, now: float, seconds: float, at_most: int, weight: int = 1) -> int:
+        try:
+            return self._windows.note(key, member, now, seconds, at_most, weight)
+        except OSError as error:
+            self._count(error)
+            return self._fallback.note(key, member, now, seconds, at_most, weight)
+
+    def _claim(self, key: str, now: float, seconds: float) -> bool:
+        try:
+            return self._windows.claim(key, now, seconds)
+        except OSError as error:
+            self._count(error)
+            return self._fallback.claim(key, now, seconds)
+
+    def _forget(self, key: str) -> None:
+        self._fallback.forget(key)
+        try:
+            self._windows.forget(key)
+        except OSError as error:
+            self._count(error)
+
+    def _count(self, error: OSError) -> None:
+        with self._lock:
+            self._failures[type(error).__name__] += 1
+
+
+def _network(address: str) -> str:
+    """Return the network that one customer of a provider usually has: /24, or /64."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 64), strict=False))

@@ -1,0 +1,78 @@
+"""Code of the application's own language, put where it would be run: PHP, Java, Python, JavaScript, includes."""
+
+# ruff: noqa: E501  # a pattern is one thing, and broken up is harder to compare
+
+from __future__ import annotations
+
+from aura_logging.threats.signature import Signature
+
+__all__ = ["CODE"]
+
+CODE = (
+    Signature(
+        "code_injection.php",
+        "code_injection",
+        0.9,
+        rb"<\?|phpinfo|(?:system|exec|passthru|eval|assert|popen|proc_open|shell_exec|base64_decode|create_function|call_user_func|preg_replace|file_get_contents|file_put_contents|include|require|var_dump|print|print_r|die|exit|md5|fopen|readfile|pcntl_exec|ini_set|str_rot13|gzinflate|chr)"
+        rb"[^a-z0-9]{0,3}(?:\(|%28|_once)|o(?::|%3a)[0-9]|a(?::|%3a)[0-9]{1,3}(?::|%3a)(?:\{|%7b)|\$_(?:get|post|request|server|cookie|files|session)|globals\[|allow_url_include|auto_prepend",
+        r"<\?(?:php\b|=|\s{0,3}(?:system|exec|passthru|eval|echo|phpinfo|include|print|shell_exec|assert|\$))|\bphpinfo\s?\(|"
+        r"(?:\A|[;\"'({&|@=}])\s{0,3}@?(?:system|shell_exec|passthru|popen|proc_open|pcntl_exec|assert|eval|exec|include|require|create_function|call_user_func\w*|preg_replace|file_get_contents|file_put_contents|readfile|fopen|base64_decode|str_rot13|gzinflate|var_dump|ini_set)\s{0,3}\(\s{0,3}(?:[\"'$/`\\@]|base64_|gzinflate|chr\s?\(|md5\s?\(|phpinfo|file_|system|shell_exec|__\w+__|compile\s?\(|open\s?\(|\d{1,12}\s?[-+*]\s?\d)|(?:\A|[;\"'({&|@=}])\s{0,3}@?(?:print|print_r|die|echo|exit)\s{0,3}\(?\s{0,3}(?:md5|phpinfo|system|exec|shell_exec|file_get_contents|passthru|`[^`]{1,80}`)\s?\(|"
+        r"\A[\"']?(?:O|C):\+?\d{1,4}:\"[\w\\]{1,100}\":\d|\Aa:\d{1,3}:\{(?:i:\d|s:\d)|\$_(?:GET|POST|REQUEST|SERVER|COOKIE|FILES|SESSION)\s?\[|\bGLOBALS\[|allow_url_include|auto_prepend_file|\$\{@?(?:print|system|eval|phpinfo|exec|passthru)\s?\(",
+        (
+            "<?php system($_GET['c']); ?>",
+            ";phpinfo();",
+            "eval(base64_decode('eA=='))",
+            'O:8:"stdClass":0:{}',
+            ";system('id')",
+            "${@print(md5(1))}",
+        ),
+        ("the system (new)", "print(copies)", "exec (board)", "php is a language", "please include (a) and (b)"),
+    ),
+    Signature(
+        "code_injection.include",
+        "code_injection",
+        0.95,
+        rb"<!--[^a-z]{0,3}#|%3c!--|<(?:esi|%23)|<!--#",
+        r"<!--\s{0,3}\#\s{0,3}(?:exec|include|echo|config|printenv|set|fsize|flastmod|if|goto|onerror|break)\b|<esi:(?:include|inline|debug|vars)",
+        ('<!--#exec cmd="ls" -->', '<!--#include virtual="/etc/passwd"-->', '<esi:include src="//x.example/"/>'),
+        ("<!-- # of items -->", "<!--# note -->"),
+    ),
+    Signature(
+        "code_injection.java",
+        "code_injection",
+        0.95,
+        rb"java\.|javax\.|getruntime|processbuilder|classloader|ro0ab|aced0005|ognl|#_memberaccess|#context|#req|@org\.|xwork|com\.sun\.|%\{|!!javax|\.getclass|bcel|scriptengine|fastjson|@type",
+        r"java\.(?:lang\.(?:Runtime|ProcessBuilder|System|Class|String\b)|io\.|net\.URL|util\.(?:Scanner|HashMap)|beans)|javax\.(?:script|naming|management)|getRuntime\s?\(|new\s+ProcessBuilder|class(?:\.module|\.class|\[[\"']class[\"']\])?[.\[][\"']?(?:classLoader|protectionDomain)|\A[\"']?rO0AB[\w+/=]{4}|aced0005(?:73|77|74|7[0-9a-f])|"
+        r"\#_memberAccess|\#context\[|\#(?:req|res|rt|cmd|a|p|_)\s?=\s?(?:@|new|\()|@(?:org|java|com|ognl)\.[\w.$]{1,100}@|com\.sun\.|com\.opensymphony|org\.(?:apache|springframework)\.[\w.]{1,100}(?:\(|\")|\bdefaultClassLoader|ognl\.|!!javax|\"@type\"\s?:|\.getClass\s?\(\s?\)\s?\.",
+        (
+            "Runtime.getRuntime().exec('id')",
+            "class.module.classLoader.resources.context.parent.pipeline.first.pattern=x",
+            "rO0ABXNyABFqYXZhLnV0aWwuSGFzaE1hcA==",
+            "%{(#_memberAccess=@ognl.OgnlContext@DEFAULT_MEMBER_ACCESS)}",
+        ),
+        ("java. beans and coffee", "the Java runtime", "class.name", "javax is old"),
+    ),
+    Signature(
+        "code_injection.script",
+        "code_injection",
+        0.9,
+        rb"__import__|os\.(?:system|popen|exec|environ)|subprocess|child_process|process\.|__proto__|constructor(?:\.|\[|%5b)|_\$\$nd|require\(|eval\(|exec\(|compile\(|globals\(|io\.popen|kernel\.|open-uri|instance_eval|marshal|cposix|!!python|\.\.__|nashorn|xmldecoder|getattr",
+        r"__import__\s?\(|(?:\A|[;\"'({&|=+,}\s])os\.(?:system|popen|exec[lv]\w{0,2}|spawn\w{0,3})\s?\(\s{0,3}[\"']\s{0,3}(?:\w{1,20}|/[\w/]{1,40})(?:\s[-/\w. ]{1,60})?[\"']\s?\)[^\w]{0,10}\Z|subprocess\.(?:Popen|call|check_output|run|getoutput)\s?\(\s?[\[\"'][^)]{0,100}\)[^\w]{0,10}\Z|child_process|process\.(?:mainModule|binding|env\b\W{0,3}\Z)|"
+        r"__proto__(?:\]|\.|\[|\"\s?:|=)|constructor(?:\.|\[)[\"']?prototype|_\$\$ND_FUNC\$\$_|!!python/|\Acposix|\Acos\n|io\.popen\s?\(|\beval\s?\(\s?(?:compile|__import__|request|atob|unescape|String|name\b|location)|instance_eval|"
+        r"\Agetattr\s?\(|globals\s?\(\s?\)\s?\[|\A\W{0,5}require\s?\(\s?[\"'](?:child_process|fs|os|http|net)[\"']|kernel\.(?:exec|system)|\Aexec\s?\(\s?[\"']import|res\.end\s?\(",
+        (
+            "__import__('os').system('id')",
+            "require('child_process').exec('id')",
+            "__proto__[admin]=1",
+            "constructor.prototype.admin",
+            "os.system('id')",
+        ),
+        (
+            "the import of os",
+            "process.start",
+            "require (two) signatures",
+            "prototype constructor",
+            "I called os.system('ls -l') in my script and it hung",
+        ),
+    ),
+)

@@ -1,0 +1,129 @@
+"""Command injection: what a shell would run after what the application meant it to."""
+
+# a pattern is one thing, and broken up is harder to compare
+
+from __future__ import annotations
+
+from aura_logging.threats.signature import BLANK, Signature
+
+__all__ = ["COMMANDS"]
+
+# Words that are commands and hardly anything else.
+_SURE = (
+    "whoami|ifconfig|ipconfig|netstat|nslookup|uname|wget|curl|traceroute|tracert|passthru|systeminfo|tasklist|busybox|"
+    "tcpdump|crontab|useradd|adduser|chmod|chown|netcat|ncat|mkfifo|powershell(?:\\.exe)?|cmd\\.exe|certutil|bitsadmin|"
+    "nmap|lsb_release|phpinfo|killall|arp|getent|hostid|base64|rundll32|regsvr32|wmic|socat|telnet|lsof|lsmod|lscpu|dig"
+)
+# Those that do something without an argument.
+_ALONE = (
+    "whoami|ifconfig|ipconfig|netstat|uname|systeminfo|tasklist|phpinfo|hostid|lscpu|lsmod|lsof|printenv|nslookup|"
+    "tcpdump|crontab|powershell(?:\\.exe)?|cmd\\.exe"
+)
+# Words of a language too: only with what would follow them in a shell.
+_CALLS = (
+    r"(?:id|ls|ps|pwd|env|dir|printenv|uptime|df)(?=\||\s{0,3}(?:[;&`)#\n\r'\"<>}]|\Z))|"
+    r"ls\s+(?:-|/|\.)\S{0,40}|ps\s+-?[aefux]{1,5}\b|id\s+-\w|dir\s+(?:[a-z]:|/\w|\\|\.)|"
+    r"(?:cat|tac|less|more|head|tail|nl|od|xxd|strings|rev|vi|vim|nano|grep|type|rm|cp|mv|touch|mkdir|ln|source|tee|cut|awk|sed)"
+    r"(?:\s+(?:-\w{1,8}\s+|-\w{1,8}=?\S{0,10}\s)?[\"']?(?:[./~\\$*%]|\w{1,30}[./\\]|[a-z]:)|\s?<\s?/|\$\{?IFS|\s?\{)|"
+    r"ping\s+(?:-[\w]|/\w|\d{1,3}\.|localhost|\w+\.\w+|\{)|sleep\s+\d{1,4}(?=\s{0,3}(?:[;|&`)#\n\r'\"]|\Z))|"
+    r"echo\s+(?:[\"'$`%\\-]|\w{1,40}(?=\s{0,3}(?:[;|&`>)\n]|\Z))|\S{1,60}\s?(?:>|\||;))|"
+    r"nc\s+(?:-|\d{1,3}\.|\S{1,40}\s\d)|(?:ba|z|da|k|c|tc)?sh(?:\s+-[ci]|\s{0,2}(?:[;|&`)#<]|\Z))|"
+    r"(?:python|perl|ruby|php|node|lua)[\d.]*\s+(?:-[a-z]\b|\S{1,60}\.\w{2}\b)|"
+    r"net\s+(?:user|localgroup|view|start|share)|timeout\s+/?t?\s?\d|reg\s+(?:query|add)|"
+    r"find\s+(?:/|\.)\S{0,40}\s|find\s+/|su\s+-|sudo\s+\S|systemctl\s|kill\s+-\d|mail\s+-?\S+@|"
+    r"exec\s+(?:/|\d?[<>])|eval\s+[\"'$`]|export\s+\w+=|cmd\s+/c|cmd(?=\s{0,3}(?:[|&]|\Z))|start\s+/b|\{cmd\}|CMD="
+)
+_PROGRAM = r"(?:/usr)?(?:/local)?/s?bin/[\w.-]{2,20}"
+_EVASION = r"[\w/]{0,20}\$\{?IFS\}?|\{\w{1,12},[^{}\s]{1,80}\}|(?:/[\w?*]{1,6}){1,3}/[\w?*]*\?[\w?*]*"
+
+_SEPARATOR = rb"(?:;|\||&|\n|\r|`|\(|%0[ad]|\\n|\\r|%3b|%7c|%26|%60|%28|\{|\^|=|<|>|\"|')"
+_HINT_WORDS = (
+    rb"(?:whoami|ifconfig|ipconfig|netstat|nslookup|uname|wget|curl|tracer|passthru|systeminfo|tasklist|busybox|tcpdump|crontab|useradd|"
+    rb"adduser|chmod|chown|netcat|ncat|mkfifo|powershell|cmd|certutil|bitsadmin|nmap|lsb_|phpinfo|killall|arp|getent|hostid|base64|"
+    rb"rundll32|regsvr32|wmic|socat|telnet|lsof|lsmod|lscpu|dig|id|ls|ps|pwd|env|w|who|dir|set|printenv|hostname|uptime|last|df|top|ver|"
+    rb"date|cat|tac|less|more|head|tail|nl|od|xxd|strings|rev|vi|vim|nano|grep|type|rm|cp|mv|touch|mkdir|ln|source|tee|cut|awk|sed|ping|"
+    rb"sleep|echo|nc|bash|zsh|dash|ksh|csh|tcsh|sh|python|perl|ruby|php|node|lua|net|timeout|reg|find|su|sudo|service|systemctl|kill|"
+    rb"mail|exec|eval|export|start)[0-9.]{0,4}(?:" + BLANK + rb"{1,4}[^ ]|\$|[;|&`)#<>'\"}]|%3b|%7c|%26|%60|%0|<|$|\n)"
+)
+
+COMMANDS = (
+    Signature(
+        "command_injection.chained",
+        "command_injection",
+        0.9,
+        _SEPARATOR
+        + rb"[;|&\"')}n]{0,3}"
+        + BLANK
+        + rb"{0,4}[({\"']{0,2}"
+        + _HINT_WORDS
+        + rb"|(?:/|%2f)s?bin(?:/|%2f)|ifs|\{cmd\}|cmd=|/[a-z0-9]{0,5}\?[a-z0-9?]{0,5}/",
+        rf"(?:\A\s{{0,3}}(?:[\"')}}\]]{{1,3}}\s{{0,2}})?[;|&\n\r^]{{1,3}}|[\w)\"'\].\\/}}-]\s{{0,3}}(?:;|\|\|?|&&?|\n|\r\n?)|\\[nr]|\$\(|\A[\"']?[\w./-]{{0,30}}[;|&\n]{{1,2}})"
+        rf"[;|&\s\"'({{<^$\\]{{0,6}}(?:(?:{_SURE})\b(?=\s{{1,4}}(?:[-./$\"'%@\d]|https?:|\w{{1,30}}[./:@])|\$)|(?:{_ALONE})\b(?=\||\s{{0,3}}(?:[;&`)#\n\r<>(]|\Z))|{_PROGRAM}|{_EVASION})"
+        rf"|(?:\A\s{{0,3}}[\"')}}\]]{{0,3}}\s{{0,3}}[;|&\n\r]{{1,2}}|\w(?:;|\|\||&&|\n|\r)|[)\"'\]./\\-](?:;|\|\|?|&&|\n|\r)|\.\w{{2,5}}\||[\w)\"'\]]\s(?:;|\|\||&&)|\w\s?\|(?=\s?(?:cat|ping|nc|echo|sleep)\s)|\\[nr]|\$\(|\Aa[;|])"
+        rf"\s{{0,3}}[(\"'{{]{{0,2}}(?:{_CALLS})",
+        (
+            "127.0.0.1; cat /etc/passwd",
+            "x | whoami",
+            "&& ls -la",
+            "$(sleep 5)",
+            "a;id;",
+            "|/usr/bin/id",
+            "%0Acat%20/etc/hosts",
+            "& ping -n 30 127.0.0.1 &",
+        ),
+        (
+            "rock; sleep well",
+            "cats & dogs",
+            "salt & pepper; more to come",
+            "L;IN TABLE RUNNER",
+            "name|id|date",
+            "time; find me there",
+            "black & decker",
+            "first line\nlast line",
+            "R&D; set of 6",
+        ),
+    ),
+    Signature(
+        "command_injection.substituted",
+        "command_injection",
+        0.85,
+        rb"\$\(|`|\$\{?ifs|\{[a-z]{1,12},|%24%28|<\(|>\(",
+        rf"\$\(\s{{0,3}}(?:(?:{_SURE})\b|{_CALLS}|{_PROGRAM}|<\s?/)|\A[^`\s]{{0,30}}`\s{{0,3}}(?:(?:{_SURE})\b[^`]{{0,100}}|(?:{_CALLS})[^`]{{0,100}}|{_PROGRAM}[^`]{{0,100}})`?[^\w`]{{0,3}}\Z|"
+        r"\$\{?IFS|\{(?:cat|ls|id|ping|wget|curl|nc|echo|bash|sh),[^{}]{1,100}\}|[<>]\((?:ls|cat|bash|sh|id)\b",
+        ("$(whoami)", "`uname -a`", "`id`", "cat${IFS}/etc/passwd", "{cat,/etc/passwd}", "x$(ls)"),
+        ("$(5)", "use `foo` and `bar`", "the `id` column", "total $(USD) 5"),
+    ),
+    Signature(
+        "command_injection.shellshock",
+        "command_injection",
+        1.0,
+        rb"\(\)(?: |%20|\+){0,4}(?:\{|%7b)",
+        r"\A[\s\"']{0,3}\(\)\s{0,4}\{\s{0,4}[:_\w][^\w]",
+        ("() { :;}; /bin/bash -c 'id'", "() { _; } >_[$($())] { id; }"),
+        ("function () { return 1 }", "main() { }"),
+    ),
+    Signature(
+        "command_injection.command",
+        "command_injection",
+        0.8,
+        rb"(?:cat|type|more|head|tail|ping|wget|curl|nc|bash|sh|cmd|cmd\.exe|powershell|net|rm|chmod|uname|sleep|dir|ls|nslookup|ifconfig|ipconfig|netstat|whoami|echo|exec)(?:\.exe)?"
+        + BLANK
+        + rb"{1,4}[-/\\\\.0-9a-z$%~]|/bin/|system32|/usr/s?bin/|\{cmd\}|cmd=",
+        r"\A\s{0,3}[\"'/\\(]{0,2}(?:cat\s+(?:-\w+\s+)?/\S|type\s+[a-z]:\\|ping\s+(?:-[cinw]\s{0,2}\d|/n)|(?:wget|curl)\s+(?:-\S+\s+)*[\"']?https?://|"
+        r"nc\s+-[a-z]{1,5}\s|(?:ba)?sh\s+-[ci]\s|cmd(?:\.exe)?\s+/[ck]|powershell(?:\.exe)?\s+-|net\s+(?:user|localgroup)|rm\s+-rf?\s|chmod\s+(?:\+x|[0-7]{3,4})\s|"
+        r"uname\s+-a|dir\s+[a-z]:\\|ls\s+-[a-z]{1,5}(?:\s+/|\s{0,2}\Z)|(?:nslookup|dig)\s+\S+\.\S+\s{0,2}\Z|(?:ifconfig|ipconfig|netstat)\s+[-/]\w+|exec\s+/\S|echo\s+[^|>]{1,80}\|\s?(?:base64|bash|sh|tee)|"
+        r"sleep\s+\d{1,4}\s{0,2}\Z)"
+        r"|\A[^\s\"'<>]{0,60}(?:/bin/(?:ba|z|da|k|c)?sh|/bin/(?:cat|ls|id|nc|ping|sleep|echo|rm|uname|ps|kill)|/usr/bin/(?:id|wget|curl|whoami|perl|python\d?|php|nc))(?:[\s|;&`'\"\\$]|\Z)"
+        r"|system32[/\\]+(?:cmd|calc|net|drivers|config|inetsrv|winevt|logfiles)\S{0,60}|\{cmd\}|\bCMD=\$?[\\\"']",
+        ("cat /etc/passwd", "ping -c 10 127.0.0.1", "/bin/cat /etc/shadow", "rm -rf /", "cmd.exe /c dir"),
+        (
+            "cat food",
+            "ping pong",
+            "more -- or less",
+            "the sleep of reason",
+            "net profit",
+            "type A",
+            "run rm -rf build and try again",
+        ),
+    ),
+)

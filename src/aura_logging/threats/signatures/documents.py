@@ -1,0 +1,58 @@
+"""Queries and documents that a value would change: XML entities, MongoDB operators, LDAP filters."""
+
+# ruff: noqa: E501  # a pattern is one thing, and broken up is harder to compare
+
+from __future__ import annotations
+
+from aura_logging.threats.signature import EXCEPT_HEADERS, Signature
+
+__all__ = ["DOCUMENTS"]
+
+_OPERATORS = "ne|gte?|lte?|n?in|eq|regex|where|exists|x?or|and|nor|not|all|size|mod|elemMatch|expr|function|type|text|options|comment|accumulator|lookup|ifNull"
+
+DOCUMENTS = (
+    Signature(
+        "xxe.entity",
+        "xxe",
+        0.95,
+        rb"<![^a-z]{0,3}(?:doctype|entity|attlist|element|\[cdata)|xinclude|xi:include|%3c!|<\?xml",
+        r"<!\s{0,3}ENTITY\s|<!DOCTYPE\s[^>\[]{1,200}(?:\[|\bSYSTEM\s|PUBLIC\s{1,5}[\"'][^\"'-]{0,3}[\"'])|<!(?:ELEMENT|ATTLIST)\s|xi:include|2001/XInclude|<!\[CDATA\[[^\]]{0,80}(?:<|\]\]>\w|'|\balert)|<\?xml-stylesheet|"
+        r"<\?xml[^>]{0,100}\?>[^\x00]{0,100}?(?:<!|<!\[CDATA|<\w{1,20}>&\w{1,20};|jar:|<xsl:)",
+        (
+            '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>',
+            '<!ENTITY % p SYSTEM "http://x.example/e.dtd">',
+            '<x xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="file:///etc/passwd"/></x>',
+        ),
+        ("<!DOCTYPE html>", "<?xml version='1.0'?><a>b</a>", "<!-- entity -->"),
+    ),
+    Signature(
+        "nosql.operator",
+        "nosql",
+        0.9,
+        rb"(?:\$|%24)(?:" + _OPERATORS.encode() + rb")",
+        rf"(?:[\[{{,.(]\s{{0,3}}|\A\s{{0,3}}|['\",]\s{{0,3}},?\s{{0,3}}|\w\[)[\"']?\$(?:{_OPERATORS})[\"']?\s{{0,3}}(?:\]\s{{0,3}}(?:=|\[|\Z)|:(?=\s{{0,3}}(?:['\"\[{{\d/tfn-]|\Z)))",
+        ("user[$ne]=1", '{"$gt": ""}', "$where: '1 == 1'", "q[%24regex]=.*", "', $or: [ {}, { 'a':'a"),
+        ("$in: dollars", "price $gt 5", "US$ and: more", '{"$schema": "x"}'),
+    ),
+    Signature(
+        "nosql.script",
+        "nosql",
+        0.8,
+        rb"this\.|db\.[a-z]|return|mapreduce|objectid|tojson|\|\|[^=\n]{0,16}==|sleep\(",
+        r"(?:['\"}|&;]|\A)\s{0,3}(?:&&|\|\||;)?\s{0,3}this\.\w{1,40}(?:\.match|\[|\s?[!=]=)|\bdb\.\w{1,40}\.(?:insert|find|drop|remove|update|mapReduce|aggregate|count)\w{0,10}\s?\(|"
+        r"['\"]\s{0,3}[;}]\s{0,3}return\b|(?:['\"}]\s{0,3};?|\A\W{1,5})\s{0,3}return\s?\(?(?:true|1\s?==?\s?1|this\.)|['\"]\s{0,3}\|\|\s{0,3}['\"]?\w{0,8}['\"]?\s{0,3}={2,3}|\A\s?\|\|\s?\d\s?={1,3}\s?\d|\.mapReduce\s?\(|tojson\s?\(\s?(?:this|db)|\}\s?\]\s?,\s?\$",
+        ("' && this.password.match(/.*/)//", "db.users.drop()", "'; return true; var x='", "|| 1==1", "' || 'a'=='a"),
+        ("I return 1 item", "look at this. it works", "return to sender", "return true to your roots"),
+    ),
+    Signature(
+        "ldap.filter",
+        "ldap",
+        0.85,
+        rb"\)[^a-z0-9]{0,6}\(|\([^a-z0-9]{0,3}[|&!]|\(\*|\*\)|\*\||\|\(|&\(|\\2[89a]|%28|%29",
+        r"\)\s{0,3}\(\s{0,3}[|&!]?\s{0,3}\(?\s{0,3}[\w-]{1,40}\s{0,3}[~<>]?=|\*\)\s{0,3}\(|\*\)\s{0,3}\)\s{0,3}\(?\s{0,3}[|&(]|\(\s{0,3}[|&!]\s{0,3}\(\s{0,3}[\w-]{1,40}\s{0,3}[~<>]?=|\A[\w*]{0,30}\)\s{0,3}\(\s{0,3}[|&!]\s{0,3}(?:[(|&)]|\Z)|"
+        r"\A\*\(\)?[|&]|\(\*\)[*|)]|\A\(?[|&]\(\w+=\*|\)\s?\(\s?(?:objectclass|uid|cn|mail|userpassword)\s?=|\*\)\)?(?:%00|\x00)|\A\W{0,3}\(\s?(?:objectclass|uid|cn|sn|mail|userpassword)\s?=\s?\*",
+        ("*)(uid=*))(|(uid=*", "admin*)((|userPassword=*)", "*(|(objectclass=*))", "x)(cn=a", "*()|&'"),
+        ("(a)(b)", "(RUSTIC OR ORGANIC)", "f(x)=(y)", "* (new)", "(x=1) and (y=2)"),
+        EXCEPT_HEADERS,
+    ),
+)

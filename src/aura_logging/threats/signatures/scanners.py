@@ -1,0 +1,48 @@
+"""Scanners and attack tools that give their name."""
+
+# ruff: noqa: E501  # a pattern is one thing, and broken up is harder to compare
+
+from __future__ import annotations
+
+from aura_logging.threats.signature import USER_AGENT, Signature
+
+__all__ = ["SCANNERS"]
+
+# Tools for finding holes. Not here: libraries (curl, python-requests), crawlers, uptime monitors, and surveys of the
+# internet that say who they are and let themselves be asked to stop (Censys, Shodan, Palo Alto).
+_TOOLS = (
+    "sqlmap|nikto|nessus|openvas|greenbone|acunetix|wvs|w3af|arachni|skipfish|wpscan|joomscan|droopescan|dirbuster|dirb|gobuster|"
+    "feroxbuster|ffuf|wfuzz|dirsearch|nuclei|masscan|zgrab|zmeu|morfeus|havij|sqlninja|bsqlbf|absinthe|pangolin|jsql|sqlsus|commix|"
+    "xsser|xsstrike|dalfox|fimap|whatweb|wapiti|webinspect|appscan|netsparker|invicti|burp ?suite|burpcollaborator|owasp[ _-]?zap|zaproxy|zap/|paros|"
+    "webscarab|ratproxy|grendel-scan|vega/|hydra|medusa/|brutus|patator|metasploit|msfconsole|core-project|n-stealth|grabber|cgichk|"
+    "whisker|uil2pn|jaascois|jorgee|muieblackcat|l9explore|l9tcpid|nmap scripting engine|nmap/|springenum|tplmap|jbrofuzz|dotdotpwn|"
+    "golismero|sitelockspider|vulnx|blackwidow/|x-scan|cloudmapper|crowbar|thc-|tsunamisecurityscanner|jaeles|kiterunner|hexometer scan|"
+    "qualysguard|was/|mysqloit|internet ninja|scanmyserver|prog\\.customcrawler|bilbo|sqlpowerinjector|datacha0s|nsauditor|pmafind|"
+    "webshag|webtrends security|websecurify|whcc/|s\\.t\\.a\\.l\\.k\\.e\\.r|t34mh4k|struts-pwn|toata|zollard|fhscan|floodgate|"
+    "amiga-aweb/3\\.4|anyevent-http/|detectify|probely|rapid7|insightvm|log4j[- ]?scan|gospider|hakrawler|aquatone|httprobe|katana/"
+)
+_HINT = _TOOLS.encode().replace(rb"\.", rb"\.")
+
+SCANNERS = (
+    Signature(
+        "scanner.tool",
+        "scanner",
+        0.95,
+        rb"(?:^|[^a-z0-9])(?:" + _HINT + rb")",
+        rf"(?:\A|[^a-z0-9])(?:{_TOOLS})(?:[^a-z]|\Z)|(?:vega|zap|nmap|whcc|was|medusa|blackwidow|anyevent-http|katana)/",
+        (
+            "sqlmap/1.7.2#stable (https://sqlmap.org)",
+            "Mozilla/5.00 (Nikto/2.1.6) (Evasions:None) (Test:000001)",
+            "gobuster/3.6",
+            "Mozilla/5.0 (compatible; Nmap Scripting Engine; https://nmap.org/book/nse.html)",
+        ),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+            "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+            "curl/8.5.0",
+            "python-requests/2.32.3",
+            "Hydrargyrum/1.0",
+        ),
+        USER_AGENT,
+    ),
+)

@@ -1,0 +1,137 @@
+"""Share sliding windows between the processes of a host through one SQLite file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["SqliteWindows"]
+
+_BUSY_SECONDS = 1.0
+_SWEEP_EVERY = 500
+
+_SCHEMA = """
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous=OFF;
+CREATE TABLE IF NOT EXISTS member (
+    key TEXT NOT NULL, name TEXT NOT NULL, at REAL NOT NULL, until REAL NOT NULL, weight INTEGER NOT NULL,
+    PRIMARY KEY (key, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS member_until ON member (until);
+CREATE TABLE IF NOT EXISTS claim (key TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
+"""
+
+_alive: weakref.WeakSet[SqliteWindows] = weakref.WeakSet()
+
+
+class SqliteWindows:
+    """`Windows` in a file that is made, with its directory, at the first call.
+
+    Nothing in it outlives its window by much, so it is not synced to disk: after a power cut, counting starts anew.
+    No connection crosses a fork: each process opens its own. `OSError` when the file cannot be used now; the next
+    call tries again. Not for network file systems.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        # Absolute now: a daemon changes its directory later.
+        self.path = Path(path).absolute()
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._inherited: sqlite3.Connection | None = None
+        self._calls = 0
+        _alive.add(self)
+
+    def note(self, key: str, member: str, now: float, seconds: float, at_most: int, weight: int = 1) -> int:
+        """Note a member, and return the weight of those in the window."""
+        with self._transaction() as connection:
+            self._calls += 1
+            if self._calls % _SWEEP_EVERY == 0:
+                connection.execute("DELETE FROM member WHERE until <= ?", (now,))
+                connection.execute("DELETE FROM claim WHERE until <= ?", (now,))
+            connection.execute(
+                "INSERT INTO member VALUES (?, ?, ?, ?, ?) ON CONFLICT (key, name) DO UPDATE SET "
+                "at = max(at, excluded.at), until = max(until, excluded.until), weight = excluded.weight",
+                (key, member, now, now + seconds, weight),
+            )
+            connection.execute("DELETE FROM member WHERE key = ? AND at <= ?", (key, now - seconds))
+            rows = connection.execute(
+                "SELECT name, weight FROM member WHERE key = ? ORDER BY at DESC", (key,)
+            ).fetchall()
+            for name, _ in rows[at_most:]:
+                connection.execute("DELETE FROM member WHERE key = ? AND name = ?", (key, name))
+            return sum(weight for _, weight in rows[:at_most])
+
+    def claim(self, key: str, now: float, seconds: float) -> bool:
+        """Take the right to tell about a key."""
+        with self._transaction() as connection:
+            row = connection.execute("SELECT until FROM claim WHERE key = ?", (key,)).fetchone()
+            if row is not None and row[0] > now:
+                return False
+            connection.execute("INSERT OR REPLACE INTO claim VALUES (?, ?)", (key, now + seconds))
+            return True
+
+    def forget(self, key: str) -> None:
+        """Forget a key's members."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM member WHERE key = ?", (key,))
+
+    def close(self) -> None:
+        """Close the connection; a later call opens one again."""
+        with self._lock:
+            self._disconnect()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                connection = self._connected()
+                # IMMEDIATE: to wait for the other writer at once, not to fail halfway.
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                except BaseException:
+                    connection.rollback()
+                    raise
+                connection.commit()
+            except sqlite3.Error as error:
+                self._disconnect()
+                raise OSError(f"{self.path}: {error}") from error
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(
+                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                connection.executescript(_SCHEMA)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _begin_child(self) -> None:
+        # Another thread of the parent may have held it; the parent's connection must not be used here, nor closed.
+        self._lock = threading.Lock()
+        # Kept, because to let go of it would close it.
+        self._inherited, self._connection = self._connection, None
+
+
+def _begin_children() -> None:
+    for windows in list(_alive):
+        windows._begin_child()
+
+
+os.register_at_fork(after_in_child=_begin_children)

@@ -1,0 +1,192 @@
+"""What only looks like a loop of queries, or like a question asked twice, is left alone."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.paginator import Paginator
+from django.db import connections, transaction
+from django.db.models import Exists, OuterRef
+from library.models import Author, Book, Country, Genre, Note, Review
+
+
+def pagination():
+    paginator = Paginator(Book.objects.select_related("author").order_by("pk"), 3)
+    for number in paginator.page_range:
+        for book in paginator.page(number):
+            book.author.name
+
+
+def existence():
+    if Book.objects.filter(price__gt=5).exists():
+        for book in Book.objects.filter(price__gt=5):
+            book.title
+
+
+def existence_of_related_rows():
+    for author in Author.objects.all():
+        author.books.exists()
+
+
+def existence_as_a_subquery():
+    for author in Author.objects.annotate(writes=Exists(Book.objects.filter(author=OuterRef("pk")))):
+        author.writes
+
+
+def slices():
+    for start in range(0, 12, 4):
+        list(Book.objects.order_by("pk")[start : start + 4])
+
+
+def chunks_by_key():
+    last = 0
+    while chunk := list(Book.objects.filter(pk__gt=last).order_by("pk")[:4]):
+        last = chunk[-1].pk
+
+
+def chunks_of_keys():
+    keys = list(Book.objects.values_list("pk", flat=True))
+    for start in range(0, len(keys), 4):
+        for book in Book.objects.filter(pk__in=keys[start : start + 4]).select_related("author"):
+            book.author.name
+
+
+def chunks_prefetched():
+    for author in Author.objects.prefetch_related("books").iterator(chunk_size=2):
+        list(author.books.all())
+
+
+def tables_in_turn():
+    for model in (Book, Author, Country, Genre):
+        list(model.objects.all())
+
+
+def rows_that_have_nothing_to_do_with_it():
+    for author in Author.objects.all():
+        author.name.upper()
+    list(Book.objects.all())
+
+
+def filters_in_turn():
+    for stars in (1, 2, 3):
+        list(Review.objects.filter(stars=stars))
+
+
+def two_fields_of_one_row():
+    book = Book.objects.filter(editor__isnull=False).first()
+    for name in ("author", "editor"):
+        getattr(book, name).name
+
+
+def one_helper_called_from_two_lines():
+    books = list(Book.objects.order_by("pk")[:3])
+    _author_of(books[0])
+    _author_of(books[2])
+
+
+def _author_of(book):
+    return book.author.name
+
+
+def up_the_tree():
+    leaf = Genre.objects.filter(parent__isnull=False).first()
+    while leaf is not None:
+        leaf = leaf.parent
+
+
+def the_same_queryset_twice():
+    author = Author.objects.first()
+    books = author.books.all()
+    list(books)
+    list(books)
+
+
+def different_lines():
+    first, second = Author.objects.all()[:2]
+    list(first.books.all())
+    list(second.books.all())
+
+
+def keys_without_an_object():
+    for _ in range(3):
+        Note(text="about nothing").about
+
+
+def joined():
+    for book in Book.objects.select_related("author__country", "editor"):
+        book.author.country.name
+
+
+def writes():
+    with transaction.atomic():
+        for number in range(3):
+            Country.objects.create(name=f"new {number}")
+        Country.objects.filter(name__startswith="new").update(name="new")
+        Country.objects.filter(name="new").delete()
+
+
+def read_write_read():
+    with transaction.atomic():
+        book = Book.objects.first()
+        Book.objects.filter(pk=book.pk).update(price=11)
+        book.refresh_from_db()
+        Book.objects.filter(pk=book.pk).update(price=10)
+        book.refresh_from_db()
+
+
+def in_bulk():
+    Book.objects.in_bulk([1, 2, 3])
+    Author.objects.in_bulk([1, 2, 3])
+
+
+def minus_one_and_minus_two():
+    list(Book.objects.filter(price=-1))
+    list(Book.objects.filter(price=-2))
+
+
+def functions_of_the_database():
+    with connections["default"].cursor() as cursor:
+        for _ in range(3):
+            cursor.execute("SELECT 1")
+
+
+def aggregates():
+    Book.objects.count()
+    Book.objects.filter(price=10).count()
+    Book.objects.filter(price=11).count()
+
+
+INNOCENTS = [
+    pagination,
+    existence,
+    existence_of_related_rows,
+    existence_as_a_subquery,
+    slices,
+    chunks_by_key,
+    chunks_of_keys,
+    chunks_prefetched,
+    tables_in_turn,
+    rows_that_have_nothing_to_do_with_it,
+    filters_in_turn,
+    two_fields_of_one_row,
+    one_helper_called_from_two_lines,
+    up_the_tree,
+    the_same_queryset_twice,
+    different_lines,
+    keys_without_an_object,
+    joined,
+    writes,
+    read_write_read,
+    in_bulk,
+    minus_one_and_minus_two,
+    functions_of_the_database,
+    aggregates,
+]
+
+
+@pytest.mark.parametrize("innocent", INNOCENTS, ids=lambda function: function.__name__)
+def test_it_is_not_reported(innocent, observe):
+    report = observe(innocent)
+
+    assert report.n_plus_one == ()
+    assert report.duplicates == ()
+    assert report.duplicate_queries == 0

@@ -1,0 +1,69 @@
+"""One model for each kind of relation that Django's ORM has."""
+
+from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+
+
+class Country(models.Model):
+    name = models.CharField(max_length=80)
+
+    def __str__(self):
+        return self.name
+
+
+class Author(models.Model):
+    name = models.CharField(max_length=80)
+    country = models.ForeignKey(Country, on_delete=models.CASCADE, related_name="authors")
+    biography = models.TextField(default="")
+    follows = models.ManyToManyField("self", symmetrical=False, related_name="followers")
+    blocked = models.ManyToManyField("self", symmetrical=False, related_name="+")
+    notes = GenericRelation("Note")
+
+    def __str__(self):
+        return self.name
+
+
+class Portrait(models.Model):
+    author = models.OneToOneField(Author, on_delete=models.CASCADE)
+    file = models.CharField(max_length=80)
+
+
+class Genre(models.Model):
+    name = models.CharField(max_length=80)
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="children")
+
+    def __str__(self):
+        return self.name
+
+
+class Book(models.Model):
+    title = models.CharField(max_length=80)
+    author = models.ForeignKey(Author, on_delete=models.CASCADE, related_name="books")
+    editor = models.ForeignKey(Author, on_delete=models.CASCADE, related_name="edited", null=True)
+    genres = models.ManyToManyField(Genre, related_name="books")
+    price = models.IntegerField(default=10)
+    notes = GenericRelation("Note")
+
+    def __str__(self):
+        return self.title
+
+    @property
+    def byline(self):
+        return f"{self.title} by {self.author.name}"
+
+
+class Review(models.Model):
+    book = models.ForeignKey(Book, on_delete=models.CASCADE)
+    stars = models.IntegerField(default=3)
+
+
+class Paperback(Book):
+    pages = models.IntegerField(default=100)
+
+
+class Note(models.Model):
+    text = models.CharField(max_length=80)
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, null=True)
+    object_id = models.PositiveIntegerField(null=True)
+    about = GenericForeignKey()

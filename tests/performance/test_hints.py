@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+
+from aura_logging.performance.hints import Hint, hints, predicted_queries
+from aura_logging.performance.queries import QueryLog, Site, Subject
+from aura_logging.performance.report import Duplicate, NPlusOne, QueryReport, judge
+
+SITE = Site("shop/views.py", 41)
+ROWS = NPlusOne(Subject("Author", "books", "many", "author", "book"), Site("shop/views.py", 40), 6)
+
+
+def report(*findings: NPlusOne, **values: object) -> QueryReport:
+    empty = judge(QueryLog())
+    count = 1 + sum(finding.queries for finding in findings)
+    changed = {name: getattr(empty, name) for name in QueryReport.__slots__}
+    return QueryReport(**{**changed, "count": count, "n_plus_one": findings, **values})
+
+
+def found(kind: str, queries: int = 46, **values: object) -> NPlusOne:
+    return NPlusOne(Subject("Book", "author", kind, "book", "author"), SITE, queries, **values)
+
+
+@pytest.mark.parametrize(
+    ("finding", "text"),
+    [
+        (
+            found("forward"),
+            'Book.author is loaded once per row at shop/views.py:41: add .select_related("author") '
+            "(47 queries become 1)",
+        ),
+        (
+            found("many"),
+            'Book.author is loaded once per row at shop/views.py:41: add .prefetch_related("author") '
+            "(47 queries become 2)",
+        ),
+        (
+            found("generic", tables=2),
+            'Book.author is loaded once per row at shop/views.py:41: add .prefetch_related("author") '
+            "(47 queries become 3)",
+        ),
+        (
+            found("deferred"),
+            'Book.author is loaded once per row at shop/views.py:41: add "author" to .only(), or take it out of '
+            ".defer() (47 queries become 1)",
+        ),
+        (
+            found("forward", via=ROWS),
+            'Book.author is loaded once per row at shop/views.py:41: add .prefetch_related("books__author") '
+            "(47 queries become 2)",
+        ),
+    ],
+)
+def test_a_hint_names_the_field_the_line_the_change_and_the_new_count(finding: NPlusOne, text: str) -> None:
+    (hint,) = hints(report(finding))
+
+    assert hint.text == text
+
+
+def test_fetch_modes_are_offered_where_django_has_them() -> None:
+    (hint,) = hints(report(found("forward")), has_fetch_modes=True)
+
+    assert hint.text.endswith("(47 queries become 1), or .fetch_mode(FETCH_PEERS) (47 queries become 2)")
+
+
+def test_the_admin_is_mended_on_its_class() -> None:
+    site = Site("admin/change_list.html", 69, "BookAdmin", is_library=True)
+    finding = NPlusOne(Subject("Book", "author", "forward"), site, 46)
+
+    (hint,) = hints(report(finding))
+
+    assert 'set list_select_related = ["author"] on BookAdmin' in hint.text
+
+
+def test_a_duplicate_names_both_lines() -> None:
+    duplicate = Duplicate("SELECT a FROM t", SITE, Site("shop/cart.py", 7), 3)
+
+    (hint,) = hints(report(duplicates=(duplicate,), count=3))
+
+    assert hint.text == (
+        "the same query ran 3 times, first at shop/views.py:41, again at shop/cart.py:7: keep the first result "
+        "(3 queries become 1): SELECT a FROM t"
+    )
+
+
+def test_what_saves_most_comes_first_and_the_sum_is_predicted() -> None:
+    judged = report(found("forward", 10), found("many", 20))
+
+    advice = hints(judged)
+
+    assert [hint.saves for hint in advice] == [19, 10]
+    assert predicted_queries(judged, advice) == 31 - 29
+
+
+def test_rows_that_lead_in_a_circle_end_somewhere() -> None:
+    a = NPlusOne(Subject("A", "b", "forward", "a", "b"), SITE, 5)
+    b = NPlusOne(Subject("B", "a", "forward", "b", "a"), SITE, 5, via=a)
+    again = NPlusOne(Subject("A", "b", "forward", "a", "b"), SITE, 5, via=b)
+
+    assert 'select_related("a__b")' in hints(report(again))[0].text
+
+
+def test_a_hint_reads_as_its_text() -> None:
+    assert str(Hint("do this", 3, 1)) == "do this"

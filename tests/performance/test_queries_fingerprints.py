@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aura_logging.performance.fingerprints import fingerprint, statement
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT a FROM t WHERE id = 17", "SELECT a FROM t WHERE id = ?"),
+        ("SELECT a FROM t WHERE id IN (%s, %s, %s)", "SELECT a FROM t WHERE id IN (…)"),
+        ("SELECT a  FROM t\n WHERE name = 'O''Hara'", "SELECT a FROM t WHERE name = ?"),
+        ("SELECT a FROM t2 WHERE col3 = %(name)s LIMIT 21", "SELECT a FROM t2 WHERE col3 = ? LIMIT ?"),
+        ("INSERT INTO t (a, b) VALUES (%s, %s), (%s, %s)", "INSERT INTO t (a, b) VALUES (…)"),
+        ("SELECT $1, $tag$secret$tag$ FROM t -- secret", "SELECT ?, ? FROM t"),
+        ("SELECT 1.5e3 /* secret */ FROM t WHERE x = -4", "SELECT ? FROM t WHERE x = ?"),
+        ('SAVEPOINT "s140_x1"', "SAVEPOINT ?"),
+        ('SELECT "t"."a1" FROM "t"', 'SELECT "t"."a1" FROM "t"'),
+    ],
+)
+def test_statements_that_differ_in_values_only_look_alike(sql: str, expected: str) -> None:
+    assert fingerprint(sql) == expected
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="'-/*"), max_size=40), st.integers(min_value=0))
+def test_no_value_survives_in_a_fingerprint(text: str, number: int) -> None:
+    assert fingerprint(f"SELECT a FROM t WHERE name = '{text}' AND id = {number}") == (
+        "SELECT a FROM t WHERE name = ? AND id = ?"
+    )
+
+
+@given(st.text(max_size=300), st.sampled_from([1, 50]))
+def test_any_text_has_a_fingerprint_of_bounded_length(text: str, times: int) -> None:
+    assert len(fingerprint(text * times)) <= 500
+    assert statement(text * times).kind in ("read", "write", "transaction", "other")
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind", "table"),
+    [
+        ('SELECT "a" FROM "shop_book" WHERE 1', "read", "shop_book"),
+        ("  (select a from public.book)", "read", "book"),
+        ("WITH x AS (SELECT a FROM t) SELECT * FROM x", "read", "t"),
+        ("WITH x AS (DELETE FROM t RETURNING a) SELECT * FROM x", "write", "t"),
+        ("-- why\nINSERT INTO `t` VALUES (1)", "write", "t"),
+        ('UPDATE "t" SET a = 1', "write", "t"),
+        ("DELETE FROM t", "write", "t"),
+        ("BEGIN", "transaction", ""),
+        ('RELEASE SAVEPOINT "s"', "transaction", ""),
+        ("PRAGMA foreign_keys", "other", ""),
+        ("", "other", ""),
+    ],
+)
+def test_a_statement_tells_what_it_does_to_which_table(sql: str, kind: str, table: str) -> None:
+    assert (statement(sql).kind, statement(sql).table) == (kind, table)
+
+
+def test_how_many_rows_a_statement_wants_is_seen() -> None:
+    assert statement("SELECT a FROM t LIMIT 21").is_single
+    assert statement("SELECT a FROM t ORDER BY a LIMIT 1").is_single
+    assert not statement("SELECT a FROM t LIMIT 10").is_single
+    assert statement("SELECT %s AS a FROM t LIMIT 1").is_probe
+    assert statement("SELECT COUNT(*) FROM t").is_count
+
+
+def test_only_what_must_give_the_same_again_is_repeatable() -> None:
+    assert statement("SELECT a FROM t").is_repeatable
+    assert not statement("SELECT nextval('numbers')").is_repeatable
+    assert not statement("SELECT a FROM t FOR UPDATE").is_repeatable
+    assert not statement("UPDATE t SET a = 1").is_repeatable

@@ -1,0 +1,180 @@
+"""Guessing, stuffing, spraying and floods cross their thresholds once, over all processes together."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aura_logging.health import Status
+from aura_logging.testing import ManualClock
+from aura_logging.threats.login_guard import LoginGuard, LoginGuardOptions
+from aura_logging.threats.sqlite_windows import SqliteWindows
+from aura_logging.threats.windows import MemoryWindows
+
+OFF = dict.fromkeys(
+    (
+        "failures_per_account",
+        "failures_per_address",
+        "failures_per_pair",
+        "accounts_per_address",
+        "accounts_sprayed",
+        "requests_per_address",
+    ),
+    0,
+)
+
+
+def guard(clock: ManualClock | None = None, **options: float) -> LoginGuard:
+    return LoginGuard(MemoryWindows(), LoginGuardOptions(**{**OFF, **options}), clock or ManualClock(1_000.0))
+
+
+def told(found) -> list[tuple[str, str]]:
+    return [(threat.threat_type, threat.scope) for threat in found]
+
+
+def test_guessing_at_an_account_is_told_once_at_its_threshold() -> None:
+    watch = guard(failures_per_account=3)
+    found = [told(watch.failed("Julia ", f"192.0.2.{n}")) for n in range(6)]
+    assert found == [[], [], [("brute_force", "account")], [], [], []]
+
+
+def test_the_account_is_the_same_however_it_is_typed() -> None:
+    watch = guard(failures_per_account=2)
+    assert watch.failed("julia", "") == []
+    (threat,) = watch.failed(" JULIA", "192.0.2.1")
+    assert (threat.account, threat.address, threat.count) == ("julia", "192.0.2.1", 2)
+
+
+def test_guessing_from_one_address_is_told() -> None:
+    watch = guard(failures_per_address=3)
+    assert [told(watch.failed(f"user{n}", "192.0.2.1")) for n in range(3)][-1] == [("brute_force", "address")]
+
+
+def test_a_success_forgets_the_pair_and_nothing_else() -> None:
+    watch = guard(failures_per_pair=2, failures_per_account=3)
+    watch.failed("julia", "192.0.2.1")
+    watch.succeeded("julia", "192.0.2.1")
+    assert watch.failed("julia", "192.0.2.1") == []
+    assert told(watch.failed("julia", "192.0.2.1")) == [("brute_force", "account"), ("brute_force", "pair")]
+
+
+def test_failures_older_than_the_window_do_not_count() -> None:
+    clock = ManualClock(1_000.0)
+    watch = guard(clock, failures_per_account=2, failure_seconds=60.0)
+    watch.failed("julia", "")
+    clock.advance(60.0)
+    assert watch.failed("julia", "") == []
+    clock.advance(59.0)
+    assert told(watch.failed("julia", "")) == [("brute_force", "account")]
+
+
+def test_a_case_that_goes_on_is_told_again_after_a_while() -> None:
+    clock = ManualClock(1_000.0)
+    watch = guard(clock, failures_per_account=1, tell_again_seconds=100.0)
+    assert len(watch.failed("julia", "")) == 1
+    clock.advance(99.0)
+    assert watch.failed("julia", "") == []
+    clock.advance(1.0)
+    assert len(watch.failed("julia", "")) == 1
+
+
+def test_many_accounts_from_one_address_are_stuffing() -> None:
+    watch = guard(accounts_per_address=3)
+    for _ in range(5):
+        assert watch.failed("julia", "192.0.2.1") == []
+    watch.failed("romeo", "192.0.2.1")
+    assert told(watch.failed("tybalt", "192.0.2.1")) == [("credential_stuffing", "address")]
+
+
+def test_many_accounts_slowly_from_one_network_are_spraying() -> None:
+    clock = ManualClock(1_000.0)
+    watch = guard(clock, accounts_sprayed=4, spraying_seconds=10_000.0)
+    found = []
+    for n in range(4):
+        found += watch.failed(f"user{n}", f"192.0.2.{n}")
+        clock.advance(2_000.0)
+    assert told(found) == [("password_spraying", "network")]
+
+
+def test_one_password_on_many_accounts_is_spraying_from_wherever_it_comes() -> None:
+    watch = guard(accounts_sprayed=3)
+    found = [told(watch.failed(f"user{n}", f"2001:db8:{n}::1", pattern="f00")) for n in range(3)]
+    assert found == [[], [], [("password_spraying", "pattern")]]
+
+
+def test_a_flood_is_told_once() -> None:
+    clock = ManualClock(1_000.0)
+    watch = guard(clock, requests_per_address=100)
+    floods = [watch.requested("192.0.2.1") for _ in range(500)]
+    assert [flood.count for flood in floods if flood] == [100]
+    slow = guard(clock, requests_per_address=100, request_seconds=60.0)
+    for _ in range(500):
+        assert slow.requested("192.0.2.1") is None
+        clock.advance(1.0)
+
+
+def test_nothing_that_is_empty_is_counted() -> None:
+    watch = guard(failures_per_account=1, failures_per_address=1, failures_per_pair=1, accounts_per_address=1)
+    assert watch.failed("", "") == []
+    assert watch.requested("") is None
+
+
+def test_while_the_store_fails_a_process_counts_alone_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    options = LoginGuardOptions(**{**OFF, "failures_per_account": 2})
+    watch = LoginGuard(SqliteWindows(tmp_path / "file" / "w.db"), options, ManualClock(1_000.0))
+    assert watch.failed("julia", "") == []
+    assert len(watch.failed("julia", "")) == 1
+    assert watch.health().status is Status.DEGRADED
+
+
+def test_a_negative_threshold_is_refused() -> None:
+    with pytest.raises(ValueError, match="failures_per_pair=-1"):
+        LoginGuardOptions(failures_per_pair=-1)
+
+
+def test_four_processes_count_as_one_and_tell_once(tmp_path: Path) -> None:
+    store = tmp_path / "logins.db"
+    options = LoginGuardOptions(
+        failures_per_account=20,
+        failures_per_address=40,
+        failures_per_pair=15,
+        accounts_per_address=3,
+        accounts_sprayed=0,
+    )
+    children = []
+    for number in range(4):
+        child = os.fork()
+        if child == 0:
+            watch = LoginGuard(SqliteWindows(store), options, ManualClock(1_000.0))
+            found = [t for n in range(15) for t in watch.failed(f"user{n % 3}", "192.0.2.1")]
+            text = json.dumps([[t.threat_type, t.scope, t.account] for t in found])
+            (tmp_path / f"{number}.json").write_text(text)
+            os._exit(0 if watch.health().status is Status.HEALTHY else 1)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
+    found = sorted(tuple(t) for n in range(4) for t in json.loads((tmp_path / f"{n}.json").read_text()))
+    kinds = [(kind, scope) for kind, scope, _ in found]
+    # 60 attempts: 20 on each of three accounts, all from one address.
+    assert kinds.count(("credential_stuffing", "address")) == 1
+    assert kinds.count(("brute_force", "address")) == 1
+    assert kinds.count(("brute_force", "account")) == 3
+    assert kinds.count(("brute_force", "pair")) == 3
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 30), max_size=60), st.integers(1, 6))
+def test_a_threshold_is_crossed_exactly_when_so_many_lie_in_the_window(gaps: list[int], threshold: int) -> None:
+    clock = ManualClock(1_000.0)
+    watch = guard(clock, failures_per_account=threshold, failure_seconds=50.0, tell_again_seconds=0.0)
+    times: list[float] = []
+    for gap in gaps:
+        clock.advance(float(gap))
+        times.append(clock.now)
+        expected = sum(at > clock.now - 50.0 for at in times) >= threshold
+        assert bool(watch.failed("julia", "")) is expected
