@@ -209,4 +209,4 @@ def quickly(machine: Callable[..., Any], examples: int) -> Any:
 
 
 TestAnyOrderOfMisfortunes = quickly(AnyOrderOfMisfortunes, 25)
-TestAnyOrderOfMisfortunesWithAJournal = quickly(AnyOrderOfMisfortunesWithAJournal, 25)
+TestAnyOrderOfMisfortunesWithAJournal = quickly(AnyOrderOfMisfortunesWithAJournal, 15)

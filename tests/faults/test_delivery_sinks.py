@@ -130,7 +130,7 @@ def test_a_hung_sink_bounds_memory_and_every_log_call(when_full: str, hung: Hung
         hung,
         buffer_size=200,
         when_full=when_full,
-        block_seconds=0.001,
+        block_seconds=0.000_1,
         journal=tmp_path if when_full == "spill" else None,
         journal_max_bytes=256 << 10,
         emergency=None,

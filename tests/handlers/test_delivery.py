@@ -14,7 +14,8 @@ from aura_logging.handlers.delivery import Delivery
 from aura_logging.handlers.targets import line_stamp, target_for
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.journal import Journal
-from aura_logging.resilience.outbox import Outbox, WhenFull
+from aura_logging.resilience.ledger import WhenFull
+from aura_logging.resilience.outbox import Outbox
 from aura_logging.testing import ManualClock
 
 
@@ -170,7 +171,7 @@ def test_a_notice_carries_the_context_that_filters_add_whatever_they_decide(line
 
 
 def test_what_the_target_logs_about_its_own_lines_is_not_delivered_for_ever(rig: Rig, sink: Any) -> None:
-    from aura_logging.handlers.targets import may_log_inside
+    from aura_logging.handlers.hearing import may_log_inside
 
     allowed = []
 

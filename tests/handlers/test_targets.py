@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
+from aura_logging.handlers.hearing import hear_failures, is_delivering
 from aura_logging.handlers.targets import (
     LineTarget,
     RecordTarget,
     TargetFailed,
-    hear_failures,
-    is_delivering,
     line_stamp,
     record_of,
     target_for,

@@ -16,7 +16,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from aura_logging.resilience.batches import Batch, ItemBatch
 from aura_logging.resilience.journal import Journal, recover
-from aura_logging.resilience.outbox import Entry, Outbox, WhenFull
+from aura_logging.resilience.ledger import Entry, WhenFull
+from aura_logging.resilience.outbox import Outbox
 from aura_logging.testing import ManualClock
 
 SECONDS = 10.0
@@ -135,6 +136,15 @@ def test_several_that_are_blocked_are_all_let_in() -> None:
             outbox.settle(batch)
 
     assert outbox.ledger().delivered == 6
+
+
+def test_block_does_not_wait_where_the_journal_has_room(tmp_path: Path) -> None:
+    outbox = Outbox(1, WhenFull.BLOCK, block_seconds=3600.0)
+    outbox.journal = journal_in(tmp_path)
+
+    assert fill(outbox, 5) == []
+
+    assert outbox.ledger().spilled == 4
 
 
 # Settling -----------------------------------------------------------------------------------------------------------

@@ -19,10 +19,11 @@ from aura_logging.handlers.async_options import (
     when_full_of,
 )
 from aura_logging.handlers.delivery import Delivery
+from aura_logging.handlers.hearing import here, is_delivering, may_log_inside
 from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
 from aura_logging.handlers.process_exit import close_at_exit
-from aura_logging.handlers.targets import here, is_delivering, line_stamp, may_log_inside, target_for, wanted
+from aura_logging.handlers.targets import line_stamp, target_for, wanted
 from aura_logging.handlers.wrapping import leave_alone
 from aura_logging.health import Health, Status
 from aura_logging.resilience.breaker import CircuitBreaker
@@ -56,7 +57,8 @@ class AsyncBufferedHandler(logging.Handler):
     batches of bytes; any other gets records whose message and traceback are text.
 
     `when_full` says what gives way when `buffer_size` records wait: `"drop_oldest"`, `"drop_newest"`, or `"block"`
-    (the caller waits up to `block_seconds`, then the new one is dropped). As many again may be on their way.
+    (the caller waits up to `block_seconds`, then the new one is dropped). As many again may be on their way to each
+    worker. With a journal nothing does, and nobody waits, until that is full; `"spill"` insists on one.
 
     With `workers` over 1, for slow network targets, order holds within a batch only, and the target is used by several
     threads at once, without its lock: SMTPHandler and HTTPHandler can take that. Handlers on a stream or a socket

@@ -9,7 +9,7 @@ from typing import cast, get_args
 from aura_logging.handlers.option_checks import check_counts
 from aura_logging.options import OptionError, nearest
 from aura_logging.resilience.journal import Fsync, Journal
-from aura_logging.resilience.outbox import WhenFull
+from aura_logging.resilience.ledger import WhenFull
 
 __all__ = ["JournalOptions", "journal_name", "when_full_of"]
 

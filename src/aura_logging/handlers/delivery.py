@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from aura_logging.handlers.emergency import LastWords
+from aura_logging.handlers.hearing import logging_inside
 from aura_logging.handlers.losses import loss_record
 from aura_logging.handlers.orphans import Recovered, deliver_orphans
-from aura_logging.handlers.targets import DeliveryStopped, Target, TargetFailed, logging_inside
+from aura_logging.handlers.targets import DeliveryStopped, Target, TargetFailed
 from aura_logging.resilience.batches import Batch
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.clock import Clock
-from aura_logging.resilience.outbox import Entry, Outbox
+from aura_logging.resilience.ledger import Entry
+from aura_logging.resilience.outbox import Outbox
 
 __all__ = ["Delivery"]
 

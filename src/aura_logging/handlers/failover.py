@@ -11,16 +11,9 @@ from typing import Any
 from aura_logging import dictconfig, encoding
 from aura_logging.handlers import emergency
 from aura_logging.handlers.base import LineSink
+from aura_logging.handlers.hearing import emit_heard, hear_failures, is_inside, logging_inside, may_log_inside
 from aura_logging.handlers.option_checks import check_counts, check_seconds
-from aura_logging.handlers.targets import (
-    emit_heard,
-    hear_failures,
-    is_inside,
-    logging_inside,
-    may_log_inside,
-    record_of,
-    wanted,
-)
+from aura_logging.handlers.targets import record_of, wanted
 from aura_logging.health import Health, Status
 from aura_logging.options import OptionError, nearest
 from aura_logging.resilience.batches import Line, single_lines

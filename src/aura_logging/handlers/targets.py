@@ -1,20 +1,15 @@
-"""Hand a batch to any handler, and hear whether it took it.
-
-A handler of the standard library swallows its own errors in `handleError`; whoever buffers in front of one, or
-fails over from one, would never know. Here its errors come back as `TargetFailed`.
-"""
+"""Hand a batch to any handler, as lines or as records, and tell how much of it was taken."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from logging.handlers import BufferingHandler, SocketHandler, SysLogHandler
 from typing import Any, Protocol
 
 from aura_logging import encoding, records
 from aura_logging.handlers.base import LineSink
+from aura_logging.handlers.hearing import emit_heard, emit_unlocked, hear_failures, inside
 from aura_logging.resilience.batches import Batch, ItemBatch, LineBatch, Losses
 
 __all__ = [
@@ -23,13 +18,6 @@ __all__ = [
     "RecordTarget",
     "Target",
     "TargetFailed",
-    "emit_heard",
-    "here",
-    "hear_failures",
-    "is_delivering",
-    "is_inside",
-    "logging_inside",
-    "may_log_inside",
     "record_of",
     "target_for",
     "wanted",
@@ -40,17 +28,6 @@ _RECORDS_AT_ONCE = 50
 
 _ONE_AT_A_TIME = (logging.StreamHandler, SocketHandler, SysLogHandler, BufferingHandler)
 """Handlers of the standard library that break when two threads are inside them."""
-
-
-class _Here(threading.local):
-    """What this thread is inside of."""
-
-    handlers: tuple[logging.Handler, ...] = ()
-    may_log = True
-
-
-here = _Here()
-"""What the functions below tell, for a hot path that cannot afford their call."""
 
 
 class TargetFailed(Exception):  # noqa: N818  # it says what happened, like StopIteration
@@ -149,20 +126,18 @@ class LineTarget:
         """
         del go_on  # it is one write
         block, count = batch.block(), len(batch)
-        before, here.handlers = here.handlers, (*here.handlers, self.handler)
-        try:
-            if notice is None:
-                self._write_lines([block], count)
-            else:
-                self._write_lines([notice, block], count + 1)
-        except OSError as error:
-            raise TargetFailed(0, error) from error
-        except Exception as error:
-            if count == 1:
+        with inside(self.handler):
+            try:
+                if notice is None:
+                    self._write_lines([block], count)
+                else:
+                    self._write_lines([notice, block], count + 1)
+            except OSError as error:
                 raise TargetFailed(0, error) from error
-            self._deliver_one_by_one(batch, notice)
-        finally:
-            here.handlers = before
+            except Exception as error:
+                if count == 1:
+                    raise TargetFailed(0, error) from error
+                self._deliver_one_by_one(batch, notice)
 
     def _deliver_one_by_one(self, batch: LineBatch, notice: bytes | None) -> None:
         taken = 0
@@ -185,7 +160,7 @@ class RecordTarget:
     def __init__(self, handler: logging.Handler, *, in_parallel: bool = False) -> None:
         self.handler = handler
         # A handler's lock lets one thread in at a time: several workers would wait for each other.
-        self._emit = _emit_unlocked if in_parallel and not isinstance(handler, _ONE_AT_A_TIME) else emit_heard
+        self._emit = emit_unlocked if in_parallel and not isinstance(handler, _ONE_AT_A_TIME) else emit_heard
         hear_failures(handler)
 
     def batch_size(self, workers: int, buffer_size: int) -> int:
@@ -282,66 +257,3 @@ def wanted(handler: logging.Handler, record: logging.LogRecord) -> logging.LogRe
     if not kept:
         return None
     return kept if isinstance(kept, logging.LogRecord) else record
-
-
-def is_delivering() -> bool:
-    """Tell whether this thread is inside a target right now: what is logged here, the target may log itself."""
-    return bool(here.handlers)
-
-
-def is_inside(handler: logging.Handler) -> bool:
-    """Tell whether this thread is inside a delivery to this very handler."""
-    return handler in here.handlers
-
-
-def may_log_inside() -> bool:
-    """Tell whether what is logged inside this delivery may be delivered: not what a target logs about its own lines."""
-    return here.may_log
-
-
-@contextmanager
-def logging_inside(*, allowed: bool) -> Iterator[None]:
-    """Say whether what is logged on this thread inside a delivery may be delivered in turn."""
-    before, here.may_log = here.may_log, allowed
-    try:
-        yield
-    finally:
-        here.may_log = before
-
-
-def emit_heard(handler: logging.Handler, record: logging.LogRecord) -> None:
-    """Emit under the handler's lock; what it would hand to `handleError` is raised here instead."""
-    handler.acquire()
-    try:
-        _emit_unlocked(handler, record)
-    finally:
-        handler.release()
-
-
-def _emit_unlocked(handler: logging.Handler, record: logging.LogRecord) -> None:
-    before, here.handlers = here.handlers, (*here.handlers, handler)
-    try:
-        handler.emit(record)
-        if isinstance(handler, SocketHandler) and handler.sock is None:
-            # It keeps quiet about a connection that it could not make, or that broke, and drops the record.
-            raise ConnectionError(f"no connection to {handler.host}:{handler.port}")
-    finally:
-        here.handlers = before
-
-
-def hear_failures(handler: logging.Handler) -> None:
-    """Have the handler's `handleError` raise while we deliver to it; to everybody else it stays as it was.
-
-    A handler may serve loggers directly beside us: there its errors must never reach the application.
-    """
-    swallow = handler.handleError
-    if getattr(swallow, "_aura_hears", False):
-        return
-
-    def handle_error(record: logging.LogRecord) -> None:
-        if is_inside(handler):
-            raise  # handleError runs inside the `except` of the handler's emit
-        swallow(record)
-
-    handle_error._aura_hears = True  # type: ignore[attr-defined]  # a mark on a function
-    handler.handleError = handle_error  # type: ignore[method-assign]  # on this one handler only

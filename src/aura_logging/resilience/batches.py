@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-__all__ = ["Batch", "ItemBatch", "Line", "LineBatch", "Losses", "single_lines"]
+__all__ = ["Batch", "ItemBatch", "Line", "LineBatch", "Losses", "merge", "single_lines"]
 
 Losses = dict[str, int]
+
+
+def merge(losses: Mapping[str, int], into: Losses) -> None:
+    """Add counts by reason to others."""
+    for reason, count in losses.items():
+        into[reason] = into.get(reason, 0) + count
+
 
 Line = bytes | bytearray | memoryview
 """One encoded line, or a block of several whole ones."""

@@ -8,69 +8,20 @@ the batch behind a gap says how many entries are missing there, and why.
 
 from __future__ import annotations
 
-import enum
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-from aura_logging.resilience.batches import Batch, ItemBatch, Losses
+from aura_logging.resilience.batches import Batch, ItemBatch, Losses, merge
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import tell_after_fork
-from aura_logging.resilience.journal import Journal, JournalFrame, Refusal
+from aura_logging.resilience.journal import Journal, Refusal
+from aura_logging.resilience.ledger import Entry, Ledger, WhenFull
+from aura_logging.resilience.spilled import Spilled
 
-__all__ = ["Entry", "Ledger", "Outbox", "WhenFull"]
-
-
-class WhenFull(enum.StrEnum):
-    """What gives way when an outbox is full."""
-
-    DROP_OLDEST = "drop_oldest"
-    """The entry that has waited longest."""
-    DROP_NEWEST = "drop_newest"
-    """The entry that comes."""
-    BLOCK = "block"
-    """The caller waits for room up to a deadline; then the entry that comes is dropped."""
-    SPILL = "spill"
-    """Nothing, up to the journal's limit; there the entry that comes is dropped."""
-
-
-class Entry(NamedTuple):
-    """An entry that was lost: its level, and what would have been delivered."""
-
-    level: int
-    payload: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """The books at one moment, in entries of this process."""
-
-    accepted: int
-    delivered: int
-    dropped: Mapping[str, int]
-    queued: int
-    in_flight: int
-    spilled: int
-    """Those that wait in the journal only: no room in memory, or left there at the end."""
-    unjournaled: Mapping[str, int]
-    """Those that the journal did not take, by reason: a kill would have lost them."""
-
-    @property
-    def balances(self) -> bool:
-        """Whether every entry accepted is accounted for."""
-        settled = self.delivered + sum(self.dropped.values())
-        return self.accepted == settled + self.queued + self.in_flight + self.spilled
-
-
-class _Jump(NamedTuple):
-    """Where, in the journal, numbers do not go on by one: what is missing ahead of the frame at `position`."""
-
-    position: int
-    number: int
-    losses: Losses
+__all__ = ["Outbox"]
 
 
 def _unstamped(payload: Any, number: int) -> Any:
@@ -142,13 +93,9 @@ class Outbox:
         self._losses: Losses = {}
         self._position = 0
         self._settled_to = 0
-        self._spilled = 0
+        self._spilled = Spilled()
         self._left_behind = 0
         self._left_from = 0
-        self._spilled_from = 0
-        self._first_spilled = 0
-        self._next_spilled = 0
-        self._jumps: deque[_Jump] = deque()
 
     def put(self, level: int, payload: Any, line: bytes | None = None, *, may_wait: bool = True) -> list[Entry] | None:
         """Accept an entry; return those that had to give way, which may be the new one itself.
@@ -159,7 +106,7 @@ class Outbox:
         if lock._is_owned():  # type: ignore[attr-defined]  # what threading.Condition asks of its lock, too
             self._set_aside.append((level, payload, line))
             return None
-        if self._may_block and may_wait:
+        if self._may_block and may_wait and self.journal is None:
             return self._put_when_there_is_room(level, payload, line)
         with lock:
             return self._put_now(level, payload, line)
@@ -204,7 +151,7 @@ class Outbox:
             position = journal.append(payload if line is None else self.stamp_line(line, number), level)
             if position is None:
                 return self._put_unjournaled(level, payload, number, journal.refusal)
-            if self._spilled or self.queued >= self.size:
+            if self._spilled.count or self.queued >= self.size:
                 self._spill(number, position)
             else:
                 self._keep(level, payload, number, position)
@@ -234,7 +181,7 @@ class Outbox:
         self.queued = sum(map(len, self._waiting))
         in_flight = sum(map(len, self._in_flight.values()))
         settled = self._delivered + sum(self._dropped.values())
-        self._accepted = settled + self.queued + in_flight + self._spilled + self._left_behind
+        self._accepted = settled + self.queued + in_flight + self._spilled.count + self._left_behind
 
     def _put_in_full(self, level: int, payload: Any, number: int) -> list[Entry]:
         if self._when_full is not WhenFull.DROP_OLDEST:
@@ -263,13 +210,13 @@ class Outbox:
         if not len(batch):
             self._waiting.popleft()
             self._close_tail(batch)
-            _merge(batch.losses, into=self._waiting[0].losses if self._waiting else self._losses)
+            merge(batch.losses, into=self._waiting[0].losses if self._waiting else self._losses)
         return lost
 
     def _put_unjournaled(self, level: int, payload: Any, number: int, why: Refusal | None) -> list[Entry] | None:
         refusal = (why or Refusal.UNAVAILABLE).value
         self._unjournaled[refusal] = self._unjournaled.get(refusal, 0) + 1
-        if self._spilled:
+        if self._spilled.count:
             # Those that wait on disk come first, and it cannot wait with them.
             self._lose(refusal, 1, self._losses)
             return [Entry(level, payload)]
@@ -286,15 +233,10 @@ class Outbox:
             self._unjournaled_tail = None
 
     def _spill(self, number: int, position: int) -> None:
-        if not self._spilled:
+        if not self._spilled.count:
             self._tail = self._unjournaled_tail = None
-            self._spilled_from = self._position
-            self._first_spilled = self._next_spilled = number
-        if self._losses or number != self._next_spilled:
-            losses, self._losses = self._losses, {}
-            self._jumps.append(_Jump(position, number, losses))
-        self._next_spilled = number + 1
-        self._spilled += 1
+        losses, self._losses = self._losses, {}
+        self._spilled.add(number, self._position, position, losses)
 
     def refuse(self, reason: str) -> None:
         """Count something that was offered but could not be accepted, as accepted and lost."""
@@ -325,7 +267,7 @@ class Outbox:
                 self._in_flight[id(batch)] = batch
                 _ring(self._room)
                 return batch
-            if not self._spilled:
+            if not self._spilled.count:
                 return None
         return self._read_back()
 
@@ -345,27 +287,14 @@ class Outbox:
             return None
         try:
             # Not under our lock: callers go on appending behind what is read here.
-            frames = _read(journal, self._spilled_from, min(self.size, self._spilled))
+            frames = self._spilled.read(journal, self.size)
             with self._lock:
-                number, losses = self._first_spilled, Losses()
-                if self._jumps and frames and self._jumps[0].position == frames[0].position:
-                    _, number, losses = self._jumps.popleft()
-                batch = self._new_batch(number, losses, self._spilled_from)
-                for frame in frames:
-                    if self._jumps and self._jumps[0].position == frame.position:
-                        break
-                    batch.add(frame.level, self.from_line(frame.line), frame.position)
-                if not len(batch):
+                if not frames:
                     # The journal has fewer than it took: somebody wrote into its file.
-                    for jump in self._jumps:
-                        _merge(jump.losses, into=self._losses)
-                    self._jumps.clear()
-                    self._lose("journal_damaged", self._spilled, self._losses)
-                    self._spilled = 0
+                    count = self._spilled.forget(self._losses)
+                    self._lose("journal_damaged", count, self._losses)
                     return None
-                self._spilled -= len(batch)
-                self._spilled_from = batch.ends_at
-                self._first_spilled = number + len(batch)
+                batch = self._spilled.take(frames, self._new_batch, self.from_line)
                 self._in_flight[id(batch)] = batch
                 return batch
         finally:
@@ -408,7 +337,7 @@ class Outbox:
             self.queued += len(batch)
         else:
             following = self._waiting[place].losses if place < len(self._waiting) else self._losses
-            _merge(batch.losses, into=following)
+            merge(batch.losses, into=following)
 
     def _acknowledge(self) -> None:
         """Tell the journal up to where everything is settled."""
@@ -417,8 +346,8 @@ class Outbox:
         starts = [other.begins_after for other in self._in_flight.values()]
         if self._waiting:
             starts.append(self._waiting[0].begins_after)
-        if self._spilled:
-            starts.append(self._spilled_from)
+        if self._spilled.count:
+            starts.append(self._spilled.begins_after)
         if self._left_behind:
             starts.append(self._left_from)
         self.journal.acknowledge(min([self._settled_to, *starts]))
@@ -444,10 +373,9 @@ class Outbox:
             self._waiting.clear()
             self._tail = self._unjournaled_tail = None
             self.queued = 0
-            if self._spilled:
-                self._leave_behind(self._spilled, self._spilled_from)
-            self._spilled = 0
-            self._jumps.clear()
+            if self._spilled.count:
+                self._leave_behind(self._spilled.count, self._spilled.begins_after)
+                self._spilled.forget(self._losses)
             lost += hopeless + self._unsaid
             self._unsaid = []
         _ring(self._room)
@@ -483,8 +411,8 @@ class Outbox:
             numbers = [batch.first for batch in self._in_flight.values()]
             if self._waiting:
                 numbers.append(self._waiting[0].first)
-            if self._spilled:
-                numbers.append(self._first_spilled)
+            if self._spilled.count:
+                numbers.append(self._spilled.first)
             return min(numbers, default=None)
 
     @property
@@ -513,7 +441,7 @@ class Outbox:
                 dropped=dict(self._dropped),
                 queued=self.queued,
                 in_flight=sum(map(len, self._in_flight.values())),
-                spilled=self._spilled + self._left_behind,
+                spilled=self._spilled.count + self._left_behind,
                 unjournaled=dict(self._unjournaled),
             )
 
@@ -521,18 +449,6 @@ class Outbox:
         """Count a loss, and add it to what is missing ahead of some batch."""
         self._dropped[reason] = self._dropped.get(reason, 0) + count
         missing[reason] = missing.get(reason, 0) + count
-
-
-def _read(journal: Journal, after: int, max_lines: int) -> list[JournalFrame]:
-    try:
-        return journal.read(after, max_lines)
-    except ValueError:  # there is no frame where we left one
-        return []
-
-
-def _merge(losses: Mapping[str, int], into: Losses) -> None:
-    for reason, count in losses.items():
-        into[reason] = into.get(reason, 0) + count
 
 
 def _ring(bell: Any) -> None:

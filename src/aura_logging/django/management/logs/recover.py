@@ -65,7 +65,8 @@ def _tell(handlers: list[Journaled], directory: Path | None, out: OutputWrapper)
 
 
 def _what_waits(waiting: Waiting) -> str:
-    parts = [f"{waiting.lines:,} lines ({waiting.line_bytes:,} bytes) of {waiting.dead} dead processes"]
+    processes = "process" if waiting.dead == 1 else "processes"
+    parts = [f"{waiting.lines:,} lines ({waiting.line_bytes:,} bytes) of {waiting.dead} dead {processes}"]
     if waiting.alive:
         parts.append(f"{waiting.alive} alive")
     if waiting.unreadable:
