@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aura_logging.alerts import AlertOptions
 from aura_logging.metrics.stores import check_url
 from aura_logging.options import OptionError, fill, from_env, nearest
 
@@ -113,6 +114,8 @@ def _options(preset: str, given: Mapping[str, Any]) -> PresetOptions:
         plain["level"] = _NAMES_OF_LEVELS.get(plain["level"], plain["level"])
     if isinstance(plain.get("level"), str):
         plain["level"] = plain["level"].upper()
+    # The metrics handler will read these; what is wrong with them is said better here than from inside dictConfig.
+    fill(AlertOptions, where=f"presets.{preset}()")
     return fill(PresetOptions, plain, where=f"presets.{preset}()")
 
 

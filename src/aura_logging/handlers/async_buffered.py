@@ -198,15 +198,17 @@ class AsyncBufferedHandler(logging.Handler):
             if here.handlers:
                 self._emit_from_inside(record)
                 return
-            if not self._running[0]:
+            running = self._running[0]
+            if not running:
                 self._start()
+                running = self._running[0]
             line = self._journal_line(record) if outbox.journal is not None else None
             lost = outbox.put(level, self._payload(record), line)
             if lost:
                 self._delivery.say_last_words(lost)
             waiting = outbox.queued
             # At marks only: a worker that was woken and waits for the GIL need not be woken by each record.
-            if (waiting >= self._wake_at and waiting % self._wake_every == 0) or not self._running[0]:
+            if (waiting >= self._wake_at and waiting % self._wake_every == 0) or not running:
                 self._hurry(waiting)
         except Exception as error:  # noqa: BLE001  # whatever happens here, the application goes on
             self._delivery.note_error(error)

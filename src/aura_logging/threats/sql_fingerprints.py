@@ -75,7 +75,7 @@ FINGERPRINTS = (
         "sqli.condition_in_string",
         0.9,
         _QUOTED,
-        r"^s\)*(?:&\(*[nv1]\)*(?:o\(*[1svnfD(SE]|i1|w\(*[sf]|wnc)|&\(*[svfDZ1]\)*i\(|&\(*[1sv]\)*w\(*[1svf(])",
+        r"^s\)*(?:&\(*[nv1]\)*(?:o\(*[1svnfD(SE]|i1|w\(*[sf]|wnc)|&\(*[svfDZ1]\)*i\(|&\(*s[o+]s|&\(*n\(\)o|&\(*[1sv]\)*w\(*[1svf(])",
         ("x' and email is null; --", "1' and tablename = '1", "' or username like '%a", "' or 'a' in ('a')"),
         ("O'Neill and Sons", "the 5' and 6' planks", "'rock' and 'roll'"),
     ),
@@ -91,7 +91,9 @@ FINGERPRINTS = (
         "sqli.called_function",
         0.9,
         _ALL,
-        r"^[^nfEFWSUZ]{0,8}&\(*(?:f\(|n\(+S)|" + _BEFORE + r"[&o+w]\(*D\(|^[^nFWSU]{0,12}D\(|^[1s)]*&\(*[nvZ]?o?f\(",
+        r"^[^nfEFWSUZ]{0,8}&\(*(?:f\(|n\(+S)|"
+        + _BEFORE
+        + r"[&o+w]\(*D\(|&\(*D\(|^[^nFWSU]{0,12}D\(|^[1s)]*&\(*[nvZ]?o?f\(",
         (
             "1 and sleep(5)",
             "' or benchmark(1000000,md5(1))#",

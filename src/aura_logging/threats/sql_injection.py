@@ -34,7 +34,15 @@ _JOINED = Fingerprint(
     ("x'||'y", "1'+'2"),
     ("'-\"8 TRACK", "4'+X+4'+WOOD"),
 )
-OF_TEXT = (_TRUNCATED, _EMPTY_OPERATION, _JOINED)
+_ALWAYS_TRUE = Fingerprint(
+    "sqli.always_true",
+    0.7,
+    (PLAIN,),
+    r"(?i)\A[\w'\")\s]{0,20}?(?:\bor|\|\||\band)\s{1,3}(?:not\s)?(?:true|false|\d{1,6})\s{0,3}(?:--|\#|/\*)[\s+-]{0,4}\Z",
+    ("or true--", "') or true--", "1 or 1#"),
+    ("and 5 -- more", "or true"),
+)
+OF_TEXT = (_TRUNCATED, _EMPTY_OPERATION, _JOINED, _ALWAYS_TRUE)
 
 
 def find_sql(text: str) -> Fingerprint | None:

@@ -62,10 +62,10 @@ def _pairs(text: str) -> tuple[list[str], bool]:
         if equals and _NAME.fullmatch(name):
             if not name.replace("_", "").isalnum() or "__" in name:
                 # `user[$ne]=`, `class.module.…=`: the name is what is meant.
-                values.append(f"{name}=")
+                values.append(piece)
             if value.strip("="):
                 values.append(value)
-            else:
+            elif value:
                 values.append(piece)
         elif piece:
             is_form = False
@@ -92,7 +92,7 @@ def _leaves(value: Any, depth: int) -> Iterator[str]:
         if depth:
             for key, inner in value.items():
                 # `{"$gt": ""}`: the name is the attack.
-                if isinstance(key, str) and not key.isidentifier():
+                if isinstance(key, str) and (not key.isidentifier() or "__" in key):
                     yield f'{{"{key}":'
                 yield from _leaves(inner, depth - 1)
     elif isinstance(value, Sequence) and depth:

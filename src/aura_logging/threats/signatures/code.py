@@ -14,9 +14,10 @@ CODE = (
         "code_injection",
         0.9,
         rb"<\?|phpinfo|(?:system|exec|passthru|eval|assert|popen|proc_open|shell_exec|base64_decode|create_function|call_user_func|preg_replace|file_get_contents|file_put_contents|include|require|var_dump|print|print_r|die|exit|md5|fopen|readfile|pcntl_exec|ini_set|str_rot13|gzinflate|chr)"
-        rb"[^a-z0-9]{0,3}(?:\(|%28|_once)|o(?::|%3a)[0-9]|a(?::|%3a)[0-9]{1,3}(?::|%3a)(?:\{|%7b)|\$_(?:get|post|request|server|cookie|files|session)|globals\[|allow_url_include|auto_prepend",
+        rb"[^a-z0-9]{0,3}(?:\(|%28|_once)|o(?::|%3a)[0-9]|a(?::|%3a)[0-9]{1,3}(?::|%3a)(?:\{|%7b)|\$_(?:get|post|request|server|cookie|files|session)|globals\[|allow_url_include|auto_prepend|<%|response\.write|invokefunction|call_user_func|^\(s'|\n\(s'",
         r"<\?(?:php\b|=|\s{0,3}(?:system|exec|passthru|eval|echo|phpinfo|include|print|shell_exec|assert|\$))|\bphpinfo\s?\(|"
         r"(?:\A|[;\"'({&|@=}])\s{0,3}@?(?:system|shell_exec|passthru|popen|proc_open|pcntl_exec|assert|eval|exec|include|require|create_function|call_user_func\w*|preg_replace|file_get_contents|file_put_contents|readfile|fopen|base64_decode|str_rot13|gzinflate|var_dump|ini_set)\s{0,3}\(\s{0,3}(?:[\"'$/`\\@]|base64_|gzinflate|chr\s?\(|md5\s?\(|phpinfo|file_|system|shell_exec|__\w+__|compile\s?\(|open\s?\(|\d{1,12}\s?[-+*]\s?\d)|(?:\A|[;\"'({&|@=}])\s{0,3}@?(?:print|print_r|die|echo|exit)\s{0,3}\(?\s{0,3}(?:md5|phpinfo|system|exec|shell_exec|file_get_contents|passthru|`[^`]{1,80}`)\s?\(|"
+        r"<%\s{0,3}(?:eval|execute|response\.|request|@\s?page)|response\.write\s?\(|\binvokefunction\b|call_user_func(?:_array)?(?:&|=|\Z)|\A\(S'|"
         r"\A[\"']?(?:O|C):\+?\d{1,4}:\"[\w\\]{1,100}\":\d|\Aa:\d{1,3}:\{(?:i:\d|s:\d)|\$_(?:GET|POST|REQUEST|SERVER|COOKIE|FILES|SESSION)\s?\[|\bGLOBALS\[|allow_url_include|auto_prepend_file|\$\{@?(?:print|system|eval|phpinfo|exec|passthru)\s?\(",
         (
             "<?php system($_GET['c']); ?>",
@@ -58,7 +59,7 @@ CODE = (
         0.9,
         rb"__import__|os\.(?:system|popen|exec|environ)|subprocess|child_process|process\.|__proto__|constructor(?:\.|\[|%5b)|_\$\$nd|require\(|eval\(|exec\(|compile\(|globals\(|io\.popen|kernel\.|open-uri|instance_eval|marshal|cposix|!!python|\.\.__|nashorn|xmldecoder|getattr",
         r"__import__\s?\(|(?:\A|[;\"'({&|=+,}\s])os\.(?:system|popen|exec[lv]\w{0,2}|spawn\w{0,3})\s?\(\s{0,3}[\"']\s{0,3}(?:\w{1,20}|/[\w/]{1,40})(?:\s[-/\w. ]{1,60})?[\"']\s?\)[^\w]{0,10}\Z|subprocess\.(?:Popen|call|check_output|run|getoutput)\s?\(\s?[\[\"'][^)]{0,100}\)[^\w]{0,10}\Z|child_process|process\.(?:mainModule|binding|env\b\W{0,3}\Z)|"
-        r"__proto__(?:\]|\.|\[|\"\s?:|=)|constructor(?:\.|\[)[\"']?prototype|_\$\$ND_FUNC\$\$_|!!python/|\Acposix|\Acos\n|io\.popen\s?\(|\beval\s?\(\s?(?:compile|__import__|request|atob|unescape|String|name\b|location)|instance_eval|"
+        r"__proto__(?:\]|\.|\[|\"\s?:|=)|\Aprocess\.(?:exit|kill|abort)\s?\(|constructor(?:\.|\[)[\"']?prototype|_\$\$ND_FUNC\$\$_|!!python/|\Acposix|\Acos\n|io\.popen\s?\(|\beval\s?\(\s?(?:compile|__import__|request|atob|unescape|String|name\b|location)|instance_eval|"
         r"\Agetattr\s?\(|globals\s?\(\s?\)\s?\[|\A\W{0,5}require\s?\(\s?[\"'](?:child_process|fs|os|http|net)[\"']|kernel\.(?:exec|system)|\Aexec\s?\(\s?[\"']import|res\.end\s?\(",
         (
             "__import__('os').system('id')",

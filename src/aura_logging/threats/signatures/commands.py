@@ -2,6 +2,8 @@
 
 # a pattern is one thing, and broken up is harder to compare
 
+# ruff: noqa: E501  # a pattern is one thing, and broken up is harder to compare
+
 from __future__ import annotations
 
 from aura_logging.threats.signature import BLANK, Signature
@@ -108,13 +110,13 @@ COMMANDS = (
         0.8,
         rb"(?:cat|type|more|head|tail|ping|wget|curl|nc|bash|sh|cmd|cmd\.exe|powershell|net|rm|chmod|uname|sleep|dir|ls|nslookup|ifconfig|ipconfig|netstat|whoami|echo|exec)(?:\.exe)?"
         + BLANK
-        + rb"{1,4}[-/\\\\.0-9a-z$%~]|/bin/|system32|/usr/s?bin/|\{cmd\}|cmd=",
+        + rb"{1,4}[-/\\\\.0-9a-z$%~]|/bin/|system32|/usr/s?bin/|\{cmd\}|cmd=|w[\"'\\]{1,2}h|wh[\"'\\]{1,2}o|who[\"'\\]{1,2}a|c[\"'\\]{0,2}a[\"'\\]{0,2}t[ +%]|/[a-z0-9?*]{0,6}\?[a-z0-9?*]{0,6}/[a-z0-9?*]",
         r"\A\s{0,3}[\"'/\\(]{0,2}(?:cat\s+(?:-\w+\s+)?/\S|type\s+[a-z]:\\|ping\s+(?:-[cinw]\s{0,2}\d|/n)|(?:wget|curl)\s+(?:-\S+\s+)*[\"']?https?://|"
         r"nc\s+-[a-z]{1,5}\s|(?:ba)?sh\s+-[ci]\s|cmd(?:\.exe)?\s+/[ck]|powershell(?:\.exe)?\s+-|net\s+(?:user|localgroup)|rm\s+-rf?\s|chmod\s+(?:\+x|[0-7]{3,4})\s|"
         r"uname\s+-a|dir\s+[a-z]:\\|ls\s+-[a-z]{1,5}(?:\s+/|\s{0,2}\Z)|(?:nslookup|dig)\s+\S+\.\S+\s{0,2}\Z|(?:ifconfig|ipconfig|netstat)\s+[-/]\w+|exec\s+/\S|echo\s+[^|>]{1,80}\|\s?(?:base64|bash|sh|tee)|"
         r"sleep\s+\d{1,4}\s{0,2}\Z)"
         r"|\A[^\s\"'<>]{0,60}(?:/bin/(?:ba|z|da|k|c)?sh|/bin/(?:cat|ls|id|nc|ping|sleep|echo|rm|uname|ps|kill)|/usr/bin/(?:id|wget|curl|whoami|perl|python\d?|php|nc))(?:[\s|;&`'\"\\$]|\Z)"
-        r"|system32[/\\]+(?:cmd|calc|net|drivers|config|inetsrv|winevt|logfiles)\S{0,60}|\{cmd\}|\bCMD=\$?[\\\"']",
+        r"|system32[/\\]+(?:cmd|calc|net|drivers|config|inetsrv|winevt|logfiles)\S{0,60}|\{cmd\}|\bCMD=\$?[\\\"']|\bw[\"'\\]{0,2}h[\"'\\]{0,2}o[\"'\\]{0,2}a[\"'\\]{0,2}m[\"'\\]{0,2}i\b(?<!whoami)|\bc(?:[\"'\\]{1,2}a[\"'\\]{0,2}|a[\"'\\]{1,2})t\s+/|\A[;|&\s]{0,4}/[\w?*]{0,6}\?[\w?*]{0,6}/[\w?*]{1,6}(?:\?|/)",
         ("cat /etc/passwd", "ping -c 10 127.0.0.1", "/bin/cat /etc/shadow", "rm -rf /", "cmd.exe /c dir"),
         (
             "cat food",

@@ -38,9 +38,9 @@ DOCUMENTS = (
         "nosql.script",
         "nosql",
         0.8,
-        rb"this\.|db\.[a-z]|return|mapreduce|objectid|tojson|\|\|[^=\n]{0,16}==|sleep\(",
+        rb"this\.|db\.[a-z]|return|mapreduce|objectid|tojson|\|\|[^=\n]{0,16}==|sleep\(|new(?: |\+|%20)?date",
         r"(?:['\"}|&;]|\A)\s{0,3}(?:&&|\|\||;)?\s{0,3}this\.\w{1,40}(?:\.match|\[|\s?[!=]=)|\bdb\.\w{1,40}\.(?:insert|find|drop|remove|update|mapReduce|aggregate|count)\w{0,10}\s?\(|"
-        r"['\"]\s{0,3}[;}]\s{0,3}return\b|(?:['\"}]\s{0,3};?|\A\W{1,5})\s{0,3}return\s?\(?(?:true|1\s?==?\s?1|this\.)|['\"]\s{0,3}\|\|\s{0,3}['\"]?\w{0,8}['\"]?\s{0,3}={2,3}|\A\s?\|\|\s?\d\s?={1,3}\s?\d|\.mapReduce\s?\(|tojson\s?\(\s?(?:this|db)|\}\s?\]\s?,\s?\$",
+        r"['\"]\s{0,3}[;}]\s{0,3}return\b|(?:['\"}]\s{0,3};?|\A\W{1,5})\s{0,3}return\s?\(?(?:true|1\s?==?\s?1|this\.)|['\"]\s{0,3}\|\|\s{0,3}['\"]?\w{0,8}['\"]?\s{0,3}={2,3}|\A\s?\|\|\s?\d\s?={1,3}\s?\d|\.mapReduce\s?\(|tojson\s?\(\s?(?:this|db)|\}\s?\]\s?,\s?\$|['\"]\s?;\s?\w{1,12}\s?=\s?new\s?Date|\Athis\.\w{1,30}\.(?:length|match)",
         ("' && this.password.match(/.*/)//", "db.users.drop()", "'; return true; var x='", "|| 1==1", "' || 'a'=='a"),
         ("I return 1 item", "look at this. it works", "return to sender", "return true to your roots"),
     ),

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from aura_logging.threats.signature import EXCEPT_HEADERS, Signature
+from aura_logging.threats.signature import EXCEPT_HEADERS, PATH, Signature
 
 __all__ = ["NETWORK"]
 
@@ -13,7 +13,7 @@ NETWORK = (
         "ssrf.internal_target",
         "ssrf",
         0.8,
-        rb"169\.254\.|metadata\.|100\.100\.100|(?:/|%2f|@|%40|\\)(?:localhost|127\.|0\.0\.0\.0|0/|0:|0x7f|0177|017700|2130706433|\[|%5b|spoofed\.|localtest\.me|lvh\.me|127-0-0-1)|nip\.io|xip\.io|burpcollaborator|oastify|interact\.sh|\xe2\x91|%e2%91|192\.0\.0\.192",
+        rb"169\.254\.|metadata\.|100\.100\.100|(?:/|%2f|@|%40|\\)(?:localhost|127\.|0\.0\.0\.0|0(?:/|:|%2f|%3a)|0x7f|0177|017700|2130706433|\[|%5b|spoofed\.|localtest\.me|lvh\.me|127-0-0-1)|nip\.io|xip\.io|burpcollaborator|oastify|interact\.sh|\xe2\x91|%e2%91|192\.0\.0\.192",
         r"\A[\"']?(?:[a-z][a-z+.-]{1,15}:|url:)?[/\\]{2,4}(?:[^\s/@\\]{0,60}@)?(?:localhost|127\.\d{1,3}(?:\.\d{1,3}){0,2}|0\.0\.0\.0|0|0x7f[0-9a-f.x]{0,20}|0177\.[\d.]{1,20}|017700\d{0,8}|2130706433|3232235\d{3}|2852039166|"
         r"169\.254\.\d{1,3}\.\d{1,3}|\[[0:]{0,20}(?:1|:|ffff:[\d.a-f:]{3,20})\]|\[fd00:ec2::254\]|metadata(?:\.google\.internal)?|100\.100\.100\.200|192\.0\.0\.192|localtest\.me|[\w.-]{0,60}\.?(?:nip|xip)\.io|lvh\.me|127-0-0-1[\w.-]{0,40}|localhost[\w.]{0,20})(?:[:/\\?#]\S{0,300}|\Z)"
         r"|169\.254\.169\.254[/:]|metadata\.google\.internal|/latest/meta-data|/computeMetadata/v1|\.(?:burpcollaborator\.net|oastify\.com|oast\.\w{2,6}|interact\.sh)\b",
@@ -42,6 +42,27 @@ NETWORK = (
         ),
         ("file: the report", "dict: a mapping", "open the jar: it is honey"),
         EXCEPT_HEADERS,
+    ),
+    Signature(
+        "ssrf.private_target",
+        "ssrf",
+        0.5,
+        rb"(?:/|%2f)(?:10\.|192\.168\.|172\.(?:1[6-9]|2[0-9]|3[01])\.|kubernetes\.)",
+        r"\A[\"']?https?://(?:[^\s/@]{0,60}@)?(?:10(?:\.\d{1,3}){3}|192\.168(?:\.\d{1,3}){2}|172\.(?:1[6-9]|2\d|3[01])(?:\.\d{1,3}){2}|kubernetes\.default[\w.]{0,40})(?:[:/?#]\S{0,300})?\Z",
+        ("http://10.0.0.1/", "http://192.168.0.1/admin", "https://172.16.3.4:8443/x"),
+        ("10.0.0.1", "the router at http://192.168.0.1/ is slow", "http://10.example.com/"),
+        EXCEPT_HEADERS,
+    ),
+    Signature(
+        "header_injection.path",
+        "header_injection",
+        0.8,
+        # Parts are gated joined by line breaks: neither the next part's `https:` nor its `localhost:8000` is a header.
+        rb"(?:[\r\n]|%0d|%0a)(?:[\r\n]|%0d|%0a){0,3}[a-z][a-z0-9_-]{0,40}(?::|%3a)[^/0-9]",
+        r"[\r\n]{1,4}[a-z][\w-]{0,40}\s?:",
+        ("/en\r\nX: y", "/%0d%0aHeader:%20x"),
+        ("/a/b", "/a%20b:c"),
+        PATH,
     ),
     Signature(
         "header_injection.new_header",

@@ -41,8 +41,8 @@ TEMPLATES = (
         "ssti",
         0.9,
         rb"\{\{|\{%|\$\{|#\{|<#|<%|\*\{|#set|%7b%7b|__(?:class|mro|subclasses|globals|builtins|import|init|base)|\{php|@\{|__%7b|__\$",
-        r"(?:\{\{|\{%|[$#*%]\{|<%|<#|\[=)[^<>\n]{0,300}?(?:__\w{2,20}__|(?<![\w.])(?:config(?:\.|\[|\b\s{0,3}\}\})|self\.|request\.(?:application|environ|args|cookies|headers)|lipsum|cycler|joiner|get_flashed_messages|url_for\.|namespace\.)|"
-        r"constructor|\bpopen\s?\(|subprocess|\bT\s?\(|java\.|getClass|forName|getRuntime|Runtime\.|ProcessBuilder|exec\s?\(|system\s?\(|passthru|File\.(?:open|read)|Dir\.|IO\.|`[^`]|"
+        r"(?:\{\{|\{%|[$#*%]\{|<%|<#)[^<>\n{]{0,300}?(?:__\w{2,20}__|(?<![\w.])(?:config(?:\.|\[|\b\s{0,3}\}\})|self\.|request\.(?:application|environ|args|cookies|headers)|lipsum|cycler|joiner|get_flashed_messages|url_for\.|namespace\.)|"
+        r"constructor|\bpopen\s?\(|subprocess|\bT\s?\(|java\.|getClass|forName|getRuntime|Runtime\.|ProcessBuilder|exec\s?\(|system\s?\(|passthru|File\.(?:open|read)|Dir\.|IO\.|`[^`{}]{1,80}`[^{}]{0,40}[}>]|"
         r"_self\.|\|\s?(?:filter|map|sort|reduce)\s?\(|app\.request|dump\s?\(|\?new\s?\(|freemarker|\.getEngine|registerUndefinedFilterCallback|self\.module|debug\s{0,3}%|settings\.SECRET|process\.|require\s?\(|"
         r"global\.|\brange\.constructor|phpversion|php\s?\}|include\s+file=|load\s+\w+\s{0,3}%\}\{|import\s+os|\.read\s?\(|attr\s?\(|\bget_user_file|whoami|\bid\b[\"']?\s?\))"
         r"|\#set\s?\(\s?\$|\{php\}|<#assign\s|__\$\{|\(\(\#?\w+\)\)\.getClass|(?:\.|\[[\"'])__(?:class|mro|subclasses|globals|builtins|base|bases|init)__|\{\{\s{0,3}(?:(?:config|self|_self|settings|dump|debug)\s{0,3}(?:\}\}|\(|\.items|\.__|\[|\|)|(?:\[\]|''|\"\"|\(\))\s{0,3}[.|\[])",
