@@ -107,12 +107,16 @@ def test_a_child_that_a_c_library_forked_is_noticed_at_its_first_record(
     log.info("from the parent")
     assert handler.flush(30)
     log.info("waits in the parent")
+    # Without its hooks CPython itself does not survive a fork at whose moment another thread asks for the GIL.
+    for worker in handler._workers:
+        assert worker.stop(30)
     child = libc.fork()  # runs none of Python's hooks, as uWSGI's does not
     if child == 0:
         work(0)
         delivered = handler.flush(30)
         os._exit(0 if delivered else 1)
     assert os.waitpid(child, 0)[1] == 0
+    handler._delivery.work()
     """
     )
 

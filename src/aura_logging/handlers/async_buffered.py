@@ -259,7 +259,7 @@ class AsyncBufferedHandler(logging.Handler):
         if self._closed or self._starting._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks
             return
         with self._starting:
-            if self._running[0]:
+            if self._running[0] or self._closed:
                 return
             self._delivery.name = self.name
             self._delivery.filters = [_as_function(f) for f in (*self.filters, *self._target.handler.filters)]
@@ -268,7 +268,8 @@ class AsyncBufferedHandler(logging.Handler):
                 self._ends_known = True
                 close_at_exit(self)
             running = [worker.start() for worker in self._workers]
-            self._running[0] = all(running)
+            # A signal handler may have closed us meanwhile.
+            self._running[0] = all(running) and not self._closed
 
     def _open_journal(self) -> None:
         if self._journal_options is not None and self._outbox.journal is None:
@@ -356,8 +357,9 @@ class AsyncBufferedHandler(logging.Handler):
         deadline = self._clock() + patience
         if patience and not self._delivery.breaker.is_open:
             self.flush(patience - min(_LAST_BATCH_SECONDS, patience / 5))
-        self._closed = True
-        self._running[0] = 0
+        with self._starting:  # or a start under way on another thread would undo it
+            self._closed = True
+            self._running[0] = 0
         self._delivery.stop()
         idle = [worker.stop(max(_LEAST_WAIT_SECONDS, deadline - self._clock())) for worker in self._workers]
         self._is_target_hung = not all(idle)
