@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
 from pathlib import Path
@@ -338,3 +339,23 @@ def test_pending_describes_the_living_and_the_dead_and_changes_neither(tmp_path:
     assert files[0].pid == os.getpid()
     assert [f.name for f in pending(tmp_path, "b")] == ["b"]
     journal.close()
+
+
+def test_a_file_swept_up_before_it_is_locked_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, swept = fcntl.flock, []
+
+    def sweep_first(fd: int, operation: int) -> None:
+        if not swept:
+            (unfinished,) = tmp_path.glob("*.new")
+            unfinished.unlink()
+            swept.append(unfinished)
+        real(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    journal = Journal(tmp_path, name="app", segment_bytes=16 << 10, max_bytes=64 << 10)
+
+    assert journal.append(b"line\n") is not None
+    assert swept
+    journal.close()
+    with recover(tmp_path) as recovery:
+        assert [frame.line for batch in recovery for frame in batch.frames] == [b"line\n"]

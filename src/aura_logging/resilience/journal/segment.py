@@ -40,6 +40,14 @@ _MADV_POPULATE_WRITE = 23
 """From Linux's <asm-generic/mman-common.h>, since 5.14; Python's mmap module has no name for it."""
 
 
+_MOST_SWEPT = 10
+"""Each is lost to a recovery that looked within microseconds; so many in a row are a defect, not bad luck."""
+
+
+class _SweptError(Exception):
+    """Another process deleted the file before we had locked it."""
+
+
 class Segment:
     """A mapped file of `size` bytes; `base` is where it begins in the journal's positions.
 
@@ -64,10 +72,20 @@ class Segment:
     @classmethod
     def create(cls, path: Path, size: int, *, durable: bool) -> Segment:
         """Make, lock, allocate and map the file before it gets its name; raises `OSError`."""
+        for _ in range(_MOST_SWEPT):
+            with contextlib.suppress(_SweptError):
+                return cls._create(path, size, durable=durable)
+        raise OSError(errno.EAGAIN, "other processes keep sweeping up the file before it is made", str(path))
+
+    @classmethod
+    def _create(cls, path: Path, size: int, *, durable: bool) -> Segment:
         unfinished = path.with_name(path.name + UNFINISHED)
         fd = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Waits: between these two lines another process's recovery may have taken it for a dead maker's.
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.fstat(fd).st_nlink == 0:
+                raise _SweptError  # noqa: TRY301  # the clean-up below is for this, too
             _allocate(fd, size)
             segment = cls(path, fd, size)
             unfinished.rename(path)
