@@ -73,7 +73,7 @@ class _Watched:
         ended()
 
     def _nothing(self) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError  # an empty body of the subclass's kind, sync or async
 
     def __del__(self) -> None:
         # Django drops a response made on another thread when the client has left meanwhile, and closes it never.

@@ -53,11 +53,11 @@ class Middleware(Generic[State]):
 
     def begin(self, request: HttpRequest) -> State:
         """Look at a request that has come; must not wait."""
-        raise NotImplementedError
+        raise NotImplementedError  # the subclass's half: Django makes no instance of this class
 
     def finish(self, state: State, response: HttpResponseBase) -> HttpResponseBase:
         """Look at its response; must not wait."""
-        raise NotImplementedError
+        raise NotImplementedError  # as above
 
     def fail(self, state: State, error: BaseException) -> None:
         """Look at what came instead of a response: a cancelled task, or a server that is going down."""
