@@ -121,9 +121,8 @@ def _is_extra(key: str, value: object) -> bool:
 def once(record: logging.LogRecord, question: str, decide: Callable[[logging.LogRecord], Decision]) -> Decision:
     """Return the decision about this record, taken at the first asking, whichever handler asks."""
     memory = _memory(record)
-    try:
-        decisions = memory.decisions
-    except AttributeError:
+    decisions = getattr(memory, "decisions", None)  # an AttributeError to catch would cost three times as much
+    if decisions is None:
         decisions = memory.decisions = {}
     if question not in decisions:
         decisions[question] = decide(record)

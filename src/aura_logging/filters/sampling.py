@@ -3,94 +3,158 @@
 from __future__ import annotations
 
 import logging
-import threading
-import zlib
-from collections.abc import Mapping
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from aura_logging import context, records
-from aura_logging.encoding import plain_text
+from aura_logging import records
+from aura_logging.filters.announcements import Announcer, handlers_with
 from aura_logging.health import Health, Status
-from aura_logging.options import OptionError, nearest
+from aura_logging.options import fill
+from aura_logging.performance.system import HostMetrics
+from aura_logging.resilience.clock import Clock
+from aura_logging.resilience.forks import tell_after_fork
+from aura_logging.volume.options import DEFAULT_RATES, SamplingOptions
+from aura_logging.volume.policy import Policy, Pressure
 
-__all__ = ["DEFAULT_RATES", "SamplingFilter", "share_of"]
+__all__ = ["DEFAULT_RATES", "SamplingFilter", "use_everywhere"]
 
-DEFAULT_RATES: Mapping[str, float] = {"DEBUG": 0.1, "INFO": 0.5}
+_without_options: weakref.WeakSet[SamplingFilter] = weakref.WeakSet()
 
-_ALWAYS_KEPT = ("aura.audit", "aura.security", "aura.alerts", "django.security")
-_ALWAYS_KEPT_AND_BELOW = tuple(f"{name}." for name in _ALWAYS_KEPT)
+
+def use_everywhere(options: SamplingOptions) -> None:
+    """Give these options to every filter there is that was made without any of its own.
+
+    LOGGING is configured before anybody can read a project's other settings; this lets those come later.
+    """
+    for sampling_filter in list(_without_options):
+        sampling_filter.use(options)
 
 
 class SamplingFilter(logging.Filter):
-    """Keep a fair share of records and let every error through.
+    """Keep a fair share of records, fold storms, hold floods back, and let every error through.
 
-    Attach it to a handler, not to a logger: logger filters do not see what child loggers log. `rates` gives the
-    share to keep, 0 to 1, by level name; a level that is not named is kept whole. ERROR and above are always
-    kept, and so is what is logged on `aura.audit`, `aura.security`, `aura.alerts` and `django.security`.
+    Attach it to handlers, not to loggers: logger filters do not see what child loggers log. `rates` gives the share to
+    keep, 0 to 1, by level name; a level that is not named is kept whole. The other options are the fields of
+    `aura_logging.volume.options.SamplingOptions`. A filter whose options are the defaults takes those of a Django
+    project's `AURA["SAMPLING"]`.
 
-    The decision is a hash of the correlation id, so a request's records of one level are kept or dropped whole,
-    in every process and service alike; a record without an id is decided by itself. A kept record of a sampled
-    level carries `sample_rate`: it stands for `1 / sample_rate` records. Drops are counted by level in
-    `health()`. The decision is taken once per record, whatever the number of handlers that ask.
+    ERROR and above are always kept, and so is what is logged on `aura.audit`, `aura.security`, `aura.alerts` and
+    `django.security`; only when one error repeats itself hundreds of times within seconds are the copies folded, and
+    their exact number is written. The decision on the others is a hash of the correlation or trace id, so a request's
+    records of one level are kept or dropped whole, in every process and service alike; a record without an id is
+    decided by itself.
+
+    A kept record carries `sample_rate` if that is under 1: it stands for `1 / sample_rate` records. What no record
+    stands for, a notice on `aura.sampling` tells, in the field `suppressed`; notices go straight to the handlers that
+    the filter is on. Every drop is counted by reason in `health()`. The decision is taken once per record, whatever the
+    number of handlers that ask. It never raises into the application.
     """
 
-    def __init__(self, rates: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        rates: Mapping[str, float] | None = None,
+        *,
+        clock: Clock = time.monotonic,
+        wall_clock: Clock = time.time,
+        cpu_percent: Callable[[], float | None] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__()
-        self._rates: dict[int, float] = {}
-        if rates is not None and not isinstance(rates, Mapping):
-            raise OptionError(f"rates is {rates!r}; it must be a dict of shares by level name.")
-        for level, rate in (DEFAULT_RATES if rates is None else rates).items():
-            number = logging.getLevelNamesMapping().get(str(level).upper())
-            if number is None:
-                raise OptionError(
-                    f"rates has the unknown level {level!r}. {nearest(str(level), logging.getLevelNamesMapping())}"
-                )
-            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-                raise OptionError(f"rates[{level!r}] is {rate!r}; it must be a number from 0 to 1.")
-            if number >= logging.ERROR and rate != 1:
-                raise OptionError(f"rates[{level!r}] is {rate!r}; ERROR and above are always kept: leave it out.")
-            self._rates[number] = float(rate)
-        self._question = f"sampled:{sorted(self._rates.items())}"
-        self._lock = threading.Lock()
-        self._dropped: dict[str, int] = {}
+        # `logging` has filters by the name of a logger; this one says what its drops are counted under.
+        self.name = "sampling"
+        given = options if rates is None else {"rates": rates, **options}
+        self._clock = clock
+        self._wall_clock = wall_clock
+        host = HostMetrics()
+        self._cpu_percent = cpu_percent or (lambda: host.fields().get("cpu_percent"))
+        self._question = f"sampled by {id(self)}"
+        self._failures = 0
+        self.options = fill(SamplingOptions, given, where="SamplingFilter(...)")
+        self.use(self.options)
+        tell_after_fork(self)
+        if self.options.is_default:
+            _without_options.add(self)
+
+    def use(self, options: SamplingOptions) -> None:
+        """Decide by these options from here on; what was counted before is forgotten."""
+        self.options = options
+        policy = Policy(options, clock=self._clock, wall_clock=self._wall_clock, pressure=_asked_weakly(self))
+        self._announcer = Announcer(self, policy.tick, policy.take_notices, policy.finish)
+        policy.on_activity = self._announcer.wake
+        self.policy = policy
+        self._decide = policy.decide
+        self.after_fork_in_child()
+
+    def after_fork_in_child(self) -> None:
+        """Find out anew how many handlers there are."""
+        # Until that is known, what was decided is remembered with each record.
+        self._remembers = True
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether the record is kept."""
-        rate = self._rates.get(record.levelno)
-        if rate is None or rate >= 1 or record.levelno >= logging.ERROR or _is_always_kept(record.name):
+        attributes = record.__dict__
+        try:
+            if self._remembers:
+                rate = records.once(record, self._question, self._decide_once)
+            else:
+                rate = self._decide(
+                    record.levelno,
+                    record.name,
+                    record.msg,
+                    attributes,
+                    record.created,
+                    record.exc_info,
+                    record.exc_text,
+                )
+        except Exception:  # noqa: BLE001  # a log call must not fail; what cannot be decided is kept
+            self._failures += 1
             return True
-        return records.once(record, self._question, self._decide)
+        if rate == 1.0:
+            return True
+        if rate:
+            attributes["sample_rate"] = rate
+            return True
+        return False
 
-    def _decide(self, record: logging.LogRecord) -> bool:
-        rate = self._rates[record.levelno]
-        kept = share_of(record) < rate
-        if kept:
-            record.sample_rate = rate
-        else:
-            with self._lock:
-                self._dropped[record.levelname] = self._dropped.get(record.levelname, 0) + 1
-        return kept
+    def _decide_once(self, record: logging.LogRecord) -> float:
+        return self._decide(
+            record.levelno, record.name, record.msg, record.__dict__, record.created, record.exc_info, record.exc_text
+        )
+
+    def pressure(self) -> tuple[float | None, float]:
+        """Tell how busy the host is and how full the fullest buffer that this filter is in front of.
+
+        The policy asks once a second while records come, which is when to see how many handlers ask: if it is one,
+        nothing needs to be remembered with a record, which would cost as much as deciding.
+        """
+        handlers = handlers_with(self)
+        self._remembers = len(handlers) != 1
+        fill_of_all = [float(getattr(handler, "fill", 0.0)) for handler in handlers]
+        return self._cpu_percent(), max(fill_of_all, default=0.0)
 
     def health(self) -> Health:
-        """Tell how many records were dropped, by level."""
-        with self._lock:
-            dropped = {f"sampled_{level.lower()}": count for level, count in self._dropped.items()}
+        """Tell how many records were dropped, by reason, and what is being held back now."""
+        circuits = self.policy.open_circuits()
+        shed, why = self.policy.shed()
+        troubles = [f"shedding {shed}: {why}"] if shed != "nothing" else []
+        troubles += [f"loggers silenced: {', '.join(circuits)}"] if circuits else []
+        facts = {**self.policy.facts(), "failures": self._failures, "notices_unheard": self._announcer.unheard}
         return Health(
-            Status.HEALTHY,
-            dropped=dropped,
-            facts={"rates": {logging.getLevelName(n): r for n, r in self._rates.items()}},
+            Status.DEGRADED if troubles or self._failures else Status.HEALTHY,
+            detail="; ".join(troubles) or (f"{self._failures} decisions failed" if self._failures else ""),
+            dropped=self.policy.dropped(),
+            facts=facts,
         )
 
 
-def _is_always_kept(logger: str) -> bool:
-    return logger.startswith(_ALWAYS_KEPT) and f"{logger}.".startswith(_ALWAYS_KEPT_AND_BELOW)
+def _asked_weakly(sampling_filter: SamplingFilter) -> Pressure:
+    """Return its `pressure` without keeping it alive: the announcer's thread, which outlives it, holds the policy."""
+    reference = weakref.ref(sampling_filter)
 
+    def ask() -> tuple[float | None, float]:
+        alive = reference()
+        return (None, 0.0) if alive is None else alive.pressure()
 
-def share_of(record: logging.LogRecord) -> float:
-    """Return a number from 0 to below 1 that is the same for all records of one request, and evenly spread.
-
-    CRC-32 of the correlation id: the ids are random or hashed already, so evenness is what is asked of it, and it
-    costs a tenth of a cryptographic hash.
-    """
-    correlation_id = record.__dict__.get("correlation_id") or context.correlation_id()
-    key = plain_text(correlation_id) if correlation_id else f"{record.created!r}{record.name}{plain_text(record.msg)}"
-    return zlib.crc32(key.encode("utf-8", "backslashreplace")) / 0x1_0000_0000
+    return ask

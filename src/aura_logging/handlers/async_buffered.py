@@ -22,7 +22,6 @@ from aura_logging.handlers.delivery import Delivery
 from aura_logging.handlers.hearing import here, is_delivering, may_log_inside
 from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
-from aura_logging.handlers.process_exit import close_at_exit
 from aura_logging.handlers.targets import line_stamp, target_for, wanted
 from aura_logging.handlers.wrapping import leave_alone
 from aura_logging.health import Health, Status
@@ -30,6 +29,7 @@ from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import fork_guard, notice_fork, tell_after_fork
 from aura_logging.resilience.outbox import Outbox
+from aura_logging.resilience.process_exit import close_at_exit
 from aura_logging.resilience.worker import Worker
 
 __all__ = ["AsyncBufferedHandler"]
@@ -332,6 +332,11 @@ class AsyncBufferedHandler(logging.Handler):
     def wrapped(self) -> tuple[logging.Handler, ...]:
         """The handlers that records are handed on to."""
         return (self._target.handler,)
+
+    @property
+    def fill(self) -> float:
+        """How full the buffer is, from 0 to 1."""
+        return self._outbox.queued / self._outbox.size
 
     @property
     def journal_directory(self) -> Path | None:

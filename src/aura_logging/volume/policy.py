@@ -1,0 +1,409 @@
+"""Decide whether a record is written, by everything that may be said against it, in well under a microsecond."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aura_logging.resilience.clock import Clock
+from aura_logging.resilience.forks import tell_after_fork
+from aura_logging.volume import notices, overrides
+from aura_logging.volume.circuits import LoggerCircuit
+from aura_logging.volume.lanes import LEASE, Junction, Lane
+from aura_logging.volume.notices import Notice
+from aura_logging.volume.options import Rule, SamplingOptions
+from aura_logging.volume.shares import identity_of, share_of_identity, share_of_message
+from aura_logging.volume.shedding import Shedding
+from aura_logging.volume.storms import Ended, Storms
+
+__all__ = ["KEPT_NAMES", "Policy", "Pressure"]
+
+KEPT_NAMES = ("aura.audit", "aura.security", "aura.alerts", "django.security", "aura.delivery", notices.LOGGER)
+"""Loggers whose records, and those of the loggers below them, are never dropped."""
+
+_KEPT_AND_BELOW = tuple(f"{name}." for name in KEPT_NAMES)
+_OTHERS = "…"
+_NEVER_FOLDED = ("aura.request",)
+"""One record says everything about one request: two of them are never the same."""
+
+_MOST_LANES = 2_000
+_MOST_NOTICES = 1_000
+_LOOK_SECONDS = 1.0
+_QUIET_SECONDS = 5.0
+"""What was refused, and no later line stands for, is reported when so long nothing more came."""
+
+Pressure = Callable[[], tuple[float | None, float]]
+"""Tells in percent how busy the processors are, if it knows, and how full the fullest buffer is, from 0 to 1."""
+
+
+def _nothing() -> None:
+    return
+
+
+def _no_pressure() -> tuple[float | None, float]:
+    return None, 0.0
+
+
+class Policy:
+    """Keeps or drops by rate, storm, limit and circuit, in this order, and counts what it drops by reason.
+
+    `decide` returns the share of such records that is kept, so that the record stands for `1 / share`; 0.0 drops it.
+    ERROR and above pass unless they repeat themselves; the records of `KEPT_NAMES` always pass.
+
+    Whoever holds a policy sets `on_activity`, calls `tick` about once a second from then on until it returns false, and
+    writes what `take_notices` returns. Any thread may call anything. `decide` takes a lock once in 64 records or
+    less often, never waits for anything else, logs nothing, and does not raise for any field or template.
+    """
+
+    def __init__(
+        self,
+        options: SamplingOptions,
+        *,
+        clock: Clock = time.monotonic,
+        wall_clock: Clock = time.time,
+        pressure: Pressure = _no_pressure,
+    ) -> None:
+        self.options = options
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._pressure = pressure
+        self.on_activity: Callable[[], None] = _nothing
+        """Called when there is something for `tick` to do; by any thread, under the lock."""
+        fold = options.fold
+        self._storms = None if fold is None else Storms(fold, clock, self._storm_ended, lambda: self.on_activity())
+        self._start_afresh()
+        overrides.tell_of_overrides(self)
+        tell_after_fork(self)
+
+    def _start_afresh(self) -> None:
+        # Reentrant: a signal handler that logs may come by on the thread that is inside.
+        self._lock = threading.RLock()
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._side_lanes: dict[tuple[object, ...], Lane] = {}
+        self._circuits: dict[str, LoggerCircuit] = {}
+        self._restless: set[Lane] = set()
+        self._shedding = Shedding(self.options.shed)
+        self._next_look = float("-inf")
+        self._notices: deque[Notice] = deque()
+        self._unsaid = 0
+        # The last id and its share, in one tuple: in one request it is asked for again and again.
+        self._last_share: tuple[object, float] = (object(), 0.0)
+
+    def after_fork_in_child(self) -> None:
+        """Begin with nothing: what was counted, and is to be reported, is the parent's."""
+        self._start_afresh()
+        if self._storms is not None:
+            self._storms.after_fork_in_child()
+
+    # The way of every record ------------------------------------------------------------------------------------
+
+    def decide(
+        self,
+        level: int,
+        logger: str,
+        template: object,
+        fields: Mapping[str, Any],
+        created: float,
+        exc_info: object = None,
+        exc_text: str | None = None,
+    ) -> float:
+        """Return the share of such records that is kept, over 0 to 1, if this one is; 0.0 if it is dropped.
+
+        `fields` are the record's own, where `correlation_id`, `trace_id`, `route` and `user_id` are looked for;
+        `created` is its time. The hot path: straight-line code (see benchmarks/sampling.py).
+        """
+        try:
+            lane = self._lanes[logger, level]
+        except KeyError:
+            lane = self._lane_for(logger, level)
+        if lane.junction is not None:
+            lane = lane.junction.lane_for(fields) or lane
+        rate = lane.rate
+        if rate < 1.0:
+            identity = fields.get("correlation_id")
+            last = self._last_share
+            share = last[1] if last[0] is identity else self._share(identity, fields, logger, template, created)
+            if share >= rate:
+                lane.sampled += 1
+                return 0.0
+        if lane.folds and not self._storms.admits(logger, level, template, exc_info, exc_text):  # type: ignore[union-attr]  # it folds, so there are storms
+            lane.folded += 1
+            return 0.0
+        if lane.left > 0:
+            lane.left -= 1
+            return rate
+        if lane.closed_until > self._clock():
+            lane.refused += 1
+            return 0.0
+        return self._ask_again(lane, rate)
+
+    def _share(
+        self, identity: object, fields: Mapping[str, Any], logger: str, template: object, created: float
+    ) -> float:
+        if not identity:
+            identity = identity_of(fields)
+            if identity is None:
+                return share_of_message(logger, template, created)
+        share = share_of_identity(identity)
+        if type(identity) is str:
+            self._last_share = (identity, share)
+        return share
+
+    def _ask_again(self, lane: Lane, rate: float) -> float:
+        """Take stock, and lease the lane its next records, this one among them; or close it for a while."""
+        with self._lock:
+            if lane.left > 0:  # another thread was here first
+                lane.left -= 1
+                return rate
+            now = self._clock()
+            if now >= self._next_look:
+                self._look(now)
+            self._account(lane, now)
+            leased, reason, seconds = LEASE, *self._objection(lane, now)
+            if not reason and lane.bucket is not None:
+                leased = lane.bucket.take(lane.chunk)
+                if not leased:
+                    reason, seconds = "rate_limited", lane.bucket.seconds_until_next
+            if reason:
+                self._close(lane, reason, now, seconds)
+                return 0.0
+            lane.lease(leased)
+            return rate / (1 + lane.pay())
+
+    def _objection(self, lane: Lane, now: float) -> tuple[str, float]:
+        """Return why nothing may pass for so many seconds, if so; nothing is ever said against an error."""
+        if lane.is_error:
+            return "", 0.0
+        if lane.level < self._shedding.below:
+            return "shed", _LOOK_SECONDS
+        if lane.circuit is not None and lane.circuit.is_open(now):
+            return "circuit_open", _LOOK_SECONDS
+        return "", 0.0
+
+    def _close(self, lane: Lane, reason: str, now: float, seconds: float) -> None:
+        lane.settle()
+        lane.why, lane.closed_until = reason, now + seconds
+        lane.refused += 1
+        lane.quiet_since = now
+        if lane not in self._restless:
+            self._restless.add(lane)
+            self.on_activity()
+
+    # Lanes ------------------------------------------------------------------------------------------------------
+
+    def _lane_for(self, logger: str, level: int) -> Lane:
+        with self._lock:
+            # Loggers without number, as of one per connection, share a lane, so that memory stays bounded.
+            name = logger if len(self._lanes) < _MOST_LANES or _is_kept(logger) else _OTHERS
+            lane = self._lanes.get((name, level))
+            if lane is None:
+                lane = self._lanes[name, level] = self._new_lane(name, level)
+                self._set_junction(lane)
+            return lane
+
+    def _new_lane(self, logger: str, level: int) -> Lane:
+        lane = Lane(logger, level, f"sampled_{logging.getLevelName(level).lower()}")
+        if _is_kept(logger):
+            lane.free(1.0)
+            return lane
+        lane.is_error = level >= logging.ERROR
+        lane.circuit = self._circuit_of(logger)
+        lane.folds = self._storms is not None and level >= logging.WARNING and logger not in _NEVER_FOLDED
+        if not lane.is_error:
+            rules = self.options.rules_for(logger, level)
+            whole = next((rule for rule in rules if rule.route is None), None)
+            lane.limit(self.options.limits(level, whole), self._clock)
+        return lane
+
+    def _circuit_of(self, logger: str) -> LoggerCircuit | None:
+        if self.options.circuit is None:
+            return None
+        if logger not in self._circuits:
+            self._circuits[logger] = LoggerCircuit(self.options.circuit, self._clock)
+        return self._circuits[logger]
+
+    def _set_junction(self, lane: Lane) -> None:
+        """Have a lane's records choose by their fields, where an override or a rule asks for that."""
+        if lane.is_error or _is_kept(lane.logger):
+            return
+        asked = [override for override in overrides.current() if override.concerns(lane.logger, lane.level)]
+        chosen = [(override, self._side_lane(lane, "override", override.rate)) for override in asked]
+        is_extra = any(lane.level < override.ordinary_level for override in asked)
+        extra = self._side_lane(lane, "override", 0.0) if is_extra else None
+        branches = [
+            (rule, self._route_lane(lane, rule))
+            for rule in self.options.rules_for(lane.logger, lane.level)
+            if rule.route is not None
+        ]
+        lane.junction = Junction(chosen, extra, branches, self._wall_clock) if chosen or branches else None
+
+    def _side_lane(self, lane: Lane, reason: str, rate: float) -> Lane:
+        """Return the lane of an override; the same for the next of this rate, so that there are never many."""
+        key = (lane.logger, lane.level, reason, rate)
+        if key not in self._side_lanes:
+            made = self._side_lanes[key] = Lane(lane.logger, lane.level, reason)
+            made.free(rate)
+        return self._side_lanes[key]
+
+    def _route_lane(self, lane: Lane, rule: Rule) -> Lane:
+        key = (lane.logger, lane.level, rule)
+        if key not in self._side_lanes:
+            made = self._side_lanes[key] = Lane(lane.logger, lane.level, lane.reason)
+            made.circuit, made.folds = lane.circuit, lane.folds
+            made.limit(self.options.limits(lane.level, rule), self._clock)
+        return self._side_lanes[key]
+
+    def overrides_changed(self) -> None:
+        """Take the new overrides for the loggers that are known; the others ask when they come."""
+        with self._lock:
+            for lane in list(self._lanes.values()):
+                self._set_junction(lane)
+
+    def _all_lanes(self) -> list[Lane]:
+        return [*self._lanes.values(), *self._side_lanes.values()]
+
+    # Now and then -----------------------------------------------------------------------------------------------
+
+    def tick(self) -> bool:
+        """Do what time asks for; tell whether to come again in a second."""
+        with self._lock:
+            now = self._clock()
+            if now >= self._next_look:
+                self._look(now)
+            lanes = self._all_lanes()
+            for lane in lanes:
+                self._account(lane, now)
+            for logger, circuit in self._circuits.items():
+                circuit.is_open(now)  # a trial begins by itself
+                self._note(logger, circuit, 0, 0, now)
+            for lane in list(self._restless):
+                self._calm(lane, now)
+            is_lowered = any(lane.adaptive is not None and lane.adaptive.is_lowered for lane in lanes)
+            is_open = any(not circuit.is_closed for circuit in self._circuits.values())
+            go_on = bool(self._restless or self._shedding.below or is_lowered or is_open)
+        if self._storms is not None:
+            self._storms.tick()
+            go_on = go_on or self._storms.is_stormy
+        return go_on
+
+    def finish(self) -> None:
+        """Report everything that is not reported yet: the process is about to end."""
+        if self._storms is not None:
+            self._storms.end_all()
+        with self._lock:
+            for lane in list(self._restless):
+                self._report_debt(lane)
+
+    def take_notices(self) -> list[Notice]:
+        """Return what is to be said, each notice once."""
+        taken = []
+        while self._notices:
+            taken.append(self._notices.popleft())
+        return taken
+
+    def _look(self, now: float) -> None:
+        self._next_look = now + _LOOK_SECONDS
+        before = self._shedding.levels
+        if self._shedding.look(*self._pressure(), now):
+            after, reason = self._shedding.levels, self._shedding.reason
+            fields = {"shed": after, "shed_before": before, "suppressed_reason": reason}
+            self._say(Notice(logging.WARNING, "shedding %s records, before: %s (%s)", (after, before, reason), fields))
+            self.on_activity()
+
+    def _account(self, lane: Lane, now: float) -> None:
+        """Tell the logger's circuit what came, and move the lane's rate."""
+        new = lane.newly_offered()
+        if lane.circuit is not None and new:
+            self._note(lane.logger, lane.circuit, new, new if lane.is_error else 0, now)
+        if lane.adaptive is not None:
+            was_lowered = lane.adaptive.is_lowered
+            lane.adapt(now)
+            if lane.adaptive.is_lowered and not was_lowered:
+                self.on_activity()
+
+    def _note(self, logger: str, circuit: LoggerCircuit, records: int, errors: int, now: float) -> None:
+        was_closed = circuit.is_closed
+        circuit.note(records, errors, now)
+        if circuit.is_closed == was_closed:
+            return
+        if was_closed:
+            message = "circuit of logger %s opened: %s; it is silent below ERROR"
+            self._say(Notice(logging.WARNING, message, (logger, circuit.reason), {"suppressed_logger": logger}))
+            self.on_activity()
+        else:
+            message = "circuit of logger %s closed: its records are written again"
+            self._say(Notice(logging.WARNING, message, (logger,), {"suppressed_logger": logger}))
+
+    def _calm(self, lane: Lane, now: float) -> None:
+        if lane.settle():
+            lane.quiet_since = now
+        elif now - lane.quiet_since >= _QUIET_SECONDS:
+            self._report_debt(lane)
+
+    def _report_debt(self, lane: Lane) -> None:
+        self._restless.discard(lane)
+        debt = lane.pay()
+        if debt:
+            self._say(notices.held_back(lane.logger, lane.level, debt, lane.rate, lane.why))
+
+    def _storm_ended(self, ended: Ended) -> None:
+        lane = self._lanes.get((ended.logger, ended.level))
+        rate = 1.0 if lane is None else lane.rate
+        self._say(notices.suppressed(ended.logger, ended.level, ended.suppressed, rate, ended.like, ended.seconds))
+
+    def _say(self, notice: Notice) -> None:
+        if len(self._notices) < _MOST_NOTICES:
+            self._notices.append(notice)
+        else:
+            self._unsaid += 1
+
+    # Anybody ----------------------------------------------------------------------------------------------------
+
+    def dropped(self) -> dict[str, int]:
+        """Return how many records were dropped in this process, by reason."""
+        counts: dict[str, int] = {}
+        with self._lock:
+            for lane in self._all_lanes():
+                lane.settle()
+                for reason, count in ((lane.reason, lane.sampled), ("folded", lane.folded), *lane.dropped.items()):
+                    if count:
+                        counts[reason] = counts.get(reason, 0) + count
+        return counts
+
+    def open_circuits(self) -> list[str]:
+        """Return the loggers that are silent below ERROR, or on trial."""
+        with self._lock:
+            return sorted(logger for logger, circuit in self._circuits.items() if not circuit.is_closed)
+
+    def shed(self) -> tuple[str, str]:
+        """Return what is shed (`"nothing"` if nothing is), and why."""
+        return self._shedding.levels, self._shedding.reason
+
+    def facts(self) -> dict[str, object]:
+        """Return the rates by level, those that a target has lowered by logger and level, and the state of storms."""
+        rates = {logging.getLevelName(level): rate for level, rate in self.options.parsed_rates.items()}
+        with self._lock:
+            lowered = {
+                f"{lane.logger} {logging.getLevelName(lane.level)}": round(lane.rate, 6)
+                for lane in self._all_lanes()
+                if lane.adaptive is not None and lane.adaptive.is_lowered
+            }
+        facts: dict[str, object] = {"rates": rates, "lowered_rates": lowered, "shedding": self._shedding.levels}
+        facts["open_circuits"] = self.open_circuits()
+        if self._storms is not None:
+            facts["storms"] = {
+                "active": self._storms.active,
+                "known": self._storms.known,
+                "forgotten": self._storms.forgotten,
+            }
+        if self._unsaid:
+            facts["notices_lost"] = self._unsaid
+        return facts
+
+
+def _is_kept(logger: str) -> bool:
+    return logger.startswith(KEPT_NAMES) and f"{logger}.".startswith(_KEPT_AND_BELOW)
