@@ -20,6 +20,8 @@ from aura_logging.volume.policy import Policy, Pressure
 
 __all__ = ["DEFAULT_RATES", "SamplingFilter", "use_everywhere"]
 
+_COUNT_SECONDS = 1.0
+
 _without_options: weakref.WeakSet[SamplingFilter] = weakref.WeakSet()
 
 
@@ -91,23 +93,16 @@ class SamplingFilter(logging.Filter):
         """Find out anew how many handlers there are."""
         # Until that is known, what was decided is remembered with each record.
         self._remembers = True
+        self._next_count = float("-inf")
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether the record is kept."""
         attributes = record.__dict__
         try:
             if self._remembers:
-                rate = records.once(record, self._question, self._decide_once)
+                rate = self._remembered(record)
             else:
-                rate = self._decide(
-                    record.levelno,
-                    record.name,
-                    record.msg,
-                    attributes,
-                    record.created,
-                    record.exc_info,
-                    record.exc_text,
-                )
+                rate = self._decide(record.levelno, record.name, record.msg, attributes)
         except Exception:  # noqa: BLE001  # a log call must not fail; what cannot be decided is kept
             self._failures += 1
             return True
@@ -118,16 +113,22 @@ class SamplingFilter(logging.Filter):
             return True
         return False
 
+    def _remembered(self, record: logging.LogRecord) -> float:
+        """Decide a record that several handlers may ask about, at the first asking."""
+        now = self._clock()
+        if now >= self._next_count:
+            self._next_count = now + _COUNT_SECONDS
+            self._remembers = len(handlers_with(self)) != 1
+        return records.once(record, self._question, self._decide_once)
+
     def _decide_once(self, record: logging.LogRecord) -> float:
-        return self._decide(
-            record.levelno, record.name, record.msg, record.__dict__, record.created, record.exc_info, record.exc_text
-        )
+        return self._decide(record.levelno, record.name, record.msg, record.__dict__)
 
     def pressure(self) -> tuple[float | None, float]:
-        """Tell how busy the host is and how full the fullest buffer that this filter is in front of.
+        """Tell how busy the host is, and how full the fullest buffer that this filter is in front of.
 
-        The policy asks once a second while records come, which is when to see how many handlers ask: if it is one,
-        nothing needs to be remembered with a record, which would cost as much as deciding.
+        The policy asks once a second while records come, which is also when to see how many handlers ask: if it is
+        one, nothing needs to be remembered with a record, which would cost as much as deciding.
         """
         handlers = handlers_with(self)
         self._remembers = len(handlers) != 1

@@ -1,4 +1,4 @@
-"""Count what our own handlers accepted, delivered and lost, from the health they tell."""
+"""Count what our own handlers, and the filters on them, accepted, delivered and lost, from the health they tell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aura_logging.health import Checkable, Health
 from aura_logging.metrics import catalogue
 from aura_logging.metrics.registry import Registry
 
-__all__ = ["Ledger", "named_handlers"]
+__all__ = ["Ledger", "named_handlers", "named_parts"]
 
 
 class Ledger:
@@ -21,7 +21,7 @@ class Ledger:
     def __init__(
         self, registry: Registry, handlers: Callable[[], Iterable[tuple[str, Checkable]]] | None = None
     ) -> None:
-        self._handlers = handlers or named_handlers
+        self._handlers = handlers or named_parts
         self._accepted = registry.counter(catalogue.HANDLER_ACCEPTED)
         self._delivered = registry.counter(catalogue.HANDLER_DELIVERED)
         self._dropped = registry.counter(catalogue.HANDLER_DROPPED)
@@ -70,3 +70,21 @@ def named_handlers() -> list[tuple[str, Checkable]]:
     # `logging.getHandlerNames` is there from Python 3.12 on; the mapping behind it on every version.
     known: Mapping[str, logging.Handler] = logging._handlers  # type: ignore[attr-defined]
     return [(name, each) for name, each in list(known.items()) if isinstance(each, Checkable)]
+
+
+def named_parts() -> list[tuple[str, Checkable]]:
+    """Return those handlers, and the filters on them that drop records; each once, under a name of its own."""
+    parts = named_handlers()
+    filters = {
+        id(each): each
+        for _, handler in parts
+        for each in getattr(handler, "filters", ())
+        if isinstance(each, Checkable) and getattr(each, "name", "")
+    }
+    # Filters with a name that is not a handler's: of two of one name, the second is counted as "sampling_2".
+    seen: dict[str, int] = {}
+    for each in filters.values():
+        name = str(getattr(each, "name", ""))
+        seen[name] = seen.get(name, 0) + 1
+        parts.append((name if seen[name] == 1 else f"{name}_{seen[name]}", each))
+    return parts

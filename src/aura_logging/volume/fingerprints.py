@@ -14,11 +14,14 @@ _LONGEST_TEMPLATE = 300
 """A longer text is known by its beginning and its hash, so that a table of them holds no megabytes."""
 
 
-def template_fingerprint(template: object) -> Fingerprint:
-    """Return what tells a message's template from others; for an object that is logged, its type and its text."""
+def template_fingerprint(template: object) -> str | Fingerprint:
+    """Return what tells a message's template from others: itself, unless it is long.
+
+    For an object that is logged instead of a text: its type and its text.
+    """
     if type(template) is str:
         if len(template) <= _LONGEST_TEMPLATE:
-            return (template,)
+            return template
         return (template[:_LONGEST_TEMPLATE], hash(template))
     text = plain_text(template)
     return (type(template).__qualname__, text[:_LONGEST_TEMPLATE], hash(text))

@@ -11,6 +11,7 @@ from aura_logging.resilience.token_bucket import TokenBucket
 from aura_logging.volume.circuits import LoggerCircuit
 from aura_logging.volume.options import Limits, Rule
 from aura_logging.volume.overrides import Override, override_for
+from aura_logging.volume.storms import Kind
 
 __all__ = ["FREE_FOREVER", "LEASE", "Junction", "Lane"]
 
@@ -41,7 +42,7 @@ class Lane:
 
     __slots__ = (
         "_adapted_at", "_counted", "_offered_then", "_refused_before", "adaptive", "bucket", "chunk",
-        "circuit", "closed_until", "debt", "dropped", "folded", "folds", "granted", "is_error", "junction",
+        "circuit", "closed_until", "debt", "dropped", "folded", "granted", "is_error", "junction", "kinds",
         "left", "level", "logger", "quiet_since", "rate", "reason", "refused", "sampled", "why",
     )  # fmt: skip
 
@@ -55,7 +56,7 @@ class Lane:
         self.closed_until = 0.0
         self.why = ""
         self.junction: Junction | None = None
-        self.folds = False
+        self.kinds: dict[object, Kind] | None = None
         self.is_error = False
         self.bucket: TokenBucket | None = None
         self.chunk = LEASE

@@ -82,7 +82,8 @@ class Policy:
     def _start_afresh(self) -> None:
         # Reentrant: a signal handler that logs may come by on the thread that is inside.
         self._lock = threading.RLock()
-        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._lanes: dict[int, dict[str, Lane]] = {}
+        self._lane_count = 0
         self._side_lanes: dict[tuple[object, ...], Lane] = {}
         self._circuits: dict[str, LoggerCircuit] = {}
         self._restless: set[Lane] = set()
@@ -95,9 +96,9 @@ class Policy:
 
     def after_fork_in_child(self) -> None:
         """Begin with nothing: what was counted, and is to be reported, is the parent's."""
-        self._start_afresh()
         if self._storms is not None:
             self._storms.after_fork_in_child()
+        self._start_afresh()
 
     # The way of every record ------------------------------------------------------------------------------------
 
@@ -107,17 +108,15 @@ class Policy:
         logger: str,
         template: object,
         fields: Mapping[str, Any],
-        created: float,
-        exc_info: object = None,
-        exc_text: str | None = None,
     ) -> float:
         """Return the share of such records that is kept, over 0 to 1, if this one is; 0.0 if it is dropped.
 
-        `fields` are the record's own, where `correlation_id`, `trace_id`, `route` and `user_id` are looked for;
-        `created` is its time. The hot path: straight-line code (see benchmarks/sampling.py).
+        `fields` are a record's attributes, where `correlation_id`, `trace_id`, `route`, `user_id`, `created`,
+        `exc_info` and `exc_text` are looked for if they matter; any of them may be absent. The hot path:
+        straight-line code (see benchmarks/sampling.py).
         """
         try:
-            lane = self._lanes[logger, level]
+            lane = self._lanes[level][logger]
         except KeyError:
             lane = self._lane_for(logger, level)
         if lane.junction is not None:
@@ -126,13 +125,24 @@ class Policy:
         if rate < 1.0:
             identity = fields.get("correlation_id")
             last = self._last_share
-            share = last[1] if last[0] is identity else self._share(identity, fields, logger, template, created)
+            share = last[1] if last[0] is identity else self._share(identity, fields, logger, template)
             if share >= rate:
                 lane.sampled += 1
                 return 0.0
-        if lane.folds and not self._storms.admits(logger, level, template, exc_info, exc_text):  # type: ignore[union-attr]  # it folds, so there are storms
-            lane.folded += 1
-            return 0.0
+        if lane.kinds is not None:
+            exc_info = fields.get("exc_info")
+            kind = None if exc_info or type(template) is not str else lane.kinds.get(template)
+            if kind is None:
+                kind = self._storms.kind(logger, level, template, exc_info)  # type: ignore[union-attr]  # it has kinds, so there are storms
+            if kind.left > 0:
+                kind.left -= 1
+            elif kind.skip > 0:
+                kind.skip -= 1
+                lane.folded += 1
+                return 0.0
+            elif not self._storms.turn(kind):  # type: ignore[union-attr]  # as above
+                lane.folded += 1
+                return 0.0
         if lane.left > 0:
             lane.left -= 1
             return rate
@@ -141,13 +151,11 @@ class Policy:
             return 0.0
         return self._ask_again(lane, rate)
 
-    def _share(
-        self, identity: object, fields: Mapping[str, Any], logger: str, template: object, created: float
-    ) -> float:
+    def _share(self, identity: object, fields: Mapping[str, Any], logger: str, template: object) -> float:
         if not identity:
             identity = identity_of(fields)
             if identity is None:
-                return share_of_message(logger, template, created)
+                return share_of_message(logger, template, fields.get("created") or self._wall_clock())
         share = share_of_identity(identity)
         if type(identity) is str:
             self._last_share = (identity, share)
@@ -198,11 +206,14 @@ class Policy:
     def _lane_for(self, logger: str, level: int) -> Lane:
         with self._lock:
             # Loggers without number, as of one per connection, share a lane, so that memory stays bounded.
-            name = logger if len(self._lanes) < _MOST_LANES or _is_kept(logger) else _OTHERS
-            lane = self._lanes.get((name, level))
+            name = logger if self._lane_count < _MOST_LANES or _is_kept(logger) else _OTHERS
+            of_level = self._lanes.setdefault(level, {})
+            lane = of_level.get(name)
             if lane is None:
-                lane = self._lanes[name, level] = self._new_lane(name, level)
+                lane = self._new_lane(name, level)
                 self._set_junction(lane)
+                self._lane_count += 1
+                of_level[name] = lane
             return lane
 
     def _new_lane(self, logger: str, level: int) -> Lane:
@@ -212,7 +223,8 @@ class Policy:
             return lane
         lane.is_error = level >= logging.ERROR
         lane.circuit = self._circuit_of(logger)
-        lane.folds = self._storms is not None and level >= logging.WARNING and logger not in _NEVER_FOLDED
+        if self._storms is not None and level >= logging.WARNING and logger not in _NEVER_FOLDED:
+            lane.kinds = self._storms.kinds_of(logger, level)
         if not lane.is_error:
             rules = self.options.rules_for(logger, level)
             whole = next((rule for rule in rules if rule.route is None), None)
@@ -253,18 +265,20 @@ class Policy:
         key = (lane.logger, lane.level, rule)
         if key not in self._side_lanes:
             made = self._side_lanes[key] = Lane(lane.logger, lane.level, lane.reason)
-            made.circuit, made.folds = lane.circuit, lane.folds
+            made.circuit, made.kinds = lane.circuit, lane.kinds
             made.limit(self.options.limits(lane.level, rule), self._clock)
         return self._side_lanes[key]
 
     def overrides_changed(self) -> None:
         """Take the new overrides for the loggers that are known; the others ask when they come."""
         with self._lock:
-            for lane in list(self._lanes.values()):
-                self._set_junction(lane)
+            for of_level in self._lanes.values():
+                for lane in of_level.values():
+                    self._set_junction(lane)
 
     def _all_lanes(self) -> list[Lane]:
-        return [*self._lanes.values(), *self._side_lanes.values()]
+        main = [lane for of_level in self._lanes.values() for lane in of_level.values()]
+        return [*main, *self._side_lanes.values()]
 
     # Now and then -----------------------------------------------------------------------------------------------
 
@@ -351,7 +365,7 @@ class Policy:
             self._say(notices.held_back(lane.logger, lane.level, debt, lane.rate, lane.why))
 
     def _storm_ended(self, ended: Ended) -> None:
-        lane = self._lanes.get((ended.logger, ended.level))
+        lane = self._lanes.get(ended.level, {}).get(ended.logger)
         rate = 1.0 if lane is None else lane.rate
         self._say(notices.suppressed(ended.logger, ended.level, ended.suppressed, rate, ended.like, ended.seconds))
 

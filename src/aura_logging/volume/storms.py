@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aura_logging.encoding import plain_text
 from aura_logging.resilience.clock import Clock
-from aura_logging.volume.fingerprints import Fingerprint, exception_fingerprint, template_fingerprint
+from aura_logging.volume.fingerprints import exception_fingerprint, template_fingerprint
 
 __all__ = ["Ended", "FoldOptions", "Storms"]
 
@@ -41,8 +41,11 @@ class Ended:
     seconds: float
 
 
-class _Storm:
-    """What is known of one kind of records, and how many more of them pass, or do not, without a look at the clock."""
+class Kind:
+    """What is known of records that say the same, and how many more of them pass, or do not, without a look at a clock.
+
+    `left` more pass; after them `skip` more are folded; when both are used up, `Storms.turn` decides.
+    """
 
     __slots__ = (
         "arrived_before",
@@ -52,13 +55,17 @@ class _Storm:
         "kept",
         "key",
         "left",
+        "level",
         "like",
+        "logger",
         "reported",
         "reported_at",
         "skip",
     )  # fmt: skip
 
-    def __init__(self, key: Fingerprint, like: str, first: int, now: float) -> None:
+    def __init__(self, logger: str, level: int, key: object, like: str, first: int, now: float) -> None:
+        self.logger = logger
+        self.level = level
         self.key = key
         self.like = like
         self.left = first
@@ -73,6 +80,7 @@ class _Storm:
 
     @property
     def suppressed(self) -> int:
+        """How many were folded in this kind."""
         return self.granted - self.skip
 
 
@@ -80,9 +88,9 @@ class Storms:
     """Decides for each record whether one more like it is worth a line; every one that is not is counted exactly.
 
     Records are alike if logger, level, template, and the class and place of the exception are. `ended` is called,
-    under the lock, with what is to be reported; `begun` when the first storm begins, so that somebody calls `tick`
-    about once a second while `is_stormy`. Memory is bounded: of kinds seen once and then no more, the oldest are
-    forgotten and counted in `forgotten`; a storm that must make room is reported.
+    under the lock, with what is to be reported; `begun` when a storm begins, so that somebody calls `tick` about once
+    a second while `is_stormy`. Memory is bounded: of kinds seen once and then no more, the oldest are forgotten and
+    counted in `forgotten`; a storm that must make room is reported.
 
     Any thread may ask. A kind that is calm costs a look into a dict, one that is folded not much more. The
     countdowns rely on the interpreter not changing threads within `if a.n > 0: a.n -= 1`, which holds for CPython with
@@ -106,9 +114,10 @@ class Storms:
         # Reentrant: a signal handler that logs may come by on the thread that is inside.
         self._lock = threading.RLock()
         # Two generations: what is met again moves to the younger one; when that is full, the older one is let go.
-        self._young: dict[Fingerprint, _Storm] = {}
-        self._old: dict[Fingerprint, _Storm] = {}
-        self._active: dict[Fingerprint, _Storm] = {}
+        self._young: dict[tuple[str, int], dict[object, Kind]] = {}
+        self._young_count = 0
+        self._old: dict[tuple[str, int, object], Kind] = {}
+        self._active: dict[Kind, None] = {}
         self.forgotten = 0
 
     def after_fork_in_child(self) -> None:
@@ -128,126 +137,130 @@ class Storms:
     @property
     def known(self) -> int:
         """How many kinds of records are remembered."""
-        return len(self._young) + len(self._old)
+        return self._young_count + len(self._old)
 
-    def admits(
-        self, logger: str, level: int, template: object, exc_info: object = None, exc_text: str | None = None
-    ) -> bool:
-        """Tell whether this one is written; if not, it is counted."""
-        key: Fingerprint
-        if exc_info or exc_text or type(template) is not str:
-            key = (logger, level, *template_fingerprint(template), *exception_fingerprint(exc_info, exc_text))
-        else:
-            key = (logger, level, template)
-        storm = self._young.get(key) or self._meet(key, template)
-        if storm.left > 0:
-            storm.left -= 1
-            return True
-        if storm.skip > 0:
-            storm.skip -= 1
-            return False
+    def kinds_of(self, logger: str, level: int) -> dict[object, Kind]:
+        """Return the kinds of a logger and level that are at hand, by template: always the same dict, to be read only.
+
+        For a hot path, which may look here before it asks `kind` about a template that is a string, without exception.
+        """
         with self._lock:
-            return self._turn(storm)
+            return self._young.setdefault((logger, level), {})
+
+    def admits(self, logger: str, level: int, template: object, exc_info: object = None) -> bool:
+        """Tell whether this one is written; if not, it is counted."""
+        kind = self.kind(logger, level, template, exc_info)
+        if kind.left > 0:
+            kind.left -= 1
+            return True
+        if kind.skip > 0:
+            kind.skip -= 1
+            return False
+        return self.turn(kind)
+
+    def kind(self, logger: str, level: int, template: object, exc_info: object = None) -> Kind:
+        """Return what is known of records like this one."""
+        key: object = template_fingerprint(template)
+        if exc_info:
+            key = (key, *exception_fingerprint(exc_info))
+        with self._lock:
+            young = self._young.setdefault((logger, level), {})
+            kind = young.get(key)
+            if kind is None:
+                kind = self._old.pop((logger, level, key), None)
+                if kind is None:
+                    like = plain_text(template)[:_LONGEST_EXAMPLE]
+                    kind = Kind(logger, level, key, like, self._options.first, self._clock())
+                if self._young_count >= max(1, self._options.most_kinds // 2):
+                    self._let_the_old_go()
+                young[key] = kind
+                self._young_count += 1
+            return kind
 
     def tick(self) -> None:
         """Report what has ended, and what has gone on for long."""
         with self._lock:
             now = self._clock()
-            for storm in list(self._active.values()):
-                self._look_at(storm, now)
+            for kind in list(self._active):
+                self._look_at(kind, now)
 
     def end_all(self) -> None:
         """Report everything now: the process is about to end."""
         with self._lock:
             now = self._clock()
-            for storm in list(self._active.values()):
-                self._end(storm, now)
+            for kind in list(self._active):
+                self._end(kind, now)
 
-    def _meet(self, key: Fingerprint, template: object) -> _Storm:
+    def turn(self, kind: Kind) -> bool:
+        """Decide at the end of a countdown, and begin the next; tell whether this one is written."""
         with self._lock:
-            if type(template) is str and len(key) == 3:  # it may be too long to be kept as it is
-                key = (*key[:2], *template_fingerprint(template))
-            storm = self._young.get(key) or self._old.pop(key, None)
-            if storm is None:
-                like = plain_text(template)[:_LONGEST_EXAMPLE]
-                storm = _Storm(key, like, self._options.first, self._clock())
-            if key not in self._young:
-                if len(self._young) >= max(1, self._options.most_kinds // 2):
-                    self._let_the_old_go()
-                self._young[key] = storm
-            return storm
+            if kind.left > 0:  # another thread was here first
+                kind.left -= 1
+                return True
+            if kind.skip > 0:
+                kind.skip -= 1
+                return False
+            now = self._clock()
+            if kind.is_folding:
+                self._look_at(kind, now)
+            if kind.is_folding:
+                kind.kept += 1
+                kind.granted += self._options.every - 1
+                kind.skip += self._options.every - 1
+                return True
+            if now - kind.began >= self._options.window_seconds:
+                kind.began = now
+                kind.left = self._options.first - 1
+                return True
+            self._begin(kind, now)
+            kind.skip -= 1
+            return False
 
     def _let_the_old_go(self) -> None:
         now = self._clock()
-        for storm in self._old.values():
-            if storm.is_folding:
-                self._end(storm, now)
+        for kind in self._old.values():
+            if kind.is_folding:
+                self._end(kind, now)
         self.forgotten += len(self._old)
-        self._old, self._young = self._young, {}
+        self._old = {}
+        for (logger, level), young in self._young.items():
+            self._old.update({(logger, level, key): kind for key, kind in young.items()})
+            young.clear()  # it is known to who looks here on a hot path
+        self._young_count = 0
 
-    def _turn(self, storm: _Storm) -> bool:
-        """Decide at the end of a countdown, and begin the next."""
-        if storm.left > 0 or storm.skip > 0:  # another thread was here first
-            if storm.left > 0:
-                storm.left -= 1
-                return True
-            storm.skip -= 1
-            return False
-        now = self._clock()
-        if storm.is_folding:
-            self._look_at(storm, now)
-        if not storm.is_folding:
-            if now - storm.began >= self._options.window_seconds:
-                storm.began = now
-                storm.left = self._options.first - 1
-                return True
-            self._begin(storm, now)
-            return self._suppress(storm)
-        storm.kept += 1
-        storm.granted += self._options.every - 1
-        storm.skip += self._options.every - 1
-        return True
-
-    def _begin(self, storm: _Storm, now: float) -> None:
-        storm.is_folding = True
-        storm.began = storm.reported_at = now
-        storm.granted = storm.skip = self._options.every - 1
-        storm.kept = storm.reported = storm.arrived_before = 0
-        self._active[storm.key] = storm
+    def _begin(self, kind: Kind, now: float) -> None:
+        kind.is_folding = True
+        kind.began = kind.reported_at = now
+        kind.granted = kind.skip = self._options.every - 1
+        kind.kept = kind.reported = kind.arrived_before = 0
+        self._active[kind] = None
         self._begun()
 
-    def _suppress(self, storm: _Storm) -> bool:
-        if storm.skip <= 0:  # every=1 folds nothing
-            return True
-        storm.skip -= 1
-        return False
-
-    def _look_at(self, storm: _Storm, now: float) -> None:
-        if now - storm.began >= self._options.window_seconds:
-            arrived = storm.kept + storm.suppressed
-            if arrived - storm.arrived_before <= self._options.first:
-                self._end(storm, now)
+    def _look_at(self, kind: Kind, now: float) -> None:
+        if now - kind.began >= self._options.window_seconds:
+            arrived = kind.kept + kind.suppressed
+            if arrived - kind.arrived_before <= self._options.first:
+                self._end(kind, now)
                 return
-            storm.arrived_before = arrived
-            storm.began = now
-        if now - storm.reported_at >= self._options.report_seconds:
-            self._report(storm, now)
+            kind.arrived_before = arrived
+            kind.began = now
+        if now - kind.reported_at >= self._options.report_seconds:
+            self._report(kind, now)
 
-    def _end(self, storm: _Storm, now: float) -> None:
+    def _end(self, kind: Kind, now: float) -> None:
         # From here on no thread counts without the lock: what is granted and not used is taken back at once.
-        unused, storm.skip = storm.skip, 0
-        storm.granted -= unused
-        self._report(storm, now)
-        self._active.pop(storm.key, None)
-        storm.is_folding = False
-        storm.granted = storm.left = 0
+        unused, kind.skip = kind.skip, 0
+        kind.granted -= unused
+        self._report(kind, now)
+        self._active.pop(kind, None)
+        kind.is_folding = False
+        kind.granted = kind.left = 0
         # A window ago: the next one of the kind begins a new window.
-        storm.began = now - self._options.window_seconds
+        kind.began = now - self._options.window_seconds
 
-    def _report(self, storm: _Storm, now: float) -> None:
-        unreported = storm.suppressed - storm.reported
+    def _report(self, kind: Kind, now: float) -> None:
+        unreported = kind.suppressed - kind.reported
         if unreported > 0:
-            storm.reported += unreported
-            logger, level = storm.key[:2]
-            self._ended(Ended(str(logger), int(level), storm.like, unreported, now - storm.reported_at))  # type: ignore[call-overload]
-        storm.reported_at = now
+            kind.reported += unreported
+            self._ended(Ended(kind.logger, kind.level, kind.like, unreported, now - kind.reported_at))
+        kind.reported_at = now
