@@ -308,4 +308,6 @@ def test_critical_records_go_to_admins_in_a_django_project(monkeypatch: pytest.M
     config = presets.production()
 
     assert "critical_alerts" in config["root"]["handlers"]
-    assert config["handlers"]["critical_alerts"]["target"] == {"class": "django.utils.log.AdminEmailHandler"}
+    throttle = config["handlers"]["critical_alerts"]["target"]
+    assert throttle["class"] == "aura_logging.handlers.ThrottleHandler"
+    assert throttle["target"] == {"class": "django.utils.log.AdminEmailHandler"}

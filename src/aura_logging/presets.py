@@ -66,7 +66,8 @@ def production(**options: Any) -> LoggingDict:
     Records are sampled (DEBUG 10 %, INFO 50 %, the rest whole), rotated at 64 MiB, 20 segments kept. A journal in
     `log_dir/journal` keeps what a killed process had not yet delivered. Metrics count before sampling. What is
     logged on `aura.security` and `django.security` also goes to `security.jsonl`, at once and unsampled. CRITICAL
-    goes to `ADMINS` by e-mail in a Django project; elsewhere attach `critical_alerts` to what should be told.
+    goes to `ADMINS` by e-mail in a Django project, five mails and a digest in five minutes at most; elsewhere attach
+    `critical_alerts` to what should be told.
 
     Makes `log_dir` if it is not there. `OptionError` names an option that is unknown or of the wrong type, a
     value in the environment that does not parse, and a directory that cannot be written to.
@@ -174,7 +175,12 @@ def _base(options: PresetOptions) -> LoggingDict:
             },
             "critical_alerts": {
                 "class": "aura_logging.handlers.AsyncBufferedHandler",
-                "target": _alert_target(),
+                "target": {
+                    "class": "aura_logging.handlers.ThrottleHandler",
+                    "target": _alert_target(),
+                    "at_most": 5,
+                    "window_seconds": 300.0,
+                },
                 "buffer_size": 100,
                 "level": "CRITICAL",
                 "filters": list(safe),

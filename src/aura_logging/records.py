@@ -21,8 +21,10 @@ __all__ = [
     "forget_line",
     "line_of",
     "merged",
+    "message_of",
     "once",
     "remember_line",
+    "template_of",
 ]
 
 Decision = TypeVar("Decision")
@@ -48,9 +50,11 @@ class _Memory:
     """What we know about one record. Not copied into a pickle: another process need not have this package."""
 
     # Unset until known: an __init__ that sets them would cost as much as the rest of a log call's bookkeeping.
-    __slots__ = ("decisions", "made")
+    __slots__ = ("decisions", "made", "template")
 
     decisions: dict[str, Any]
+    # Of a record whose message is formatted already: what it was before.
+    template: Any
     # The line, its schema, and what it was made of; one tuple, because `copy.copy` gives a copy of the record, which
     # another thread may be encoding, the same memory.
     made: tuple[bytes, str, Mapping[str, Any], tuple[object, ...]]
@@ -186,10 +190,9 @@ def detach(record: logging.LogRecord) -> logging.LogRecord:
     attributes.update(record.__dict__)
     attributes.pop(_MEMORY, None)
     attributes.pop("request", None)
-    try:
-        message = record.getMessage()
-    except Exception as error:  # noqa: BLE001  # any argument's __str__ may raise anything
-        message = describe_bad_message(record, error)
+    if record.args:
+        _memory(copy).template = template_of(record)
+    message = message_of(record)
     attributes.update(msg=message, message=message, args=None)
     if record.exc_info:
         if not record.exc_text:
@@ -198,6 +201,19 @@ def detach(record: logging.LogRecord) -> logging.LogRecord:
         attributes["exc_info"] = None
         attributes["exception_type"] = exception_type(record)
     return copy
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """Return the record's message; of one whose arguments do not fit, both and what was wrong."""
+    try:
+        return record.getMessage()
+    except Exception as error:  # noqa: BLE001  # any argument's __str__ may raise anything
+        return describe_bad_message(record, error)
+
+
+def template_of(record: logging.LogRecord) -> object:
+    """Return what the log call gave as message, without its arguments; also of a detached record."""
+    return getattr(record.__dict__.get(_MEMORY), "template", record.msg)
 
 
 def _formatted(info: Any) -> str:

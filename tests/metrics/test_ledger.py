@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+
+from aura_logging.filters import SamplingFilter
 from aura_logging.health import Health, Status
-from aura_logging.metrics.ledger import Ledger
+from aura_logging.metrics.ledger import Ledger, dropping_filters
 from aura_logging.metrics.registry import Registry
 
 
@@ -51,3 +54,26 @@ def test_what_was_counted_before_a_fork_is_the_parents_to_tell() -> None:
     told.now = Health(Status.HEALTHY, accepted=11, dropped={"queue_full": 2})
     ledger()
     assert counted(registry) == {("aura_handler_accepted_total", "json"): 1}
+
+
+def test_what_a_filter_left_out_is_counted_by_reason_and_not_as_a_loss() -> None:
+    told, registry = Told(), Registry()
+    ledger = Ledger(registry, list, lambda: [("sampling", told)])
+    told.now = Health(Status.HEALTHY, dropped={"sampled_info": 3, "folded": 10})
+    ledger()
+    told.now = Health(Status.HEALTHY, dropped={"sampled_info": 5, "folded": 10})
+    ledger()
+    assert counted(registry) == {
+        ("aura_log_records_left_out_total", "sampling", "sampled_info"): 5,
+        ("aura_log_records_left_out_total", "sampling", "folded"): 10,
+    }
+
+
+def test_the_filters_of_named_handlers_are_found_whosever_handlers_those_are() -> None:
+    handler, sampling = logging.NullHandler(), SamplingFilter()
+    handler.name = "tests.metrics.ledger"
+    handler.addFilter(sampling)
+    handler.addFilter(logging.Filter("shop"))
+
+    assert ("sampling", sampling) in dropping_filters()
+    handler.close()

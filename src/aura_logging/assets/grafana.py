@@ -127,6 +127,11 @@ PANELS: Mapping[str, Sequence[Panel]] = {
             help="Anything above 0 is a record that nobody will read.",
         ),
         Panel(
+            "Left out by sampling",
+            {"{{filter}} {{reason}}": _rate("aura_log_records_left_out_total", "filter, reason")},
+            "cps",
+        ),
+        Panel(
             "Waiting",
             {
                 "{{handler}}": "sum by (handler) (aura_handler_queued)",

@@ -74,6 +74,13 @@ HANDLER_DELIVERED = Metric(
 HANDLER_DROPPED = Metric(
     "aura_handler_dropped_total", "counter", "Records a handler has lost, by reason.", "", ("handler", "reason")
 )
+RECORDS_LEFT_OUT = Metric(
+    "aura_log_records_left_out_total",
+    "counter",
+    "Records that sampling did not keep, by reason; they are in aura_log_records_total.",
+    "",
+    ("filter", "reason"),
+)
 HANDLER_QUEUED = Metric(
     "aura_handler_queued",
     "gauge",
@@ -117,6 +124,7 @@ CATALOGUE: tuple[Metric, ...] = (
     HANDLER_ACCEPTED,
     HANDLER_DELIVERED,
     HANDLER_DROPPED,
+    RECORDS_LEFT_OUT,
     HANDLER_QUEUED,
     HANDLER_CIRCUITS_OPEN,
     METRICS_REJECTED,

@@ -9,7 +9,7 @@ from aura_logging.health import Checkable, Health
 from aura_logging.metrics import catalogue
 from aura_logging.metrics.registry import Registry
 
-__all__ = ["Ledger", "named_handlers", "named_parts"]
+__all__ = ["Ledger", "dropping_filters", "named_handlers"]
 
 
 class Ledger:
@@ -19,12 +19,17 @@ class Ledger:
     """
 
     def __init__(
-        self, registry: Registry, handlers: Callable[[], Iterable[tuple[str, Checkable]]] | None = None
+        self,
+        registry: Registry,
+        handlers: Callable[[], Iterable[tuple[str, Checkable]]] | None = None,
+        filters: Callable[[], Iterable[tuple[str, Checkable]]] | None = None,
     ) -> None:
-        self._handlers = handlers or named_parts
+        self._handlers = handlers or named_handlers
+        self._filters = filters or dropping_filters
         self._accepted = registry.counter(catalogue.HANDLER_ACCEPTED)
         self._delivered = registry.counter(catalogue.HANDLER_DELIVERED)
         self._dropped = registry.counter(catalogue.HANDLER_DROPPED)
+        self._left_out = registry.counter(catalogue.RECORDS_LEFT_OUT)
         self._queued = registry.gauge(catalogue.HANDLER_QUEUED)
         self._open = registry.gauge(catalogue.HANDLER_CIRCUITS_OPEN)
         self._seen: dict[tuple[str, ...], int] = {}
@@ -43,12 +48,18 @@ class Ledger:
                 self._queued.of(name).set(health.queued)
             if health.circuit_open is not None:
                 self._open.of(name).set(float(health.circuit_open))
+        for name, each in self._filters():
+            for reason, count in each.health().dropped.items():
+                self._left_out.of(name, reason).inc(self._increase(count, "left out", name, reason))
 
     def begin(self) -> None:
         """Take what the handlers tell now as already counted: a forked child inherits its parent's counts."""
         for name, handler in self._handlers():
             health = handler.health()
             self._seen.update(_counts(name, health))
+        for name, each in self._filters():
+            for reason, count in each.health().dropped.items():
+                self._seen["left out", name, reason] = count
 
     def _increase(self, count: int, *key: str) -> int:
         before = self._seen.get(key, 0)
@@ -72,19 +83,14 @@ def named_handlers() -> list[tuple[str, Checkable]]:
     return [(name, each) for name, each in list(known.items()) if isinstance(each, Checkable)]
 
 
-def named_parts() -> list[tuple[str, Checkable]]:
-    """Return those handlers, and the filters on them that drop records; each once, under a name of its own."""
-    parts = named_handlers()
-    filters = {
-        id(each): each
-        for _, handler in parts
-        for each in getattr(handler, "filters", ())
-        if isinstance(each, Checkable) and getattr(each, "name", "")
-    }
-    # Filters with a name that is not a handler's: of two of one name, the second is counted as "sampling_2".
-    seen: dict[str, int] = {}
-    for each in filters.values():
-        name = str(getattr(each, "name", ""))
-        seen[name] = seen.get(name, 0) + 1
-        parts.append((name if seen[name] == 1 else f"{name}_{seen[name]}", each))
-    return parts
+def dropping_filters() -> list[tuple[str, Checkable]]:
+    """Return the filters on named handlers that have a name and tell their health; each once, of one name the first."""
+    known: Mapping[str, logging.Handler] = logging._handlers  # type: ignore[attr-defined]  # as above
+    named: dict[str, Checkable] = {}
+    for handler in list(known.values()):
+        filters: list[object] = list(handler.filters)
+        for each in filters:
+            name = getattr(each, "name", "")
+            if name and isinstance(each, Checkable):
+                named.setdefault(str(name), each)
+    return list(named.items())

@@ -324,7 +324,7 @@ class Policy:
         before = self._shedding.levels
         if self._shedding.look(*self._pressure(), now):
             after, reason = self._shedding.levels, self._shedding.reason
-            fields = {"shed": after, "shed_before": before, "suppressed_reason": reason}
+            fields = {"shed": after}
             self._say(Notice(logging.WARNING, "shedding %s records, before: %s (%s)", (after, before, reason), fields))
             self.on_activity()
 
