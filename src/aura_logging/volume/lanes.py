@@ -21,6 +21,9 @@ LEASE = 64
 FREE_FOREVER = 1 << 60
 """What always passes has this many to go."""
 
+_CHUNKS = 50
+"""A lease is at most this part of a burst: by so much less than the whole, a burst may come to its end."""
+
 _ADAPT_SECONDS = 1.0
 _ADAPT_AT_LEAST_SECONDS = 0.25
 """A shorter stretch says nothing: one request's fifty lines come within a millisecond."""
@@ -78,7 +81,7 @@ class Lane:
             self._adapted_at = clock()
         if limits.limit_per_second is not None:
             # What is on lease was taken from the bucket before: with it, a burst is no longer than it may be.
-            self.chunk = min(LEASE, max(1, limits.burst // 10))
+            self.chunk = min(LEASE, max(1, limits.burst // _CHUNKS))
             self.bucket = TokenBucket(limits.limit_per_second, limits.burst - self.chunk + 1, clock)
 
     def free(self, rate: float) -> None:

@@ -186,7 +186,7 @@ class Policy:
         """Return why nothing may pass for so many seconds, if so; nothing is ever said against an error."""
         if lane.is_error:
             return "", 0.0
-        if lane.level < self._shedding.below:
+        if self._shedding.below and lane.level < self._shedding.below:
             return "shed", _LOOK_SECONDS
         if lane.circuit is not None and lane.circuit.is_open(now):
             return "circuit_open", _LOOK_SECONDS

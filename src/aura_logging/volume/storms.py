@@ -161,8 +161,9 @@ class Storms:
     def kind(self, logger: str, level: int, template: object, exc_info: object = None) -> Kind:
         """Return what is known of records like this one."""
         key: object = template_fingerprint(template)
-        if exc_info:
-            key = (key, *exception_fingerprint(exc_info))
+        raised = exception_fingerprint(exc_info)
+        if raised:
+            key = (key, *raised)
         with self._lock:
             young = self._young.setdefault((logger, level), {})
             kind = young.get(key)
