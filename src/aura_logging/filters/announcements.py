@@ -14,18 +14,19 @@ from aura_logging.volume.notices import Notice
 
 __all__ = ["Announcer", "handlers_with"]
 
-_SOON_SECONDS = 1.0
 _NOTHING_TO_DO_SECONDS = 3_600.0
 
 
 def handlers_with(filter_: logging.Filter) -> list[logging.Handler]:
     """Return the handlers, of those that are alive in this process, that the filter is on."""
-    known = (reference() for reference in list(logging._handlerList))  # type: ignore[attr-defined]  # its only list of all
+    # The only list of all: a handler need not have a name, nor be on a logger.
+    references = list(logging._handlerList)  # type: ignore[attr-defined]
+    known = (reference() for reference in references)
     return [handler for handler in known if handler is not None and filter_ in handler.filters]
 
 
 class Announcer:
-    """Calls `tick` once a second while it says that there is something to do, and hands notices to handlers.
+    """Calls `tick` every second, or as often as is said, while it says that there is something to do, and hands notices to handlers.
 
     `wake` begins that; it may be called from `emit`, from any thread, and for the first time in each process starts
     the thread. Notices do not pass through loggers: nothing is logged here, so nothing recurses, and what counts
@@ -40,11 +41,13 @@ class Announcer:
         tick: Callable[[], bool],
         take: Callable[[], Iterable[Notice]],
         finish: Callable[[], None],
+        every_seconds: float = 1.0,
     ) -> None:
         self._owner = weakref.ref(owner)
         self._tick = tick
         self._take = take
         self._finish = finish
+        self._every_seconds = every_seconds
         self.failures = 0
         self.unheard = 0
         """Notices that no handler was there for."""
@@ -93,7 +96,7 @@ class Announcer:
             return 0.0
         go_on = self._tick()
         self.announce()
-        return _SOON_SECONDS if go_on else _NOTHING_TO_DO_SECONDS
+        return self._every_seconds if go_on else _NOTHING_TO_DO_SECONDS
 
 
 _awake: weakref.WeakSet[Announcer] = weakref.WeakSet()

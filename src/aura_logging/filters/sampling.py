@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 import weakref
@@ -21,6 +22,7 @@ from aura_logging.volume.policy import Policy, Pressure
 __all__ = ["DEFAULT_RATES", "SamplingFilter", "use_everywhere"]
 
 _COUNT_SECONDS = 1.0
+_numbers = itertools.count()
 
 _without_options: weakref.WeakSet[SamplingFilter] = weakref.WeakSet()
 
@@ -71,7 +73,7 @@ class SamplingFilter(logging.Filter):
         self._wall_clock = wall_clock
         host = HostMetrics()
         self._cpu_percent = cpu_percent or (lambda: host.fields().get("cpu_percent"))
-        self._question = f"sampled by {id(self)}"
+        self._question = f"sampled by {next(_numbers)}"
         self._failures = 0
         self.options = fill(SamplingOptions, given, where="SamplingFilter(...)")
         self.use(self.options)
@@ -83,7 +85,8 @@ class SamplingFilter(logging.Filter):
         """Decide by these options from here on; what was counted before is forgotten."""
         self.options = options
         policy = Policy(options, clock=self._clock, wall_clock=self._wall_clock, pressure=_asked_weakly(self))
-        self._announcer = Announcer(self, policy.tick, policy.take_notices, policy.finish)
+        often = min(1.0, options.fold_window_seconds / 2)
+        self._announcer = Announcer(self, policy.tick, policy.take_notices, policy.finish, often)
         policy.on_activity = self._announcer.wake
         self.policy = policy
         self._decide = policy.decide

@@ -19,7 +19,7 @@ class CircuitOptions:
     """What a logger may log in a second, all levels together and before anything is dropped; `None` for no limit."""
 
     records_per_second: float | None = 10_000.0
-    errors_per_second: float | None = 200.0
+    errors_per_second: float | None = None
     cooldown_seconds: float = 10.0
 
 

@@ -82,7 +82,8 @@ class SamplingOptions:
 
     Of records from WARNING on that say the same, `fold_after` are written in `fold_window_seconds`, then every
     `fold_every`-th, then their number. A logger that logs more than `circuit_records_per_second`, or
-    `circuit_errors_per_second`, is silent below ERROR for `circuit_seconds`. While all processors are busy to
+    `circuit_errors_per_second` (off by default: what stands around errors explains them), is silent below ERROR for
+    `circuit_seconds`. While all processors are busy to
     `shed_at_cpu_percent`, or a buffer is filled to `shed_at_buffer_fill`, DEBUG is not written, then INFO.
     """
 
@@ -95,7 +96,7 @@ class SamplingOptions:
     fold_every: int = 1_000
     fold_window_seconds: float = 10.0
     circuit_records_per_second: float | None = 10_000.0
-    circuit_errors_per_second: float | None = 200.0
+    circuit_errors_per_second: float | None = None
     circuit_seconds: float = 10.0
     shed_at_cpu_percent: float | None = 97.0
     shed_at_buffer_fill: float | None = 0.8
