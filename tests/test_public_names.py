@@ -20,7 +20,8 @@ NAMES = {
     ),
     "aura_logging.presets": ("production", "development", "testing"),
     "aura_logging.filters": ("RequestContextFilter", "SamplingFilter", "SecurityFilter"),
-    "aura_logging.handlers": ("AsyncBufferedHandler", "FailoverHandler", "MetricsHandler", "StructuredFileHandler"),
+    "aura_logging.handlers": ("AsyncBufferedHandler", "FailoverHandler", "MetricsHandler", "StructuredFileHandler",
+                              "ThrottleHandler"),
     "aura_logging.formatters": ("JsonFormatter", "ConsoleFormatter"),
     "aura_logging.privacy": ("Scrubber", "Finding"),
     "aura_logging.metrics": ("open_store", "counter", "gauge", "histogram", "timer"),
@@ -51,6 +52,7 @@ OPTIONS = {
         "handlers": inspect.Parameter.empty, "strategy": "failover", "failover_threshold": 5, "cooldown_seconds": 30,
     },
     "handlers.MetricsHandler": {"store": None, "flush_interval": 5.0},
+    "handlers.ThrottleHandler": {"target": inspect.Parameter.empty, "at_most": 5, "window_seconds": 300.0},
     "handlers.StructuredFileHandler": {
         "filename": inspect.Parameter.empty, "max_bytes": 64 * 1024 * 1024, "backup_count": 20, "compress": "gzip",
     },

@@ -9,7 +9,13 @@ import aura_logging
 from aura_logging import presets
 from aura_logging.filters import RequestContextFilter, SamplingFilter, SecurityFilter
 from aura_logging.formatters import ConsoleFormatter, JsonFormatter
-from aura_logging.handlers import AsyncBufferedHandler, FailoverHandler, MetricsHandler, StructuredFileHandler
+from aura_logging.handlers import (
+    AsyncBufferedHandler,
+    FailoverHandler,
+    MetricsHandler,
+    StructuredFileHandler,
+    ThrottleHandler,
+)
 from aura_logging.health import Checkable, Health
 from aura_logging.testing import ManualClock
 
@@ -64,6 +70,13 @@ def by_hand() -> list[Health]:
     console.setFormatter(ConsoleFormatter(color=delivered, hide=["service_name"]))
     parts: list[Checkable] = [handler, failover, file, MetricsHandler(store="memory://"), SamplingFilter()]
     return [part.health() for part in parts]
+
+
+def a_pager() -> Health:
+    rules = [{"logger": "shop", "rate": 0.1}]
+    throttle = ThrottleHandler(logging.StreamHandler(), at_most=5, window_seconds=300)
+    throttle.addFilter(SamplingFilter(rules=rules, fold_after=None))
+    return throttle.health()
 
 
 def a_clock() -> float:

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aura_logging import bound
 from aura_logging.testing import ManualClock
+from aura_logging.volume.lane_book import KEPT_NAMES
 from aura_logging.volume.options import SamplingOptions
 from aura_logging.volume.overrides import Override, set_overrides
-from aura_logging.volume.policy import KEPT_NAMES, Policy
+from aura_logging.volume.policy import Policy
 
 OFF: dict[str, Any] = {
     "limit_per_second": None,
@@ -309,6 +311,13 @@ def test_the_first_rule_that_is_about_a_record_holds_for_it() -> None:
     assert situation.log(5, logging.WARNING, "noisy") == [1.0] * 3
 
 
+def test_a_route_that_is_bound_counts_as_the_records_own() -> None:
+    situation = Situation(rates={}, rules=({"route": "health", "rate": 0},))
+    with bound(route="health"):
+        assert situation.log(3) == []
+    assert len(situation.log(3)) == 3
+
+
 def test_routes_without_number_take_no_memory_without_number() -> None:
     situation = Situation(rules=({"route": "a*", "rate": 1},), rates={"INFO": 0})
     for number in range(5_000):
@@ -323,7 +332,7 @@ def test_loggers_without_number_share_what_is_known_of_them() -> None:
     for number in range(4_000):
         situation.decide(logger=f"connection.{number}")
         assert situation.decide(logging.DEBUG, f"aura.audit.{number % 10}") == 1.0
-    assert len(situation.policy._all_lanes()) <= 2_100
+    assert len(situation.policy._book.all_lanes()) <= 2_100
     assert situation.policy.dropped() == {"sampled_info": 4_000}
 
 

@@ -26,7 +26,7 @@ def handlers_with(filter_: logging.Filter) -> list[logging.Handler]:
 
 
 class Announcer:
-    """Calls `tick` every second, or as often as is said, while it says that there is something to do, and hands notices to handlers.
+    """Calls `tick` every so many seconds while it says that there is something to do, and hands notices to handlers.
 
     `wake` begins that; it may be called from `emit`, from any thread, and for the first time in each process starts
     the thread. Notices do not pass through loggers: nothing is logged here, so nothing recurses, and what counts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aura_logging import context
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.rates import AdaptiveRate
 from aura_logging.resilience.token_bucket import TokenBucket
@@ -153,6 +154,9 @@ class Junction:
 
     def lane_for(self, fields: Mapping[str, Any]) -> Lane | None:
         """Return the record's lane; `None` for the one that the junction is on."""
+        if "route" not in fields:
+            # Not behind a RequestContextFilter: what is bound counts as the record's own.
+            fields = {**context.current(), **fields}
         if self._overrides:
             override = override_for(self._overrides, fields, self._wall_clock())
             if override is not None:

@@ -13,24 +13,16 @@ from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import tell_after_fork
 from aura_logging.volume import notices, overrides
 from aura_logging.volume.circuits import LoggerCircuit
-from aura_logging.volume.lanes import LEASE, Junction, Lane
+from aura_logging.volume.lane_book import LaneBook
+from aura_logging.volume.lanes import LEASE, Lane
 from aura_logging.volume.notices import Notice
-from aura_logging.volume.options import Rule, SamplingOptions
+from aura_logging.volume.options import SamplingOptions
 from aura_logging.volume.shares import identity_of, share_of_identity, share_of_message
 from aura_logging.volume.shedding import Shedding
 from aura_logging.volume.storms import Ended, Storms
 
-__all__ = ["KEPT_NAMES", "Policy", "Pressure"]
+__all__ = ["Policy", "Pressure"]
 
-KEPT_NAMES = ("aura.audit", "aura.security", "aura.alerts", "django.security", "aura.delivery", notices.LOGGER)
-"""Loggers whose records, and those of the loggers below them, are never dropped."""
-
-_KEPT_AND_BELOW = tuple(f"{name}." for name in KEPT_NAMES)
-_OTHERS = "…"
-_NEVER_FOLDED = ("aura.request",)
-"""One record says everything about one request: two of them are never the same."""
-
-_MOST_LANES = 2_000
 _MOST_NOTICES = 1_000
 _LOOK_SECONDS = 1.0
 _QUIET_SECONDS = 5.0
@@ -52,7 +44,7 @@ class Policy:
     """Keeps or drops by rate, storm, limit and circuit, in this order, and counts what it drops by reason.
 
     `decide` returns the share of such records that is kept, so that the record stands for `1 / share`; 0.0 drops it.
-    ERROR and above pass unless they repeat themselves; the records of `KEPT_NAMES` always pass.
+    ERROR and above pass unless they repeat themselves; the records of `lane_book.KEPT_NAMES` always pass.
 
     Whoever holds a policy sets `on_activity`, calls `tick` about once a second from then on until it returns false, and
     writes what `take_notices` returns. Any thread may call anything. `decide` takes a lock once in 64 records or
@@ -82,10 +74,8 @@ class Policy:
     def _start_afresh(self) -> None:
         # Reentrant: a signal handler that logs may come by on the thread that is inside.
         self._lock = threading.RLock()
-        self._lanes: dict[int, dict[str, Lane]] = {}
-        self._lane_count = 0
-        self._side_lanes: dict[tuple[object, ...], Lane] = {}
-        self._circuits: dict[str, LoggerCircuit] = {}
+        self._book = LaneBook(self.options, self._storms, self._clock, self._wall_clock)
+        self._lanes = self._book.lanes
         self._restless: set[Lane] = set()
         self._shedding = Shedding(self.options.shed)
         self._next_look = float("-inf")
@@ -118,7 +108,7 @@ class Policy:
         try:
             lane = self._lanes[level][logger]
         except KeyError:
-            lane = self._lane_for(logger, level)
+            lane = self._new_lane(logger, level)
         if lane.junction is not None:
             lane = lane.junction.lane_for(fields) or lane
         rate = lane.rate
@@ -150,6 +140,10 @@ class Policy:
             lane.refused += 1
             return 0.0
         return self._ask_again(lane, rate)
+
+    def _new_lane(self, logger: str, level: int) -> Lane:
+        with self._lock:
+            return self._book.lane_for(logger, level)
 
     def _share(self, identity: object, fields: Mapping[str, Any], logger: str, template: object) -> float:
         if not identity:
@@ -201,84 +195,10 @@ class Policy:
             self._restless.add(lane)
             self.on_activity()
 
-    # Lanes ------------------------------------------------------------------------------------------------------
-
-    def _lane_for(self, logger: str, level: int) -> Lane:
-        with self._lock:
-            # Loggers without number, as of one per connection, share a lane, so that memory stays bounded.
-            name = logger if self._lane_count < _MOST_LANES or _is_kept(logger) else _OTHERS
-            of_level = self._lanes.setdefault(level, {})
-            lane = of_level.get(name)
-            if lane is None:
-                lane = self._new_lane(name, level)
-                self._set_junction(lane)
-                self._lane_count += 1
-                of_level[name] = lane
-            return lane
-
-    def _new_lane(self, logger: str, level: int) -> Lane:
-        lane = Lane(logger, level, f"sampled_{logging.getLevelName(level).lower()}")
-        if _is_kept(logger):
-            lane.free(1.0)
-            return lane
-        lane.is_error = level >= logging.ERROR
-        lane.circuit = self._circuit_of(logger)
-        if self._storms is not None and level >= logging.WARNING and logger not in _NEVER_FOLDED:
-            lane.kinds = self._storms.kinds_of(logger, level)
-        if not lane.is_error:
-            rules = self.options.rules_for(logger, level)
-            whole = next((rule for rule in rules if rule.route is None), None)
-            lane.limit(self.options.limits(level, whole), self._clock)
-        return lane
-
-    def _circuit_of(self, logger: str) -> LoggerCircuit | None:
-        if self.options.circuit is None:
-            return None
-        if logger not in self._circuits:
-            self._circuits[logger] = LoggerCircuit(self.options.circuit, self._clock)
-        return self._circuits[logger]
-
-    def _set_junction(self, lane: Lane) -> None:
-        """Have a lane's records choose by their fields, where an override or a rule asks for that."""
-        if lane.is_error or _is_kept(lane.logger):
-            return
-        asked = [override for override in overrides.current() if override.concerns(lane.logger, lane.level)]
-        chosen = [(override, self._side_lane(lane, "override", override.rate)) for override in asked]
-        is_extra = any(lane.level < override.ordinary_level for override in asked)
-        extra = self._side_lane(lane, "override", 0.0) if is_extra else None
-        branches = [
-            (rule, self._route_lane(lane, rule))
-            for rule in self.options.rules_for(lane.logger, lane.level)
-            if rule.route is not None
-        ]
-        lane.junction = Junction(chosen, extra, branches, self._wall_clock) if chosen or branches else None
-
-    def _side_lane(self, lane: Lane, reason: str, rate: float) -> Lane:
-        """Return the lane of an override; the same for the next of this rate, so that there are never many."""
-        key = (lane.logger, lane.level, reason, rate)
-        if key not in self._side_lanes:
-            made = self._side_lanes[key] = Lane(lane.logger, lane.level, reason)
-            made.free(rate)
-        return self._side_lanes[key]
-
-    def _route_lane(self, lane: Lane, rule: Rule) -> Lane:
-        key = (lane.logger, lane.level, rule)
-        if key not in self._side_lanes:
-            made = self._side_lanes[key] = Lane(lane.logger, lane.level, lane.reason)
-            made.circuit, made.kinds = lane.circuit, lane.kinds
-            made.limit(self.options.limits(lane.level, rule), self._clock)
-        return self._side_lanes[key]
-
     def overrides_changed(self) -> None:
         """Take the new overrides for the loggers that are known; the others ask when they come."""
         with self._lock:
-            for of_level in self._lanes.values():
-                for lane in of_level.values():
-                    self._set_junction(lane)
-
-    def _all_lanes(self) -> list[Lane]:
-        main = [lane for of_level in self._lanes.values() for lane in of_level.values()]
-        return [*main, *self._side_lanes.values()]
+            self._book.set_junctions()
 
     # Now and then -----------------------------------------------------------------------------------------------
 
@@ -288,16 +208,16 @@ class Policy:
             now = self._clock()
             if now >= self._next_look:
                 self._look(now)
-            lanes = self._all_lanes()
+            lanes = self._book.all_lanes()
             for lane in lanes:
                 self._account(lane, now)
-            for logger, circuit in self._circuits.items():
+            for logger, circuit in self._book.circuits.items():
                 circuit.is_open(now)  # a trial begins by itself
                 self._note(logger, circuit, 0, 0, now)
             for lane in list(self._restless):
                 self._calm(lane, now)
             is_lowered = any(lane.adaptive is not None and lane.adaptive.is_lowered for lane in lanes)
-            is_open = any(not circuit.is_closed for circuit in self._circuits.values())
+            is_open = any(not circuit.is_closed for circuit in self._book.circuits.values())
             go_on = bool(self._restless or self._shedding.below or is_lowered or is_open)
         if self._storms is not None:
             self._storms.tick()
@@ -381,7 +301,7 @@ class Policy:
         """Return how many records were dropped in this process, by reason."""
         counts: dict[str, int] = {}
         with self._lock:
-            for lane in self._all_lanes():
+            for lane in self._book.all_lanes():
                 lane.settle()
                 for reason, count in ((lane.reason, lane.sampled), ("folded", lane.folded), *lane.dropped.items()):
                     if count:
@@ -391,7 +311,7 @@ class Policy:
     def open_circuits(self) -> list[str]:
         """Return the loggers that are silent below ERROR, or on trial."""
         with self._lock:
-            return sorted(logger for logger, circuit in self._circuits.items() if not circuit.is_closed)
+            return sorted(logger for logger, circuit in self._book.circuits.items() if not circuit.is_closed)
 
     def shed(self) -> tuple[str, str]:
         """Return what is shed (`"nothing"` if nothing is), and why."""
@@ -403,7 +323,7 @@ class Policy:
         with self._lock:
             lowered = {
                 f"{lane.logger} {logging.getLevelName(lane.level)}": round(lane.rate, 6)
-                for lane in self._all_lanes()
+                for lane in self._book.all_lanes()
                 if lane.adaptive is not None and lane.adaptive.is_lowered
             }
         facts: dict[str, object] = {"rates": rates, "lowered_rates": lowered, "shedding": self._shedding.levels}
@@ -417,7 +337,3 @@ class Policy:
         if self._unsaid:
             facts["notices_lost"] = self._unsaid
         return facts
-
-
-def _is_kept(logger: str) -> bool:
-    return logger.startswith(KEPT_NAMES) and f"{logger}.".startswith(_KEPT_AND_BELOW)
