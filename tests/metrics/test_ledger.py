@@ -58,14 +58,16 @@ def test_what_was_counted_before_a_fork_is_the_parents_to_tell() -> None:
 
 def test_what_a_filter_left_out_is_counted_by_reason_and_not_as_a_loss() -> None:
     told, registry = Told(), Registry()
-    ledger = Ledger(registry, list, lambda: [("sampling", told)])
+    another = Told()
+    another.now = Health(Status.HEALTHY, dropped={"folded": 1})
+    ledger = Ledger(registry, list, lambda: [("sampling", told), ("sampling", another)])
     told.now = Health(Status.HEALTHY, dropped={"sampled_info": 3, "folded": 10})
     ledger()
     told.now = Health(Status.HEALTHY, dropped={"sampled_info": 5, "folded": 10})
     ledger()
     assert counted(registry) == {
         ("aura_log_records_left_out_total", "sampling", "sampled_info"): 5,
-        ("aura_log_records_left_out_total", "sampling", "folded"): 10,
+        ("aura_log_records_left_out_total", "sampling", "folded"): 11,
     }
 
 

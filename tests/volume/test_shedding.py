@@ -11,7 +11,7 @@ from aura_logging.volume.shedding import Shedding, ShedOptions
 
 
 def a_shedding() -> Shedding:
-    return Shedding(ShedOptions(cpu_percent=90, buffer_fill=0.8, patience_seconds=3))
+    return Shedding(ShedOptions(cpu_percent=90, info_cpu_percent=95, buffer_fill=0.8, patience_seconds=3))
 
 
 def looks(shedding: Shedding, cpu: float | None, fill: float, seconds: int, start: float = 0.0) -> list[int]:
@@ -26,6 +26,14 @@ def test_busy_processors_shed_debug_after_a_while_and_info_after_as_long_again()
     assert (
         looks(a_shedding(), 95, 0.0, 8) == [0, 0, 0, logging.INFO, logging.INFO, logging.INFO] + [logging.WARNING] * 2
     )
+
+
+def test_unless_it_is_asked_for_info_is_written_however_busy_the_processors_are() -> None:
+    shedding = Shedding(ShedOptions())
+    assert looks(shedding, 100, 0.0, 600)[-1] == logging.INFO
+    looks(shedding, 100, 0.9, 1, 600.0)
+    assert shedding.below == logging.WARNING
+    assert looks(shedding, 100, 0.1, 10, 700.0)[-1] == logging.INFO
 
 
 def test_a_full_buffer_sheds_at_once() -> None:
@@ -46,12 +54,12 @@ def test_what_was_shed_comes_back_step_by_step_once_it_is_calm() -> None:
     shedding = a_shedding()
     looks(shedding, 95, 0.9, 2)
 
-    assert looks(shedding, 80, 0.1, 5, 10.0) == [logging.WARNING] * 5  # neither short nor calm
+    assert looks(shedding, 85, 0.1, 5, 10.0) == [logging.WARNING] * 5  # neither short nor calm
     assert looks(shedding, 20, 0.1, 8, 20.0) == [logging.WARNING] * 3 + [logging.INFO] * 3 + [0] * 2
 
 
 def test_a_reason_can_be_switched_off() -> None:
-    shedding = Shedding(ShedOptions(cpu_percent=None, buffer_fill=None))
+    shedding = Shedding(ShedOptions(cpu_percent=None, info_cpu_percent=None, buffer_fill=None))
     assert looks(shedding, 100, 1.0, 30) == [0] * 30
 
 

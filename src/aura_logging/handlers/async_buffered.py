@@ -335,8 +335,11 @@ class AsyncBufferedHandler(logging.Handler):
 
     @property
     def fill(self) -> float:
-        """How full the buffer is, from 0 to 1."""
-        return self._outbox.queued / self._outbox.size
+        """How full the buffer is, from 0 to 1; with a journal, how full that is: until then nothing is lost."""
+        journal, options = self._outbox.journal, self._journal_options
+        if journal is None or options is None:
+            return self._outbox.queued / self._outbox.size
+        return journal.usage().unacknowledged_bytes / options.max_bytes
 
     @property
     def journal_directory(self) -> Path | None:

@@ -34,19 +34,19 @@ class JournalOptions:
         if fsync not in get_args(Fsync):
             raise OptionError(f"fsync={fsync!r} is unknown. {nearest(str(fsync), get_args(Fsync))}")
         self.directory = Path(cast(str, directory))  # a str or a path, as just seen
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._fsync = cast(Fsync, fsync)  # it is one of them, as just seen
 
     def open(self, handler_name: str | None) -> Journal:
         """Return the journal; nothing is on disk yet. Only an heir of the same handler's name will deliver it."""
         # Files of 4 MiB where the limit allows it; at least two, at most as many as a journal may have.
-        segment_bytes = max(min(_SEGMENT_BYTES, self._max_bytes // 2), -(-self._max_bytes // _MAX_SEGMENTS))
+        segment_bytes = max(min(_SEGMENT_BYTES, self.max_bytes // 2), -(-self.max_bytes // _MAX_SEGMENTS))
         return Journal(
             self.directory,
             name=journal_name(handler_name),
             segment_bytes=segment_bytes,
-            max_bytes=self._max_bytes,
-            max_directory_bytes=max(_DIRECTORY_BYTES, self._max_bytes),
+            max_bytes=self.max_bytes,
+            max_directory_bytes=max(_DIRECTORY_BYTES, self.max_bytes),
             fsync=self._fsync,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from aura_logging.health import Checkable, Health
@@ -48,18 +49,24 @@ class Ledger:
                 self._queued.of(name).set(health.queued)
             if health.circuit_open is not None:
                 self._open.of(name).set(float(health.circuit_open))
-        for name, each in self._filters():
-            for reason, count in each.health().dropped.items():
-                self._left_out.of(name, reason).inc(self._increase(count, "left out", name, reason))
+        for (name, reason), count in self._all_left_out().items():
+            self._left_out.of(name, reason).inc(self._increase(count, "left out", name, reason))
 
     def begin(self) -> None:
         """Take what the handlers tell now as already counted: a forked child inherits its parent's counts."""
         for name, handler in self._handlers():
             health = handler.health()
             self._seen.update(_counts(name, health))
+        for (name, reason), count in self._all_left_out().items():
+            self._seen["left out", name, reason] = count
+
+    def _all_left_out(self) -> Mapping[tuple[str, str], int]:
+        """Return what filters of one name left out together, by name and reason."""
+        counts: Counter[tuple[str, str]] = Counter()
         for name, each in self._filters():
             for reason, count in each.health().dropped.items():
-                self._seen["left out", name, reason] = count
+                counts[name, reason] += count
+        return counts
 
     def _increase(self, count: int, *key: str) -> int:
         before = self._seen.get(key, 0)
@@ -84,13 +91,13 @@ def named_handlers() -> list[tuple[str, Checkable]]:
 
 
 def dropping_filters() -> list[tuple[str, Checkable]]:
-    """Return the filters on named handlers that have a name and tell their health; each once, of one name the first."""
+    """Return the filters on named handlers that have a name and tell their health; each once."""
     known: Mapping[str, logging.Handler] = logging._handlers  # type: ignore[attr-defined]  # as above
-    named: dict[str, Checkable] = {}
+    found: dict[int, tuple[str, Checkable]] = {}
     for handler in list(known.values()):
         filters: list[object] = list(handler.filters)
         for each in filters:
             name = getattr(each, "name", "")
             if name and isinstance(each, Checkable):
-                named.setdefault(str(name), each)
-    return list(named.items())
+                found[id(each)] = (str(name), each)
+    return list(found.values())

@@ -83,8 +83,9 @@ class SamplingOptions:
     Of records from WARNING on that say the same, `fold_after` are written in `fold_window_seconds`, then every
     `fold_every`-th, then their number. A logger that logs more than `circuit_records_per_second`, or
     `circuit_errors_per_second` (off by default: what stands around errors explains them), is silent below ERROR for
-    `circuit_seconds`. While all processors are busy to
-    `shed_at_cpu_percent`, or a buffer is filled to `shed_at_buffer_fill`, DEBUG is not written, then INFO.
+    `circuit_seconds`. While all processors are busy to `shed_at_cpu_percent`, DEBUG is not written, and to
+    `shed_info_at_cpu_percent` (off by default: a host that calculates is busy for a living) INFO neither; while a buffer
+    is filled to `shed_at_buffer_fill`, first DEBUG, then INFO.
     """
 
     rates: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_RATES))
@@ -99,6 +100,7 @@ class SamplingOptions:
     circuit_errors_per_second: float | None = None
     circuit_seconds: float = 10.0
     shed_at_cpu_percent: float | None = 97.0
+    shed_info_at_cpu_percent: float | None = None
     shed_at_buffer_fill: float | None = 0.8
     parsed_rates: Mapping[int, float] = field(init=False, repr=False, compare=False)
     parsed_rules: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
@@ -117,6 +119,7 @@ class SamplingOptions:
             circuit_errors_per_second=self.circuit_errors_per_second,
             circuit_seconds=self.circuit_seconds,
             shed_at_cpu_percent=self.shed_at_cpu_percent,
+            shed_info_at_cpu_percent=self.shed_info_at_cpu_percent,
             shed_at_buffer_fill=self.shed_at_buffer_fill,
         )
         if self.fold_every < 2:
@@ -146,7 +149,7 @@ class SamplingOptions:
     @property
     def shed(self) -> ShedOptions:
         """When levels are shed."""
-        return ShedOptions(self.shed_at_cpu_percent, self.shed_at_buffer_fill)
+        return ShedOptions(self.shed_at_cpu_percent, self.shed_info_at_cpu_percent, self.shed_at_buffer_fill)
 
     def rules_for(self, logger: str, level: int) -> tuple[Rule, ...]:
         """Return the rules that may be about records of this logger and level, up to the first that is in any case."""

@@ -18,11 +18,13 @@ _EASED_CPU_PERCENT = 15.0
 class ShedOptions:
     """When to shed: `None` switches a reason off.
 
-    Processors must be busy, or idle again, for `patience_seconds` before anything changes; a buffer that is filled
-    to the share `buffer_fill` counts at once.
+    Processors that are busy to `cpu_percent` shed DEBUG, to `info_cpu_percent` INFO as well; they must be that busy, or
+    idle again, for `patience_seconds` before anything changes. A buffer that is filled to the share `buffer_fill` sheds
+    both, and counts at once.
     """
 
     cpu_percent: float | None = 97.0
+    info_cpu_percent: float | None = None
     buffer_fill: float | None = 0.8
     patience_seconds: float = 5.0
 
@@ -52,15 +54,15 @@ class Shedding:
 
     def look(self, cpu_percent: float | None, buffer_fill: float, now: float) -> bool:
         """Take in how things are; tell whether what is shed has changed. What is not known, `None`, is fine."""
-        limit = self._options
-        buffer_is_full = limit.buffer_fill is not None and buffer_fill >= limit.buffer_fill
-        cpu_is_short = limit.cpu_percent is not None and cpu_percent is not None and cpu_percent >= limit.cpu_percent
+        limit = self._options.buffer_fill
+        buffer_is_full = limit is not None and buffer_fill >= limit
+        busy = self._cpu_limit(self._step + 1)
+        cpu_is_short = busy is not None and cpu_percent is not None and cpu_percent >= busy
         if buffer_is_full or cpu_is_short:
             self._calm_since = None
             if self._short_since is None:
                 self._short_since = now
-            patient = now - self._short_since >= self._options.patience_seconds
-            if not buffer_is_full and not patient:
+            if not buffer_is_full and now - self._short_since < self._options.patience_seconds:
                 return False
             self.reason = (
                 f"the buffer is {buffer_fill:.0%} full" if buffer_is_full else f"processors at {cpu_percent:g} %"
@@ -78,11 +80,15 @@ class Shedding:
         self._calm_since = now
         return self._go(-1)
 
+    def _cpu_limit(self, step: int) -> float | None:
+        return {1: self._options.cpu_percent, 2: self._options.info_cpu_percent}.get(step)
+
     def _is_calm(self, cpu_percent: float | None, buffer_fill: float) -> bool:
-        limit = self._options
-        if limit.buffer_fill is not None and buffer_fill > limit.buffer_fill / 2:
+        full = self._options.buffer_fill
+        if full is not None and buffer_fill > full / 2:
             return False
-        return limit.cpu_percent is None or cpu_percent is None or cpu_percent <= limit.cpu_percent - _EASED_CPU_PERCENT
+        busy = self._cpu_limit(self._step)
+        return busy is None or cpu_percent is None or cpu_percent <= busy - _EASED_CPU_PERCENT
 
     def _go(self, steps: int) -> bool:
         before = self._step
