@@ -84,8 +84,8 @@ class SamplingOptions:
     `fold_every`-th, then their number. A logger that logs more than `circuit_records_per_second`, or
     `circuit_errors_per_second` (off by default: what stands around errors explains them), is silent below ERROR for
     `circuit_seconds`. While all processors are busy to `shed_at_cpu_percent`, DEBUG is not written, and to
-    `shed_info_at_cpu_percent` (off by default: a host that calculates is busy for a living) INFO neither; while a buffer
-    is filled to `shed_at_buffer_fill`, first DEBUG, then INFO.
+    `shed_info_at_cpu_percent` (off by default: a host that calculates is busy for a living) INFO neither; while a
+    buffer is filled to `shed_at_buffer_fill`, first DEBUG, then INFO.
     """
 
     rates: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_RATES))
