@@ -190,8 +190,9 @@ def detach(record: logging.LogRecord) -> logging.LogRecord:
     attributes.update(record.__dict__)
     attributes.pop(_MEMORY, None)
     attributes.pop("request", None)
-    if record.args:
-        _memory(copy).template = template_of(record)
+    template = template_of(record)
+    if record.args or template is not record.msg:
+        _memory(copy).template = template
     message = message_of(record)
     attributes.update(msg=message, message=message, args=None)
     if record.exc_info:
