@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,18 +22,13 @@ def left_in(directory: Path) -> list[bytes]:
 
 
 def journal_in(directory: Path) -> AnyOrderJournal:
-    return AnyOrderJournal(Journal(directory, name="held", segment_bytes=4096, max_bytes=16 * 4096))
+    return AnyOrderJournal(Journal(directory, name="held", segment_bytes=16 << 10, max_bytes=256 << 10))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.just("append"), st.integers(0, 40), st.just("settle many")), max_size=80))
-def test_what_is_not_settled_comes_back(
-    tmp_path_factory: object,
-    steps: list[object],
-    _count: list[int] = [0],  # noqa: B006
-) -> None:
-    _count[0] += 1
-    directory = Path(tmp_path_factory.mktemp(f"voids{_count[0]}"))  # type: ignore[attr-defined]
+def test_what_is_not_settled_comes_back(tmp_path_factory: pytest.TempPathFactory, steps: list[object]) -> None:
+    directory = tmp_path_factory.mktemp("voids")
     writing, written = os.pipe()
     child = os.fork()
     if not child:  # dies without closing, as a killed worker does
@@ -52,7 +48,7 @@ def test_what_is_not_settled_comes_back(
         os.write(written, b"\n".join(line for line, _ in waiting) or b"-")
         os._exit(0)
     os.close(written)
-    with open(writing, "rb") as pipe:
+    with os.fdopen(writing, "rb") as pipe:
         told = pipe.read()
     os.waitpid(child, 0)
     expected = [] if told == b"-" else told.split(b"\n")
