@@ -12,6 +12,7 @@ from typing import Any
 
 from aura_logging import records
 from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, anomaly_rules, standard_rules
+from aura_logging.handlers.override_watch import OverrideWatch
 from aura_logging.health import Health
 from aura_logging.metrics.extraction import Extraction
 from aura_logging.metrics.forks import at_fork
@@ -89,6 +90,7 @@ class MetricsHandler(logging.Handler):
 
     def close(self) -> None:
         """Flush for the last time and stop the timer."""
+        self._counting.watch.stop()
         self._counting.recorder.close()
         super().close()
 
@@ -108,12 +110,13 @@ class _Counting:
             store, flush_interval, registry=registry, before_drain=self._ledger, mirror_directory=mirrors
         )
         self._question = f"counted in {id(self)}"
-        self._start = self.recorder.start
+        self.watch = OverrideWatch(store)
         at_fork(in_child=self._ledger.begin)
 
     def count(self, record: logging.LogRecord) -> None:
         """Count a record that was not counted before."""
-        self._start()
+        self.recorder.start()
+        self.watch.start()
         records.once(record, self._question, self._extract)
 
     def alert(self, rules: Sequence[Rule]) -> None:
