@@ -62,7 +62,7 @@ def test_writing_the_same_again_is_harmless(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(CommandError, match="--out .*file cannot be written to: "):
+    with pytest.raises(CommandError, match=r"--out .*file cannot be written to: "):
         written("elk", "--out", str(tmp_path / "file"))
 
 
