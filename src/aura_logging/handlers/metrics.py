@@ -21,6 +21,7 @@ from aura_logging.metrics.registry import Registry
 from aura_logging.metrics.stores import MetricsStore, check_url, default_url, open_store
 from aura_logging.metrics.stores.sqlite import SqliteStore
 from aura_logging.options import OptionError, fill
+from aura_logging.threats import THREAT_TYPES
 
 __all__ = ["MetricsHandler"]
 
@@ -138,7 +139,7 @@ class _Counting:
 
     def __init__(self, store: MetricsStore, flush_interval: float, mirrors: Path | None) -> None:
         registry = Registry()
-        self._extract = Extraction(registry)
+        self._extract = Extraction(registry, THREAT_TYPES)
         self._ledger = Ledger(registry)
         self.recorder = Recorder(
             store, flush_interval, registry=registry, before_drain=self._ledger, mirror_directory=mirrors
