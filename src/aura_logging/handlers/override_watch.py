@@ -68,7 +68,8 @@ class OverrideWatch:
         """End the thread, and put the levels back."""
         self._stop.set()
         self._is_running = False
-        self._apply(())
+        if self._overrides:
+            self._apply(())
 
     def look(self) -> None:
         """Ask the store and do what it says; what has expired ends even if the store does not answer."""
