@@ -77,9 +77,7 @@ def clear_overrides(notes: SharedNotes, logger: str | None = None, clock: Clock 
     return ended[-1]
 
 
-def _change(
-    notes: SharedNotes, change: Callable[[list[LevelOverride]], Sequence[LevelOverride]], clock: Clock
-) -> None:
+def _change(notes: SharedNotes, change: Callable[[list[LevelOverride]], Sequence[LevelOverride]], clock: Clock) -> None:
     for _ in range(_ATTEMPTS):
         before = notes.load(_KEY)
         after = json.dumps([asdict(each) for each in change(_unexpired(before, clock()))])

@@ -52,9 +52,8 @@ class OverrideWatch:
         if self._is_running:
             return
         with self._starting:
-            if self._is_running:
+            if not self._begins_now():
                 return
-            self._is_running = True
             self._stop = threading.Event()
             thread = threading.Thread(
                 target=_look_again_and_again, args=(weakref.ref(self), self._stop), name="aura-overrides", daemon=True
@@ -63,6 +62,10 @@ class OverrideWatch:
                 thread.start()
             except RuntimeError:  # the interpreter is ending
                 return
+
+    def _begins_now(self) -> bool:
+        was_running, self._is_running = self._is_running, True
+        return not was_running
 
     def stop(self) -> None:
         """End the thread, and put the levels back."""
@@ -143,7 +146,9 @@ def keep_only_what_was_asked_for(record: logging.LogRecord) -> bool:
 
 def _share(record: logging.LogRecord) -> float:
     identity = identity_of(record.__dict__)
-    return share_of_message(record.name, record.msg, record.created) if identity is None else share_of_identity(identity)
+    return (
+        share_of_message(record.name, record.msg, record.created) if identity is None else share_of_identity(identity)
+    )
 
 
 def _guard_handlers(*, is_needed: bool) -> None:

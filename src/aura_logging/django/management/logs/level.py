@@ -118,7 +118,9 @@ def _seconds(given: str) -> float:
         raise CommandError(f"--for {given!r} is no time; give one such as 30s, 10m, 2h or 1d.", returncode=2)
     seconds = float(match[1]) * _SECONDS[match[2]]
     if not 0 < seconds <= _LONGEST_SECONDS:
-        raise CommandError(f"--for {given!r} must be over 0 and at most 7d: what is to stay belongs in LOGGING.", returncode=2)
+        raise CommandError(
+            f"--for {given!r} must be over 0 and at most 7d: what is to stay belongs in LOGGING.", returncode=2
+        )
     return seconds
 
 
