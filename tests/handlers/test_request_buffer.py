@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aura_logging import context, propagation
+from aura_logging import context, propagation, records
 from aura_logging.filters import RequestContextFilter, SamplingFilter
 from aura_logging.handlers import AsyncBufferedHandler, RequestBuffer, StructuredFileHandler
 from aura_logging.options import OptionError
@@ -122,6 +122,22 @@ def test_records_at_the_threshold_never_wait(buffer: RequestBuffer, sink: Any) -
 def test_outside_a_request_nothing_waits(buffer: RequestBuffer, sink: Any) -> None:
     log.debug("starting")
     assert sink.messages == ["starting"]
+
+
+def test_outside_a_request_debug_records_can_be_discarded(sink: Any) -> None:
+    with attached(RequestBuffer(sink, outside="discard")) as handler:
+        log.debug("starting")
+        log.info("started")
+        assert (sink.messages, handler.health().as_dict()["discarded"]) == (["started"], 1)
+
+
+def test_what_somebody_asked_to_see_does_not_wait(sink: Any) -> None:
+    with attached(RequestBuffer(sink, outside="discard")) as handler:
+        handler.addFilter(lambda record: records.exempt(record) is None)
+        log.debug("outside")
+        context.start({"correlation_id": "one"})
+        log.debug("inside")
+        assert sink.messages == ["outside", "inside"]
 
 
 def test_requests_are_told_apart_also_with_one_correlation_id(buffer: RequestBuffer, sink: Any) -> None:
@@ -353,6 +369,7 @@ def test_whatever_happens_every_record_is_accounted_for(events: list[tuple[int, 
         ({"threshold": "ERROR", "trigger_level": "INFO"}, "trigger_level='INFO' is below threshold='ERROR'"),
         ({"max_bytes": 10}, "max_bytes=10 is less than max_request_bytes=65536."),
         ({"max_request_bytes": 0}, "max_request_bytes=0 must be a whole number over 0."),
+        ({"outside": "drop"}, "outside='drop' is unknown. Known: discard, pass."),
         ({"journal": ""}, "journal='' names no directory"),
     ],
 )

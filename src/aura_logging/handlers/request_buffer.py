@@ -32,6 +32,8 @@ __all__ = ["RequestBuffer"]
 _SUMMARY_LOGGERS = ("aura.request", "aura.task")
 """On these, a unit of work's one wide record tells how it ended."""
 
+_OUTSIDE = ("pass", "discard")
+
 _RECOVER_EVERY_SECONDS = 15.0
 _FAILURES_BEFORE_A_PAUSE = 3
 
@@ -46,7 +48,8 @@ class RequestBuffer(logging.Handler):
 
     A request is what `PerformanceMonitoringMiddleware` measures, under WSGI and ASGI, with the threads and tasks that
     carry its context; a block of `propagation.unit_of_work` is one too, and goes wrong when an exception leaves
-    it. Outside of both, every record is handed on at once.
+    it. Outside of both nothing waits: such records are handed on at once, or, with `outside="discard"`, those below
+    the threshold are discarded.
 
     Lines are encoded (so attach `request_context` and `security` here) and held as bytes: at most `max_request_bytes`
     for one request, of which the oldest give way, and `max_bytes` for all together, of which the oldest request's do.
@@ -67,6 +70,7 @@ class RequestBuffer(logging.Handler):
         trigger_level: int | str = "ERROR",
         *,
         release_status: int = 500,
+        outside: str = "pass",
         max_request_bytes: int = 64 * 1024,
         max_bytes: int = 8 * 1024 * 1024,
         journal: str | os.PathLike[str] | None = None,
@@ -77,6 +81,8 @@ class RequestBuffer(logging.Handler):
         check_counts(max_request_bytes=max_request_bytes, max_bytes=max_bytes, release_status=release_status)
         if max_bytes < max_request_bytes:
             raise OptionError(f"max_bytes={max_bytes!r} is less than max_request_bytes={max_request_bytes!r}.")
+        if outside not in _OUTSIDE:
+            raise OptionError(f"outside={outside!r} is unknown. {nearest(str(outside), _OUTSIDE)}")
         self._threshold = _level_number("threshold", threshold)
         self._trigger_level = _level_number("trigger_level", trigger_level)
         if self._trigger_level < self._threshold:
@@ -86,6 +92,7 @@ class RequestBuffer(logging.Handler):
         # Behind the target's own: at exit handlers close in reverse, and the target must outlive us.
         super().__init__(level)
         self._release_status = release_status
+        self._passes_outside = outside == "pass"
         self._max_request_bytes = max_request_bytes
         self._max_bytes = max_bytes
         self._clock = clock
@@ -124,16 +131,24 @@ class RequestBuffer(logging.Handler):
             if not self._is_started:
                 self._start()
             unit = context.unit()
-            if unit is None:
+            if record.levelno < self._threshold:
+                if unit is not None:
+                    self._hold(record, unit)
+                elif self._passes_outside or records.is_exempt(record):
+                    self._hand_on(record)
+                else:
+                    self._count("discarded")
+            elif unit is None:
                 self._hand_on(record)
-            elif record.levelno >= self._threshold:
-                self._pass(record, unit)
             else:
-                self._hold(record, unit)
+                self._pass(record, unit)
         except Exception as error:  # noqa: BLE001  # whatever happens here, the application goes on
             self._lose("internal_error", error=error)
 
     def _hold(self, record: logging.LogRecord, unit: context.Unit) -> None:
+        if records.is_exempt(record):  # somebody asked to see it, whatever becomes of the request
+            self._hand_on(record)
+            return
         held = self._held_for(unit)
         # Now: arguments are what they are, and what is counted is what memory it takes.
         line = encoding.encode(record)
