@@ -90,7 +90,12 @@ class MetricsHandler(logging.Handler):
             self._counting.alert(self._rules)
         if store is None:
             return
-        before, self._counting = self._counting, self._counting_in(store)
+        before = self._counting
+        if self._mirror is None and check_url(store)[0] not in ("memory", "sqlite"):
+            # A store elsewhere has no place for its mirror; that of a database that was to be here is one.
+            meant = before.recorder.store
+            self._mirror = meant.path.parent if isinstance(meant, SqliteStore) else None
+        self._counting = self._counting_in(store)
         if self._counting is not before and before.recorder.is_running:
             # First: what the whole process counted is shared among the recorders that run.
             self._counting.recorder.start()
