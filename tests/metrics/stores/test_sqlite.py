@@ -55,7 +55,7 @@ def test_many_processes_at_once_lose_no_count(tmp_path: Path) -> None:
 
 def test_a_file_that_another_process_is_just_making_is_waited_for(tmp_path: Path) -> None:
     maker = sqlite3.connect(tmp_path / "metrics.db", isolation_level=None, check_same_thread=False)
-    maker.execute("BEGIN EXCLUSIVE")
+    maker.execute("BEGIN IMMEDIATE")
     done = threading.Timer(0.1, maker.execute, ["COMMIT"])
     done.start()
 
