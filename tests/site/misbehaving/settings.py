@@ -34,6 +34,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
+if "SITE_QUERIES" in os.environ:
+    MIDDLEWARE.append("aura_logging.django.middleware.DatabaseQueryTrackingMiddleware")
 
 DATABASES = {
     "default": {
