@@ -7,6 +7,7 @@ import logging
 import os
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,11 @@ class MetricsHandler(logging.Handler):
         super().close()
 
     def health(self) -> Health:
-        """Return the state of the store and of what waits to be added to it."""
-        return self._counting.recorder.health()
+        """Return the state of the store, of what waits to be added to it, and which rules could not be measured."""
+        health, evaluator = self._counting.recorder.health(), self._counting.evaluator
+        if evaluator is None:
+            return health
+        return replace(health, facts={**health.facts, "alert_failures": dict(evaluator.failures)})
 
     def _counting_in(self, store: str | MetricsStore) -> _Counting:
         counting = _counting_for(store, self._flush_interval, self._mirror)
@@ -149,6 +153,7 @@ class _Counting:
         self.recorder = Recorder(
             store, flush_interval, registry=registry, before_drain=self._ledger, mirror_directory=mirrors
         )
+        self.evaluator: AlertEvaluator | None = None
         self._question = f"counted in {id(self)}"
         self._start = self.recorder.start
         at_fork(in_child=self._ledger.begin)
@@ -160,7 +165,8 @@ class _Counting:
 
     def alert(self, rules: Sequence[Rule]) -> None:
         """Evaluate these rules after each flush."""
-        self.recorder.after_flush = AlertEvaluator(self.recorder.store, rules).evaluate
+        self.evaluator = AlertEvaluator(self.recorder.store, rules)
+        self.recorder.after_flush = self.evaluator.evaluate
 
 
 def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule] | None) -> Sequence[Rule]:
