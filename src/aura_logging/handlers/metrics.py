@@ -6,8 +6,9 @@ import hashlib
 import logging
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from aura_logging import records
 from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, anomaly_rules, standard_rules
 from aura_logging.health import Health
 from aura_logging.metrics.extraction import Extraction
+from aura_logging.metrics.findings import FindingsLedger
 from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.ledger import Ledger
 from aura_logging.metrics.recorder import Recorder
@@ -149,14 +151,19 @@ class _Counting:
     def __init__(self, store: MetricsStore, flush_interval: float, mirrors: Path | None) -> None:
         registry = Registry()
         self._extract = Extraction(registry, THREAT_TYPES)
-        self._ledger = Ledger(registry)
+        self._ledgers = (Ledger(registry), FindingsLedger(registry))
         self.recorder = Recorder(
-            store, flush_interval, registry=registry, before_drain=self._ledger, mirror_directory=mirrors
+            store,
+            flush_interval,
+            registry=registry,
+            before_drain=partial(_look, self._ledgers),
+            mirror_directory=mirrors,
         )
         self.evaluator: AlertEvaluator | None = None
         self._question = f"counted in {id(self)}"
         self._start = self.recorder.start
-        at_fork(in_child=self._ledger.begin)
+        for ledger in self._ledgers:
+            at_fork(in_child=ledger.begin)
 
     def count(self, record: logging.LogRecord) -> None:
         """Count a record that was not counted before."""
@@ -167,6 +174,12 @@ class _Counting:
         """Evaluate these rules after each flush."""
         self.evaluator = AlertEvaluator(self.recorder.store, rules)
         self.recorder.after_flush = self.evaluator.evaluate
+
+
+def _look(ledgers: Sequence[Callable[[], None]]) -> None:
+    # No method: a cycle through the timer would keep a handler that nobody holds.
+    for ledger in ledgers:
+        ledger()
 
 
 def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule] | None) -> Sequence[Rule]:
