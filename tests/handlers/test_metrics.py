@@ -84,7 +84,7 @@ def test_threats_are_counted_by_kinds_that_there_are_and_all_others_as_one(log: 
     for kind in kinds:
         log.warning("seen", extra={"security_event": True, "threat_type": kind})
     handler.flush()
-    counted = {kind: count for (kind, _), count in totals(store, "aura_security_events_total").items()}
+    counted = {kind: count for (_, kind), count in totals(store, "aura_security_events_total").items()}
     assert counted == {
         "sqli": 1, "csrf_failure": 1, "brute_force": 1, "impossible_travel": 1, "none": 2, "other": 2,
     }  # fmt: skip

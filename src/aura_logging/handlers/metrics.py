@@ -6,7 +6,9 @@ import hashlib
 import logging
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, anomaly_rule
 from aura_logging.handlers.override_watch import OverrideWatch
 from aura_logging.health import Health
 from aura_logging.metrics.extraction import Extraction
+from aura_logging.metrics.findings import FindingsLedger
 from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.ledger import Ledger
 from aura_logging.metrics.recorder import Recorder
@@ -91,7 +94,12 @@ class MetricsHandler(logging.Handler):
             self._counting.alert(self._rules)
         if store is None:
             return
-        before, self._counting = self._counting, self._counting_in(store)
+        before = self._counting
+        if self._mirror is None and check_url(store)[0] not in ("memory", "sqlite"):
+            # A store elsewhere has no place for its mirror; that of a database that was to be here is one.
+            meant = before.recorder.store
+            self._mirror = meant.path.parent if isinstance(meant, SqliteStore) else None
+        self._counting = self._counting_in(store)
         if self._counting is not before and before.recorder.is_running:
             # First: what the whole process counted is shared among the recorders that run.
             self._counting.recorder.start()
@@ -127,8 +135,11 @@ class MetricsHandler(logging.Handler):
         super().close()
 
     def health(self) -> Health:
-        """Return the state of the store and of what waits to be added to it."""
-        return self._counting.recorder.health()
+        """Return the state of the store, of what waits to be added to it, and which rules could not be measured."""
+        health, evaluator = self._counting.recorder.health(), self._counting.evaluator
+        if evaluator is None:
+            return health
+        return replace(health, facts={**health.facts, "alert_failures": dict(evaluator.failures)})
 
     def _counting_in(self, store: str | MetricsStore) -> _Counting:
         counting = _counting_for(store, self._flush_interval, self._mirror)
@@ -143,13 +154,19 @@ class _Counting:
     def __init__(self, store: MetricsStore, flush_interval: float, mirrors: Path | None) -> None:
         registry = Registry()
         self._extract = Extraction(registry, THREAT_TYPES)
-        self._ledger = Ledger(registry)
+        self._ledgers = (Ledger(registry), FindingsLedger(registry))
         self.recorder = Recorder(
-            store, flush_interval, registry=registry, before_drain=self._ledger, mirror_directory=mirrors
+            store,
+            flush_interval,
+            registry=registry,
+            before_drain=partial(_look, self._ledgers),
+            mirror_directory=mirrors,
         )
+        self.evaluator: AlertEvaluator | None = None
         self._question = f"counted in {id(self)}"
         self.watch = OverrideWatch(store)
-        at_fork(in_child=self._ledger.begin)
+        for ledger in self._ledgers:
+            at_fork(in_child=ledger.begin)
 
     def count(self, record: logging.LogRecord) -> None:
         """Count a record that was not counted before."""
@@ -159,7 +176,14 @@ class _Counting:
 
     def alert(self, rules: Sequence[Rule]) -> None:
         """Evaluate these rules after each flush."""
-        self.recorder.after_flush = AlertEvaluator(self.recorder.store, rules).evaluate
+        self.evaluator = AlertEvaluator(self.recorder.store, rules)
+        self.recorder.after_flush = self.evaluator.evaluate
+
+
+def _look(ledgers: Sequence[Callable[[], None]]) -> None:
+    # No method: a cycle through the timer would keep a handler that nobody holds.
+    for ledger in ledgers:
+        ledger()
 
 
 def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule] | None) -> Sequence[Rule]:

@@ -16,6 +16,7 @@ if "SITE_PRESET" in os.environ:
     )
     LOGGING["filters"]["sampling"]["rates"] = {}
     LOGGING["handlers"]["async_file"]["flush_interval"] = float(os.environ.get("SITE_FLUSH_INTERVAL", "0.05"))
+    LOGGING["handlers"]["metrics"]["flush_interval"] = float(os.environ.get("SITE_METRICS_INTERVAL", "5"))
     LOGGING["handlers"]["async_file"]["buffer_size"] = 10_000
 
 AURA = json.loads(os.environ.get("SITE_AURA", "{}"))
@@ -35,6 +36,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
+if "SITE_QUERIES" in os.environ:
+    MIDDLEWARE.append("aura_logging.django.middleware.DatabaseQueryTrackingMiddleware")
 
 DATABASES = {
     "default": {
