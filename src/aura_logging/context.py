@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextvars
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
@@ -18,6 +19,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 from aura_logging.records import attribute_name
 
 __all__ = [
+    "Unit",
+    "begin_unit",
     "bind",
     "bound",
     "correlation_id",
@@ -28,6 +31,7 @@ __all__ = [
     "run_in_context",
     "start",
     "unbind",
+    "unit",
 ]
 
 P = ParamSpec("P")
@@ -38,6 +42,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _fields: ContextVar[Mapping[str, Any]] = ContextVar("aura_logging_fields", default=_NOTHING)
 _deferred: ContextVar[_Deferred | None] = ContextVar("aura_logging_deferred", default=None)
 _entered: ContextVar[tuple[tuple[bound, Mapping[str, Any]], ...]] = ContextVar("aura_logging_entered", default=())
+_unit: ContextVar[Unit | None] = ContextVar("aura_logging_unit", default=None)
 
 
 def bind(**fields: Any) -> None:
@@ -160,6 +165,57 @@ def start(fields: Mapping[str, Any]) -> None:
     _fields.set(_with_attribute_names(fields))
     _deferred.set(None)
     _entered.set(())
+    _unit.set(Unit())
+
+
+class Unit:
+    """One unit of work, for whoever keeps something for as long as it lasts; every thread and task of it has the same.
+
+    `when_ended` takes what to call at its end, with whether it failed, as far as the end itself knows: a request's
+    end does not. Called on the thread that ends it, at once if it has ended already. An abandoned unit (a task
+    nobody awaits) may never end: then it is collected, and nothing is called.
+    """
+
+    __slots__ = ("__weakref__", "_at_end", "failed")
+
+    def __init__(self) -> None:
+        self.failed: bool | None = None
+        """Whether it ended in an exception; `None` while it goes on."""
+        self._at_end: list[Callable[[bool], None]] = []
+
+    def when_ended(self, call: Callable[[bool], None]) -> None:
+        """Have `call(failed)` called at the end; it must not raise."""
+        self._at_end.append(call)
+        if self.failed is not None and call in self._at_end:
+            self.end(failed=self.failed)
+
+    def end(self, *, failed: bool) -> None:
+        """Say that it is over; a second time changes nothing."""
+        if self.failed is None:
+            self.failed = failed
+        while self._at_end:
+            self._at_end.pop(0)(self.failed)
+
+
+def unit() -> Unit | None:
+    """Return the unit of work at hand: a request, or the block of `propagation.unit_of_work`; `None` outside one."""
+    return _unit.get()
+
+
+@contextmanager
+def begin_unit() -> Iterator[None]:
+    """Make the block a unit of work of its own; it has failed if it ends in an exception."""
+    outer, own = _unit.get(), Unit()
+    _unit.set(own)
+    try:
+        yield
+    except BaseException:
+        own.end(failed=True)
+        raise
+    else:
+        own.end(failed=False)
+    finally:
+        _unit.set(outer)
 
 
 def defer(learn: Callable[[], None]) -> None:
@@ -195,6 +251,11 @@ class _Deferred:
 
 def release() -> None:
     """Forget everything that is bound: the unit of work is over."""
+    ended = _unit.get()
+    if ended is not None:
+        # Before the fields go: what somebody has kept for it may be written now.
+        ended.end(failed=False)
+        _unit.set(None)
     _fields.set(_NOTHING)
     _deferred.set(None)
     _entered.set(())

@@ -164,7 +164,7 @@ def unit_of_work(
         fields = {"parent_span_id": None, **fields}
     _trace.set(trace)
     try:
-        with context.bound(**{**fields, **trace.fields()}):
+        with context.begin_unit(), context.bound(**{**fields, **trace.fields()}):
             yield trace
     finally:
         _trace.set(outer)

@@ -121,6 +121,7 @@ FIELDS: tuple[Field, ...] = (
     Field("sample_rate", "float", "the share of such records that is kept, over 0 to 1"),
     Field("stream", "keyword", "one handler of one process; sequence numbers count within it"),
     Field("seq", "long", "number of the record in its stream, from 1; a gap is a loss"),
+    Field("released", "boolean", "waited in a RequestBuffer until its request went wrong"),
     Field("recovered", "boolean", "delivered after the process that logged it had died"),
 )
 
