@@ -15,10 +15,11 @@ from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
-from aura_logging.records import attribute_name
+from aura_logging.records import STANDARD_ATTRIBUTES, attribute_name
 
 __all__ = [
     "bind",
+    "bind_late",
     "bound",
     "correlation_id",
     "current",
@@ -47,6 +48,19 @@ def bind(**fields: Any) -> None:
     Values are kept as they are until a record is written: bind plain data, not objects that change.
     """
     _fields.set({**_fields.get(), **_with_attribute_names(fields)})
+
+
+def bind_late(fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Bind what has been learnt of this unit of work since `before`, the fields that the last such call bound.
+
+    A name that somebody else has bound meanwhile is left as it is. The names must be none of `logging`'s own.
+    """
+    bound = _fields.get()
+    if bound.keys().isdisjoint(fields):
+        _fields.set({**bound, **fields})
+        return
+    new = {k: v for k, v in fields.items() if k not in bound or (k in before and bound[k] == before[k])}
+    _fields.set({**bound, **new})
 
 
 def unbind(*names: str) -> None:
@@ -213,4 +227,6 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def _with_attribute_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    if STANDARD_ATTRIBUTES.isdisjoint(fields):
+        return dict(fields)
     return {attribute_name(name): value for name, value in fields.items()}

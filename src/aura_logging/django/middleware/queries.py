@@ -25,9 +25,9 @@ log = logging.getLogger("aura.queries")
 declare("PERFORMANCE", PerformanceOptions)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Passage:
-    """One request on its way through to the view and back."""
+    """One request on its way through to the view and back. Not frozen, for speed."""
 
     queries: QueryLog | None
     is_ours: bool
