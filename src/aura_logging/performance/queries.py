@@ -180,6 +180,7 @@ class QueryLog:
     is_pinned = False
     task: Any = None
     work: Any = None
+    has_fetch_modes = False
     cache: CacheLog | None = None
     allocations: AllocationSample | None = None
     view_seconds: float | None = None

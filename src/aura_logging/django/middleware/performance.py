@@ -7,7 +7,6 @@ import contextvars
 import functools
 import logging
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,8 @@ from aura_logging.django.late_fields import LateFields
 from aura_logging.django.middleware.base import Middleware
 from aura_logging.django.requests import ContextOptions, first_fields, trace_of
 from aura_logging.django.view_code import ViewCode, view_code
+from aura_logging.performance import outgoing, wide_record
+from aura_logging.performance.outgoing import OutgoingLog
 from aura_logging.performance.probe import CLIENT_LEFT, PerformanceOptions, RequestProbe
 from aura_logging.performance.queries import QueryLog
 
@@ -42,6 +43,7 @@ class _Request:
     trace: propagation.Trace
     probe: RequestProbe | None
     queries: QueryLog | None
+    outgoing: OutgoingLog | None
 
 
 class PerformanceMonitoringMiddleware(Middleware[_Request]):
@@ -75,16 +77,17 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         context.start(first_fields(request, trace, _proxies(chosen.trusted_proxies)))
         context.defer(LateFields(request))
         performance = options(PerformanceOptions)
-        probe, queries = None, None
+        probe, queries, calls = None, None, None
         if performance.enabled:
             queries = request_queries.begin(request, performance, self._is_async)
+            calls = outgoing.begin()
             probe = RequestProbe(
                 performance.slow_request_seconds,
                 # An event loop's thread serves many requests in turn: its processor time is nobody's own.
                 cpu_clock=None if self._is_async else time.thread_time,
             )
             setattr(request, receivers.PROBE, probe)
-        return _Request(request, trace, probe, queries)
+        return _Request(request, trace, probe, queries, calls)
 
     def finish(self, state: _Request, response: HttpResponseBase) -> HttpResponseBase:
         """Answer with the id; write the record now, or when a streaming body has ended."""
@@ -149,14 +152,6 @@ def _write(state: _Request, probe: RequestProbe, status_code: int, view: ViewCod
         return
     measured = summary.fields()
     measured.update(request_queries.fields(state.queries, options(PerformanceOptions)))
-    # Not log.log(): it would look for its caller, which is always this line, and nobody wants to know. Nor makeRecord,
-    # which holds each extra against the record's own attributes: none of ours has such a name.
-    record = logging.getLogRecordFactory()(
-        log.name, level, view.file, view.line, "request finished", (), None, view.function
-    )
-    record.__dict__.update(measured)
-    try:
-        log.handle(record)
-    except Exception:  # noqa: BLE001  # logging guards handlers, not filters; the answer must go out all the same
-        if logging.raiseExceptions:
-            traceback.print_exc()
+    if state.outgoing is not None:
+        measured.update(state.outgoing.fields())
+    wide_record.write(log, level, "request finished", view, measured)
