@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.db import models
 from django.db.models import Count, Prefetch, prefetch_related_objects
 from library.models import Author, Book, Genre, Note, Paperback, Portrait
 
@@ -214,6 +215,47 @@ def follow(text, queryset):
     """Change the queryset as the hint says, and in no other way."""
     method, path = re.search(r'\.(select_related|prefetch_related)\("(\w+)"\)', text).groups()
     return getattr(queryset, method)(path)
+
+
+FETCH_PEERS = getattr(models, "FETCH_PEERS", None)  # from Django 6.1 on
+ONE_FETCH_FOR_ALL = re.compile(r"or \.fetch_mode\(FETCH_PEERS\) \((\d+) queries become (\d+)\)")
+WITHOUT_PEERS = {"many", "count", "filtered", "get"}
+
+
+@everywhere
+def test_fetch_peers_is_offered_where_django_has_it_and_keeps_its_word(rows, loop, field, observe):
+    careless = observe(lambda: loop(rows()))
+    (hint,) = hints(careless)
+    offer = ONE_FETCH_FOR_ALL.search(hint.text)
+
+    kind = careless.n_plus_one[0].subject.kind
+    assert (offer is not None) == (FETCH_PEERS is not None and kind not in WITHOUT_PEERS)
+    if offer is not None:
+        mended = observe(lambda: loop(rows().fetch_mode(FETCH_PEERS)))
+        assert int(offer[1]) == hint.before
+        assert int(offer[2]) == mended.count - (careless.count - hint.before)
+        assert mended.n_plus_one == ()
+
+
+def test_deferred_fields_fetched_for_all_rows_at_once_keep_the_hint_s_word(observe):
+    careless = observe(lambda: left_out_field(authors().defer("biography")))
+    offer = ONE_FETCH_FOR_ALL.search(hints(careless)[0].text)
+
+    assert (offer is not None) == (FETCH_PEERS is not None)
+    if offer is not None:
+        mended = observe(lambda: left_out_field(authors().defer("biography").fetch_mode(FETCH_PEERS)))
+        assert mended.count == int(offer[2])
+        assert mended.n_plus_one == ()
+
+
+def test_nested_loads_with_fetch_peers_are_no_loop(observe):
+    def walk(rows):
+        for book in rows:
+            book.author.country.name
+
+    if FETCH_PEERS is not None:
+        assert observe(lambda: walk(books().fetch_mode(FETCH_PEERS))).n_plus_one == ()
+    assert len(observe(lambda: walk(books())).n_plus_one) == 2
 
 
 def test_deferred_fields_are_found_and_the_hint_holds(observe):
