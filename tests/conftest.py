@@ -205,7 +205,8 @@ def mariadb_dsn(require_service: Callable[[str], Path]) -> Iterator[str]:
             check=True, capture_output=True, cwd="/", **_as_user(user),
         )  # fmt: skip
         options = (
-            "--bind-address=127.0.0.1", "--skip-name-resolve", f"--socket={home / 'socket'}", f"--pid-file={home / 'pid'}",
+            "--bind-address=127.0.0.1", "--skip-name-resolve", f"--pid-file={home / 'pid'}",
+            f"--socket={home / 'socket'}",
             "--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite",
             "--innodb-buffer-pool-size=32M", "--character-set-server=utf8mb4",
             f"--init-file={home / 'init.sql'}",

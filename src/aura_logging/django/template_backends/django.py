@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from django.template.backends import django as backend
-from django.utils.safestring import SafeString
 
 from aura_logging.performance.queries import current
 
@@ -18,7 +17,7 @@ _clock = time.perf_counter
 class Template(backend.Template):
     """A template whose rendering counts in the request's `template_time`; one inside another counts once."""
 
-    def render(self, context: Any = None, request: Any = None) -> SafeString:
+    def render(self, context: Any = None, request: Any = None) -> str:
         """Render it."""
         log = current.get()
         if log is None:
