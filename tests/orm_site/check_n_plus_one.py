@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.core.serializers import serialize
 from django.db import models
 from django.db.models import Count, Prefetch, prefetch_related_objects
 from library.models import Author, Book, Genre, Note, Paperback, Portrait
@@ -75,6 +76,11 @@ def many_to_many_without_a_way_back(rows):
         list(author.blocked.all())
 
 
+def many_to_many_without_related_name(rows):
+    for book in rows:
+        list(book.shelf_set.all())
+
+
 def generic_relation(rows):
     for author in rows:
         list(author.notes.all())
@@ -117,6 +123,7 @@ SITUATIONS = {
     "many to many, other side": (lambda: Genre.objects.all(), many_to_many_from_the_other_side, "Genre.books"),
     "many to many, itself": (authors, many_to_many_with_itself, "Author.follows"),
     "many to many, itself, other side": (authors, many_to_many_with_itself_from_the_other_side, "Author.followers"),
+    "many to many without related_name": (books, many_to_many_without_related_name, "Book.shelf_set"),
     "many to many, no way back": (authors, many_to_many_without_a_way_back, "Author.blocked"),
     "generic relation": (authors, generic_relation, "Author.notes"),
     "generic foreign key": (lambda: Note.objects.all(), generic_foreign_key, "Note.about"),
@@ -275,6 +282,66 @@ def test_deferred_fields_of_joined_rows_are_found(observe):
 
     assert [str(finding.subject) for finding in careless.n_plus_one] == ["Author.biography"]
     assert careful.n_plus_one == ()
+
+
+def test_deferred_fields_of_rows_that_come_in_chunks_are_found(observe):
+    joined = books().select_related("author")
+    careless = observe(lambda: left_out_field_of_a_related_row(joined.only("author__name").iterator(chunk_size=2)))
+    careful = observe(lambda: left_out_field_of_a_related_row(joined.only("author__biography").iterator(chunk_size=2)))
+
+    assert [str(finding.subject) for finding in careless.n_plus_one] == ["Author.biography"]
+    assert careful.n_plus_one == ()
+
+
+def test_the_number_of_rows_that_is_too_many_can_be_chosen(observe):
+    def load():
+        forward(books()[:4])
+
+    assert observe(load, n_plus_one_threshold=5).n_plus_one == ()
+    assert len(observe(load, n_plus_one_threshold=4).n_plus_one) == 1
+
+
+def test_looking_up_two_rows_in_a_loop_is_found(observe):
+    first, last = books().values_list("pk", flat=True)[:2]
+
+    def careless():
+        for key in (first, last):
+            Book.objects.get(pk=key)
+
+    assert [str(finding.subject) for finding in observe(careless).n_plus_one] == ["Book.get"]
+
+
+def test_a_serializer_s_loads_are_named_by_the_line_that_asks_it(observe):
+    from rest_framework import serializers
+
+    class BookSerializer(serializers.ModelSerializer):
+        writer = serializers.CharField(source="author.name")
+        genres = serializers.StringRelatedField(many=True)
+
+        class Meta:
+            model = Book
+            fields = ("title", "writer", "genres")
+
+    def load(rows):
+        return BookSerializer(rows, many=True).data
+
+    careless = observe(lambda: load(books()))
+    found = hints(careless)
+    mended = observe(lambda: load(books().select_related("author").prefetch_related("genres")))
+
+    assert {str(finding.subject) for finding in careless.n_plus_one} == {"Book.author", "Book.genres"}
+    assert {finding.site.file for finding in careless.n_plus_one} == {"check_n_plus_one.py"}
+    assert mended.count == predicted_queries(careless, found) == 2
+
+
+def test_django_s_own_serializer_is_seen_through_too(observe):
+    def load(rows):
+        return serialize("json", rows, fields=("title", "genres"))
+
+    careless = observe(lambda: load(books()))
+
+    assert [str(finding.subject) for finding in careless.n_plus_one] == ["Book.genres"]
+    assert observe(lambda: load(books().prefetch_related("genres"))).n_plus_one == ()
 
 
 def test_counting_row_by_row_becomes_an_annotation(observe):

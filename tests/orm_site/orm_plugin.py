@@ -102,7 +102,7 @@ def _library() -> Iterator[None]:
     from django.contrib.auth.models import User
     from django.core.management import call_command
     from django.db import connections
-    from library.models import Author, Book, Country, Genre, Note, Paperback, Portrait, Review
+    from library.models import Author, Book, Country, Genre, Note, Paperback, Portrait, Review, Shelf
 
     for alias in ("default", "archive"):
         call_command("migrate", verbosity=0, database=alias)
@@ -122,6 +122,8 @@ def _library() -> Iterator[None]:
             book.genres.set(genres[half : half + 2])
             Review.objects.create(book=book)
             Note.objects.create(text="on a book", about=book)
+    for number in range(2):
+        Shelf.objects.create(name=f"shelf {number}").books.set(Book.objects.all())
     for number in range(3):
         Paperback.objects.create(title=f"paperback {number}", author=authors[0], pages=100 + number)
     User.objects.create_superuser("admin", "admin@example.com", "secret")
