@@ -27,6 +27,7 @@ __all__ = [
     "fields",
     "release",
     "run_in_context",
+    "settle",
     "start",
     "unbind",
 ]
@@ -183,6 +184,11 @@ def defer(learn: Callable[[], None]) -> None:
     is not asked any more in this unit of work, whose records say so in the field `context_error`.
     """
     _deferred.set(_Deferred(learn))
+
+
+def settle() -> None:
+    """Ask no more what was deferred: all that there is to learn of this unit of work is bound."""
+    _deferred.set(None)
 
 
 class _Deferred:

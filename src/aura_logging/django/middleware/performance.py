@@ -109,6 +109,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
                 watch(response, probe, functools.partial(here.run, write), has_body=has_body)
             else:
                 probe.response_bytes = _size(response) if has_body else None
+                context.settle()  # no view and no middleware of the project comes any more
                 write()
         return response
 
