@@ -42,6 +42,11 @@ def hesitate(self) -> str:  # type: ignore[no-untyped-def]  # celery's own class
     return str(correlation_id())
 
 
+@app.task(name="shop.leave")
+def leave() -> None:
+    raise SystemExit
+
+
 @app.task(name="shop.first")
 def first() -> str:
     return ship.delay(1).id
@@ -136,6 +141,16 @@ def test_a_task_run_at_once_is_part_of_the_work_around_it() -> None:
     assert log.totals()[0] == 1
     (record,) = wide(records, "shop.ship")
     assert not hasattr(record, "db_queries")
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_task_that_is_made_to_end_is_an_error() -> None:
+    with capture("aura.task") as records, pytest.raises(SystemExit):
+        leave.delay()
+
+    (record,) = wide(records, "shop.leave")
+    assert (record.levelno, record.task_state) == (logging.ERROR, "TERMINATED")
+    assert fields() == {}
 
 
 @pytest.mark.usefixtures("_at_once")

@@ -16,7 +16,8 @@ from aura_logging.propagation import REQUEST_ID_HEADERS, outgoing_headers
 __all__ = ["observe"]
 
 _CARRIED = ("traceparent", "tracestate", *REQUEST_ID_HEADERS)
-_LEVELS = {"FAILURE": logging.ERROR, "RETRY": logging.WARNING, "REJECTED": logging.WARNING}
+_TERMINATED = "TERMINATED"
+_LEVELS = {"FAILURE": logging.ERROR, _TERMINATED: logging.ERROR, "RETRY": logging.WARNING, "REJECTED": logging.WARNING}
 
 _options: list[PerformanceOptions] = []
 
@@ -26,8 +27,8 @@ def observe(options: PerformanceOptions | None = None) -> None:
 
     Sent: counted in the record of the request or task that sends it, and given its ids as headers of the message. Run:
     its records carry those ids, `task_name` and `task_id`, and one record on `aura.task` tells what it cost. ERROR when
-    it failed, WARNING when it is to be retried, else INFO. A task whose process is killed (a hard time limit) leaves
-    none: Celery's own log has that. `options` are those of `AURA["PERFORMANCE"]`; by default what the environment says.
+    it failed, WARNING when it is to be retried, else INFO. A task whose process was asked to end (a hard time limit) is
+    `TERMINATED`; one whose process was killed leaves no record: Celery's own log has that. `options` are those of `AURA["PERFORMANCE"]`; by default what the environment says.
     """
     _options[:] = [fill(PerformanceOptions, None, where="PERFORMANCE") if options is None else options]
     outgoing.observed_by("celery")
@@ -62,7 +63,8 @@ def _retrying(request: Any = None, reason: Any = None, **_: Any) -> None:
     _note(getattr(request, "id", ""), error if isinstance(error, BaseException) else None)
 
 
-def _ending(task_id: str = "", task: Any = None, state: str = "", **_: Any) -> None:
+def _ending(task_id: str = "", task: Any = None, state: str | None = None, **_: Any) -> None:
+    state = state or _TERMINATED  # Celery has come to none
     request = task.request
     queue = (getattr(request, "delivery_info", None) or {}).get("routing_key")
     retries = getattr(request, "retries", 0) or None
