@@ -28,7 +28,9 @@ def observe(options: PerformanceOptions | None = None) -> None:
     Sent: counted in the record of the request or task that sends it, and given its ids as headers of the message. Run:
     its records carry those ids, `task_name` and `task_id`, and one record on `aura.task` tells what it cost. ERROR when
     it failed, WARNING when it is to be retried, else INFO. A task whose process was asked to end (a hard time limit) is
-    `TERMINATED`; one whose process was killed leaves no record: Celery's own log has that. `options` are those of `AURA["PERFORMANCE"]`; by default what the environment says.
+    `TERMINATED`; one whose process was killed leaves no record: Celery's own log has that.
+
+    `options` are those of `AURA["PERFORMANCE"]`; by default what the environment says.
     """
     _options[:] = [fill(PerformanceOptions, None, where="PERFORMANCE") if options is None else options]
     outgoing.observed_by("celery")
