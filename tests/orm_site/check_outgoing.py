@@ -142,6 +142,14 @@ if HAS_TASKS:
         assert record.db_queries == 1
         assert fields() == {}
 
+    def test_a_task_that_succeeds_while_an_error_is_handled_has_not_failed(records):
+        try:
+            raise KeyError
+        except KeyError:
+            count_books.enqueue()
+
+        assert not hasattr(wide(records, "aura.task")[0], "exception_type")
+
     def test_an_async_task_is_told_too(records):
         asyncio.run(wait.aenqueue())
 

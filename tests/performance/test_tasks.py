@@ -71,6 +71,31 @@ def test_an_end_that_nobody_waits_for_is_no_error() -> None:
     assert tasks.running("1") is None
 
 
+def test_without_options_the_last_source_named_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "_sources", [lambda: OPTIONS])
+    tasks.options_from(lambda: PerformanceOptions(enabled=False))
+
+    with capture("aura.task") as records:
+        tasks.begin("mail", "1")
+        tasks.end("1", "DONE")
+
+    assert records == []
+
+
+def test_the_environment_switches_measuring_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PERFORMANCE_MONITORING_ENABLED", "false")
+    tasks._from_environment.cache_clear()
+
+    with capture("aura.task") as records:
+        tasks.begin("mail", "1")
+        inside = fields()
+        tasks.end("1", "DONE")
+    tasks._from_environment.cache_clear()
+
+    assert records == []
+    assert inside["task_name"] == "mail"
+
+
 def test_the_sender_s_ids_are_taken_over() -> None:
     tasks.begin("mail", "1", OPTIONS, headers={"X-Request-ID": "sender"})
     inside = fields()

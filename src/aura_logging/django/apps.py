@@ -26,4 +26,4 @@ class AuraConfig(AppConfig):
         receivers.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()
-            tasks.observe()
+        tasks.observe()

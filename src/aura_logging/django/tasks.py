@@ -19,11 +19,12 @@ HAS_TASKS = django.VERSION >= (6, 0)
 
 
 def observe() -> None:
-    """Connect to the framework's signals, where Django has it; harmless to repeat.
+    """Connect to the framework's signals, where Django has it, and tell every queue the options; harmless to repeat.
 
     Nothing carries ids from whoever enqueues a task to its worker: Django has no place for them but the task's own
     arguments. So a run begins a unit of work of its own, unless a backend runs it at once.
     """
+    tasks.options_from(lambda: options(PerformanceOptions))
     if not HAS_TASKS:
         return
     signals = importlib.import_module("django.tasks.signals")
@@ -41,13 +42,14 @@ def _enqueued(task_result: Any, **_: Any) -> None:
 
 def _started(task_result: Any, **_: Any) -> None:
     task = task_result.task
-    tasks.begin(task.module_path, task_result.id, options(PerformanceOptions), function=task.func)
+    tasks.begin(task.module_path, task_result.id, function=task.func)
 
 
 def _finished(task_result: Any, **_: Any) -> None:
     run = tasks.running(task_result.id)
-    kind = sys.exc_info()[0]  # the signal is sent while the exception is handled
-    if run is not None and kind is not None:
-        run.failed(kind)
-    level = logging.ERROR if task_result.status == "FAILED" else logging.INFO
+    has_failed = task_result.status == "FAILED"
+    kind = sys.exc_info()[0]
+    if run is not None and kind is not None and has_failed:
+        run.failed(kind)  # the signal is sent while the exception is handled
+    level = logging.ERROR if has_failed else logging.INFO
     tasks.end(task_result.id, str(task_result.status), level, task_queue=task_result.task.queue_name)

@@ -8,7 +8,6 @@ from typing import Any
 
 from celery import signals  # type: ignore[import-untyped]  # it ships no types
 
-from aura_logging.options import fill
 from aura_logging.performance import outgoing, tasks
 from aura_logging.performance.probe import PerformanceOptions
 from aura_logging.propagation import REQUEST_ID_HEADERS, outgoing_headers
@@ -19,7 +18,7 @@ _CARRIED = ("traceparent", "tracestate", *REQUEST_ID_HEADERS)
 _TERMINATED = "TERMINATED"
 _LEVELS = {"FAILURE": logging.ERROR, _TERMINATED: logging.ERROR, "RETRY": logging.WARNING, "REJECTED": logging.WARNING}
 
-_options: list[PerformanceOptions] = []
+_options: list[PerformanceOptions | None] = []
 
 
 def observe(options: PerformanceOptions | None = None) -> None:
@@ -30,9 +29,9 @@ def observe(options: PerformanceOptions | None = None) -> None:
     it failed, WARNING when it is to be retried, else INFO. A task whose process was asked to end (a hard time limit) is
     `TERMINATED`; one whose process was killed leaves no record: Celery's own log has that.
 
-    `options` are those of `AURA["PERFORMANCE"]`; by default what the environment says.
+    `options` are by default those of `AURA["PERFORMANCE"]`; without Django, what the environment says.
     """
-    _options[:] = [fill(PerformanceOptions, None, where="PERFORMANCE") if options is None else options]
+    _options[:] = [options]
     outgoing.observed_by("celery")
     signals.before_task_publish.connect(_sending, dispatch_uid="aura_logging")
     signals.task_prerun.connect(_beginning, dispatch_uid="aura_logging")

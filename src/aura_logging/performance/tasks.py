@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 import math
@@ -12,11 +13,12 @@ from contextvars import ContextVar
 from typing import Any
 
 from aura_logging import propagation
+from aura_logging.options import fill
 from aura_logging.performance import cache, outgoing, queries, wide_record
 from aura_logging.performance.findings import findings
 from aura_logging.performance.probe import PerformanceOptions, RequestProbe
 
-__all__ = ["TaskRun", "begin", "end", "running"]
+__all__ = ["TaskRun", "begin", "end", "options_from", "running"]
 
 log = logging.getLogger("aura.task")
 
@@ -109,18 +111,30 @@ class TaskRun:
         return measured
 
 
+def options_from(source: Callable[[], PerformanceOptions]) -> None:
+    """Ask `source` for the options of every run that is given none; the last one who says so is asked."""
+    _sources[:] = [source]
+
+
+@functools.cache
+def _from_environment() -> PerformanceOptions:
+    return fill(PerformanceOptions, where="PERFORMANCE")
+
+
+_sources: list[Callable[[], PerformanceOptions]] = [_from_environment]
+
 _running: ContextVar[TaskRun | None] = ContextVar("aura_logging_task", default=None)
 
 
 def begin(
     name: str,
     task_id: str,
-    options: PerformanceOptions,
+    options: PerformanceOptions | None = None,
     headers: Mapping[str, str] | None = None,
     function: Callable[..., Any] | None = None,
 ) -> TaskRun:
     """Begin a run and remember it here until `end`; runs may nest."""
-    run = TaskRun(name, task_id, options, headers, function)
+    run = TaskRun(name, task_id, options or _sources[0](), headers, function)
     _running.set(run)
     return run
 
