@@ -173,8 +173,11 @@ def run_in_context(function: Callable[P, R]) -> Callable[P, R]:
 def start(fields: Mapping[str, Any]) -> None:
     """Begin a unit of work with these fields and no others, whatever an earlier one left behind."""
     _fields.set(_with_attribute_names(fields))
-    _deferred.set(None)
-    _entered.set(())
+    # Setting a variable copies a part of the context, looking at it does not; mostly there is nothing to forget.
+    if _deferred.get() is not None:
+        _deferred.set(None)
+    if _entered.get():
+        _entered.set(())
 
 
 def defer(learn: Callable[[], None]) -> None:
@@ -188,7 +191,8 @@ def defer(learn: Callable[[], None]) -> None:
 
 def settle() -> None:
     """Ask no more what was deferred: all that there is to learn of this unit of work is bound."""
-    _deferred.set(None)
+    if _deferred.get() is not None:
+        _deferred.set(None)
 
 
 class _Deferred:
@@ -215,9 +219,12 @@ class _Deferred:
 
 def release() -> None:
     """Forget everything that is bound: the unit of work is over."""
-    _fields.set(_NOTHING)
-    _deferred.set(None)
-    _entered.set(())
+    if _fields.get() is not _NOTHING:
+        _fields.set(_NOTHING)
+    if _deferred.get() is not None:
+        _deferred.set(None)
+    if _entered.get():
+        _entered.set(())
 
 
 def current() -> Mapping[str, Any]:

@@ -134,7 +134,8 @@ def start(trace: Trace) -> None:
 
 def release() -> None:
     """Forget the trace: the unit of work is over."""
-    _trace.set(None)
+    if _trace.get() is not None:
+        _trace.set(None)
 
 
 @contextmanager

@@ -37,7 +37,8 @@ def _release(**_: Any) -> None:
     # timer, a callback, a pipelined request that the last one's task has started).
     context.release()
     propagation.release()
-    outgoing.current.set(None)
+    if outgoing.current.get() is not None:
+        outgoing.current.set(None)
 
 
 def _note_exception(request: HttpRequest | None = None, **_: Any) -> None:
