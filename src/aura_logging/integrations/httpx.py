@@ -18,7 +18,8 @@ class CountedTransport(httpx.BaseTransport):
 
     `transport` is the one to count, by default a new `HTTPTransport()`. Each attempt counts, redirects and failures
     included, from its start to the head of its answer. httpx's event hooks would not do: they are not called for a call
-    that fails. A client that is given a transport takes no proxy from the environment: that is httpx's rule.
+    that fails. It is httpx's rule that a client with a transport takes no proxy from the environment, and that
+    `verify`, `http2` and `limits` are the transport's: `CountedTransport(httpx.HTTPTransport(http2=True))`.
     """
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
