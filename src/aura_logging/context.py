@@ -10,18 +10,17 @@ from __future__ import annotations
 import contextvars
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
-from aura_logging.records import attribute_name
+from aura_logging import units
+from aura_logging.records import STANDARD_ATTRIBUTES, attribute_name
 
 __all__ = [
-    "Unit",
-    "begin_unit",
     "bind",
+    "bind_late",
     "bound",
     "correlation_id",
     "current",
@@ -29,9 +28,9 @@ __all__ = [
     "fields",
     "release",
     "run_in_context",
+    "settle",
     "start",
     "unbind",
-    "unit",
 ]
 
 P = ParamSpec("P")
@@ -42,7 +41,6 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _fields: ContextVar[Mapping[str, Any]] = ContextVar("aura_logging_fields", default=_NOTHING)
 _deferred: ContextVar[_Deferred | None] = ContextVar("aura_logging_deferred", default=None)
 _entered: ContextVar[tuple[tuple[bound, Mapping[str, Any]], ...]] = ContextVar("aura_logging_entered", default=())
-_unit: ContextVar[Unit | None] = ContextVar("aura_logging_unit", default=None)
 
 
 def bind(**fields: Any) -> None:
@@ -52,6 +50,19 @@ def bind(**fields: Any) -> None:
     Values are kept as they are until a record is written: bind plain data, not objects that change.
     """
     _fields.set({**_fields.get(), **_with_attribute_names(fields)})
+
+
+def bind_late(fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Bind what has been learnt of this unit of work since `before`, the fields that the last such call bound.
+
+    A name that somebody else has bound meanwhile is left as it is. The names must be none of `logging`'s own.
+    """
+    bound = _fields.get()
+    if bound.keys().isdisjoint(fields):
+        _fields.set({**bound, **fields})
+        return
+    new = {k: v for k, v in fields.items() if k not in bound or (k in before and bound[k] == before[k])}
+    _fields.set({**bound, **new})
 
 
 def unbind(*names: str) -> None:
@@ -163,59 +174,12 @@ def run_in_context(function: Callable[P, R]) -> Callable[P, R]:
 def start(fields: Mapping[str, Any]) -> None:
     """Begin a unit of work with these fields and no others, whatever an earlier one left behind."""
     _fields.set(_with_attribute_names(fields))
-    _deferred.set(None)
-    _entered.set(())
-    _unit.set(Unit())
-
-
-class Unit:
-    """One unit of work, for whoever keeps something for as long as it lasts; every thread and task of it has the same.
-
-    `when_ended` takes what to call at its end, with whether it failed, as far as the end itself knows: a request's
-    end does not. Called on the thread that ends it, at once if it has ended already. An abandoned unit (a task
-    nobody awaits) may never end: then it is collected, and nothing is called.
-    """
-
-    __slots__ = ("__weakref__", "_at_end", "failed")
-
-    def __init__(self) -> None:
-        self.failed: bool | None = None
-        """Whether it ended in an exception; `None` while it goes on."""
-        self._at_end: list[Callable[[bool], None]] = []
-
-    def when_ended(self, call: Callable[[bool], None]) -> None:
-        """Have `call(failed)` called at the end; it must not raise."""
-        self._at_end.append(call)
-        if self.failed is not None and call in self._at_end:
-            self.end(failed=self.failed)
-
-    def end(self, *, failed: bool) -> None:
-        """Say that it is over; a second time changes nothing."""
-        if self.failed is None:
-            self.failed = failed
-        while self._at_end:
-            self._at_end.pop(0)(self.failed)
-
-
-def unit() -> Unit | None:
-    """Return the unit of work at hand: a request, or the block of `propagation.unit_of_work`; `None` outside one."""
-    return _unit.get()
-
-
-@contextmanager
-def begin_unit() -> Iterator[None]:
-    """Make the block a unit of work of its own; it has failed if it ends in an exception."""
-    outer, own = _unit.get(), Unit()
-    _unit.set(own)
-    try:
-        yield
-    except BaseException:
-        own.end(failed=True)
-        raise
-    else:
-        own.end(failed=False)
-    finally:
-        _unit.set(outer)
+    # Setting a variable copies a part of the context, looking at it does not; mostly there is nothing to forget.
+    if _deferred.get() is not None:
+        _deferred.set(None)
+    if _entered.get():
+        _entered.set(())
+    units.start()
 
 
 def defer(learn: Callable[[], None]) -> None:
@@ -225,6 +189,12 @@ def defer(learn: Callable[[], None]) -> None:
     is not asked any more in this unit of work, whose records say so in the field `context_error`.
     """
     _deferred.set(_Deferred(learn))
+
+
+def settle() -> None:
+    """Ask no more what was deferred: all that there is to learn of this unit of work is bound."""
+    if _deferred.get() is not None:
+        _deferred.set(None)
 
 
 class _Deferred:
@@ -251,14 +221,14 @@ class _Deferred:
 
 def release() -> None:
     """Forget everything that is bound: the unit of work is over."""
-    ended = _unit.get()
-    if ended is not None:
-        # Before the fields go: what somebody has kept for it may be written now.
-        ended.end(failed=False)
-        _unit.set(None)
-    _fields.set(_NOTHING)
-    _deferred.set(None)
-    _entered.set(())
+    # Before the fields go: what somebody has kept for it may be written now.
+    units.end()
+    if _fields.get() is not _NOTHING:
+        _fields.set(_NOTHING)
+    if _deferred.get() is not None:
+        _deferred.set(None)
+    if _entered.get():
+        _entered.set(())
 
 
 def current() -> Mapping[str, Any]:
@@ -274,4 +244,6 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def _with_attribute_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    if STANDARD_ATTRIBUTES.isdisjoint(fields):
+        return dict(fields)
     return {attribute_name(name): value for name, value in fields.items()}

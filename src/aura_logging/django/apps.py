@@ -19,7 +19,15 @@ class AuraConfig(AppConfig):
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
-        from aura_logging.django import instrumentation, metrics_store, middleware, privacy, receivers  # noqa: F401  # they declare their options
+        # They declare their options.
+        from aura_logging.django import (  # noqa: F401
+            instrumentation,
+            metrics_store,
+            middleware,
+            privacy,
+            receivers,
+            tasks,
+        )
 
         check_all()
         privacy.apply()
@@ -27,3 +35,4 @@ class AuraConfig(AppConfig):
         receivers.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()
+        tasks.observe()

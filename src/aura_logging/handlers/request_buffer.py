@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aura_logging import context, dictconfig, encoding, records
+from aura_logging import dictconfig, encoding, records, units
 from aura_logging.handlers.async_options import JournalOptions, journal_name
 from aura_logging.handlers.option_checks import check_counts
 from aura_logging.handlers.orphans import Recovered, deliver_orphans
@@ -106,7 +106,7 @@ class RequestBuffer(logging.Handler):
         """Forget the requests of the parent; they are its own."""
         self._lock = threading.RLock()
         self._units: dict[int, HeldLines] = {}
-        self._by_unit: weakref.WeakKeyDictionary[context.Unit, HeldLines] = weakref.WeakKeyDictionary()
+        self._by_unit: weakref.WeakKeyDictionary[units.Unit, HeldLines] = weakref.WeakKeyDictionary()
         self._held_bytes = 0
         self._counts: Counter[str] = Counter()
         self._lost: Counter[str] = Counter()
@@ -130,7 +130,7 @@ class RequestBuffer(logging.Handler):
             self._count("accepted")
             if not self._is_started:
                 self._start()
-            unit = context.unit()
+            unit = units.current()
             if record.levelno < self._threshold:
                 if unit is not None:
                     self._hold(record, unit)
@@ -145,7 +145,7 @@ class RequestBuffer(logging.Handler):
         except Exception as error:  # noqa: BLE001  # whatever happens here, the application goes on
             self._lose("internal_error", error=error)
 
-    def _hold(self, record: logging.LogRecord, unit: context.Unit) -> None:
+    def _hold(self, record: logging.LogRecord, unit: units.Unit) -> None:
         if records.is_exempt(record):  # somebody asked to see it, whatever becomes of the request
             self._hand_on(record)
             return
@@ -168,7 +168,7 @@ class RequestBuffer(logging.Handler):
         else:
             self._count("discarded")
 
-    def _pass(self, record: logging.LogRecord, unit: context.Unit) -> None:
+    def _pass(self, record: logging.LogRecord, unit: units.Unit) -> None:
         """Hand the record on, behind those that wait for it."""
         verdict = self._verdict_of(record)
         if verdict is not None:
@@ -187,7 +187,7 @@ class RequestBuffer(logging.Handler):
         is_bad = isinstance(status, int) and status >= self._release_status
         return Verdict.RELEASED if is_bad or fields.get("slow") is True else Verdict.DISCARDED
 
-    def _held_for(self, unit: context.Unit) -> HeldLines:
+    def _held_for(self, unit: units.Unit) -> HeldLines:
         held = self._by_unit.get(unit)
         if held is not None:
             return held
