@@ -20,12 +20,16 @@ NAMES = {
     ),
     "aura_logging.presets": ("production", "development", "testing"),
     "aura_logging.filters": ("RequestContextFilter", "SamplingFilter", "SecurityFilter"),
-    "aura_logging.handlers": ("AsyncBufferedHandler", "FailoverHandler", "MetricsHandler", "StructuredFileHandler",
-                              "ThrottleHandler"),
+    "aura_logging.handlers": (
+        "AsyncBufferedHandler", "FailoverHandler", "MetricsHandler", "StructuredFileHandler", "ThrottleHandler",
+        "WebhookHandler",
+    ),
     "aura_logging.formatters": ("JsonFormatter", "ConsoleFormatter"),
     "aura_logging.privacy": ("Scrubber", "Finding"),
     "aura_logging.metrics": ("open_store", "counter", "gauge", "histogram", "timer"),
-    "aura_logging.testing": ("ManualClock", "capture", "assert_no_pii"),
+    "aura_logging.testing": (
+        "ManualClock", "MetricsStoreContract", "capture", "assert_no_pii", "assert_request_budget",
+    ),
     "aura_logging.django.middleware": ("PerformanceMonitoringMiddleware",),
 }  # fmt: skip
 
@@ -53,6 +57,7 @@ OPTIONS = {
     },
     "handlers.MetricsHandler": {"store": None, "flush_interval": 5.0},
     "handlers.ThrottleHandler": {"target": inspect.Parameter.empty, "at_most": 5, "window_seconds": 300.0},
+    "handlers.WebhookHandler": {"url": inspect.Parameter.empty, "secret": None},
     "handlers.StructuredFileHandler": {
         "filename": inspect.Parameter.empty, "max_bytes": 64 * 1024 * 1024, "backup_count": 20, "compress": "gzip",
     },

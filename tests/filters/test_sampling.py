@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aura_logging import bound, context
+from aura_logging import bound, context, records
 from aura_logging.filters import RequestContextFilter, SamplingFilter
 from aura_logging.filters.sampling import DEFAULT_RATES
 from aura_logging.options import OptionError
@@ -245,3 +245,14 @@ def test_no_message_and_no_id_breaks_a_log_call() -> None:
     assert sampling.filter(a_record(correlation_id=Hostile())) in (True, False)
     assert sampling.filter(a_record(correlation_id="\ud800")) in (True, False)
     assert 0 <= share_of(a_record(msg="\ud800")) < 1
+
+
+def test_a_record_that_somebody_asked_for_passes_whole_and_uncounted() -> None:
+    sampling = SamplingFilter({"INFO": 0})
+    asked_for = a_record()
+    records.exempt(asked_for)
+
+    assert sampling.filter(asked_for)
+    assert "sample_rate" not in asked_for.__dict__
+    assert not sampling.filter(a_record())
+    assert sampling.health().dropped == {"sampled_info": 1}

@@ -19,11 +19,22 @@ class AuraConfig(AppConfig):
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
-        from aura_logging.django import instrumentation, middleware, privacy, receivers, sampling  # noqa: F401  # they declare their options
+        # They declare their options.
+        from aura_logging.django import (  # noqa: F401
+            instrumentation,
+            metrics_store,
+            middleware,
+            privacy,
+            receivers,
+            sampling,
+            tasks,
+        )
 
         check_all()
         privacy.apply()
         sampling.apply()
+        metrics_store.apply()
         receivers.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()
+        tasks.observe()

@@ -102,6 +102,8 @@ class SamplingFilter(logging.Filter):
         """Tell whether the record is kept."""
         attributes = record.__dict__
         try:
+            if records.exempting and records.is_exempt(record):
+                return True  # it stands for itself, and none of the others for it
             if self._remembers:
                 rate = self._remembered(record)
             else:
