@@ -113,9 +113,9 @@ def test_the_decision_is_taken_once_whatever_the_number_of_handlers() -> None:
     seen: dict[str, list[logging.LogRecord]] = {"one": [], "two": [], "three": []}
     sampling = SamplingFilter({"INFO": 0.5})
     log = logging.Logger("shop")
-    for records in seen.values():
+    for collected in seen.values():
         handler = logging.Handler()
-        handler.emit = records.append  # type: ignore[method-assign]
+        handler.emit = collected.append  # type: ignore[method-assign]
         handler.addFilter(sampling)
         log.addHandler(handler)
 

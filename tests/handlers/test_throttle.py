@@ -164,6 +164,12 @@ def test_alone_it_never_raises_and_tells_later_what_was_not_taken(
     assert "ValueError" in capsys.readouterr().err
 
 
+def test_a_filter_that_raises_reaches_no_application(sink: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    sink.addFilter(lambda each: 1 / 0)
+    a_throttle(sink)[0].handle(record())
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
 def test_closing_tells_what_is_held_back_and_a_target_that_hangs_is_left(sink: Any, make_sink: Any) -> None:
     throttle = ThrottleHandler(sink, at_most=1)
     for _ in range(3):
@@ -171,6 +177,10 @@ def test_closing_tells_what_is_held_back_and_a_target_that_hangs_is_left(sink: A
     throttle.close()
     throttle.close()
     assert [getattr(each, "suppressed", 0) for each in sink.records] == [0, 2]
+    for _ in range(3):
+        throttle.handle(record("later still"))
+    assert sink.messages[2:] == ["later still"]
+    assert throttle.health().dropped == {"shutdown": 2}
 
     hanging = make_sink()
     stuck = ThrottleHandler(hanging, at_most=1, shutdown_seconds=0.05)

@@ -39,6 +39,11 @@ def test_what_is_no_exception_has_no_fingerprint(exc_info: object) -> None:
     assert exception_fingerprint(exc_info) == ()
 
 
+def test_what_only_looks_like_an_exception_breaks_nothing() -> None:
+    assert exception_fingerprint((1, 2, 3)) == ("int",)
+    assert exception_fingerprint(([], None, None)) == ("list",)
+
+
 def test_a_long_template_is_known_without_being_kept() -> None:
     long, other = "x" * 100_000 + "1", "x" * 100_000 + "2"
 

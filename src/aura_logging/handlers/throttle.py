@@ -91,17 +91,21 @@ class ThrottleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand the record to the target, or keep it for the digest."""
-        kept = wanted(self._target, record)
-        if kept is None:
+        try:
+            kept = wanted(self._target, record)
+        except Exception:  # a filter is anybody's code
+            if is_delivering():
+                raise  # whoever delivers to us tries again
+            self.handleError(record)
             return
-        if not self._is_to_be_told(kept):
+        if kept is None or not self._is_to_be_told(kept):
             return
         try:
             emit_heard(self._target, kept)
         except Exception:  # whatever the target raises
             if is_delivering():
                 self._take_back(kept)
-                raise  # whoever delivers to us tries again
+                raise  # as above
             with self._books:
                 self._window.add(kept)
             self.handleError(kept)
@@ -116,6 +120,9 @@ class ThrottleHandler(logging.Handler):
                 self._begin_window()
             is_known = self._window.knows(record)
             if is_known or self._told >= self._at_most:
+                if self._closed:  # nobody will come by later
+                    self._dropped["shutdown"] = self._dropped.get("shutdown", 0) + 1
+                    return False
                 self._window.add(record)
                 self._folded += is_known
                 self._held_back += not is_known

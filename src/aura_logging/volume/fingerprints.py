@@ -34,14 +34,14 @@ def exception_fingerprint(exc_info: object, exc_text: str | None = None) -> Fing
     """
     if type(exc_info) is tuple and len(exc_info) == 3 and exc_info[0] is not None:
         kind, _, traceback = exc_info
-        return (getattr(kind, "__qualname__", kind), *_raised_at(traceback))
+        return (getattr(kind, "__qualname__", type(kind).__qualname__), *_raised_at(traceback))
     if exc_text:
         return _fingerprint_of_text(exc_text)
     return ()
 
 
-def _raised_at(traceback: TracebackType | None) -> Fingerprint:
-    if traceback is None:
+def _raised_at(traceback: object) -> Fingerprint:
+    if not isinstance(traceback, TracebackType):
         return ()
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
