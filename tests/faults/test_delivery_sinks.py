@@ -230,6 +230,7 @@ def test_the_production_presets_file_may_vanish_and_come_back(
         config["handlers"]["failover"]["cooldown_seconds"] = 0.2
         config["handlers"]["failover"]["failover_threshold"] = 1
         config["root"]["handlers"] = ["async_file"]
+        config["filters"]["sampling"]["fold_after"] = None  # it says the same again and again
         logging.config.dictConfig(config)
         handler = logging.getLogger().handlers[0]
         log = logging.getLogger("shop")
