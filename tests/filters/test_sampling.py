@@ -12,11 +12,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aura_logging import bound, context, records
 from aura_logging.filters import RequestContextFilter, SamplingFilter
 from aura_logging.filters.sampling import DEFAULT_RATES
 from aura_logging.options import OptionError
+from aura_logging.testing import ManualClock
+from aura_logging.volume.options import SamplingOptions
+from aura_logging.volume.policy import Policy
 from aura_logging.volume.shares import identity_of, share_of_identity, share_of_message
 
 
@@ -256,3 +261,49 @@ def test_a_record_that_somebody_asked_for_passes_whole_and_uncounted() -> None:
     assert "sample_rate" not in asked_for.__dict__
     assert not sampling.filter(a_record())
     assert sampling.health().dropped == {"sampled_info": 1}
+
+
+calls = st.lists(
+    st.tuples(
+        st.sampled_from([logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR]),
+        st.sampled_from(["shop", "shop.cart", "aura.request", "aura.audit"]),
+        st.sampled_from(["hello", "card %s declined", 7, None]),
+        st.sampled_from([None, "request-1", "request-2", "request-3"]),
+        st.sampled_from([None, "health", "cart"]),
+        st.sampled_from([0.0, 0.0, 0.0, 0.01, 1.5]),
+    ),
+    max_size=200,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(calls)
+def test_the_filters_short_way_decides_like_the_policy_itself(
+    calls: list[tuple[int, str, Any, str | None, str | None, float]],
+) -> None:
+    options: dict[str, Any] = {
+        "rates": {"DEBUG": 0.3, "INFO": 0.6},
+        "rules": [{"logger": "shop.cart", "route": "health", "rate": 0}],
+        "limit_per_second": 5,
+        "burst": 10,
+        "fold_after": 3,
+        "fold_every": 4,
+        "fold_window_seconds": 1.0,
+        "circuit_records_per_second": 40,
+    }
+    clock = ManualClock(100.0)
+    policy = Policy(SamplingOptions(**options), clock=clock)
+    sampling = SamplingFilter(clock=clock, cpu_percent=lambda: None, **options)
+    handler = logging.NullHandler()
+    handler.addFilter(sampling)
+    for level, logger, template, identity, route, wait in calls:
+        clock.advance(wait)
+        record = a_record(level, logger, template, correlation_id=identity, route=route)
+
+        share = policy.decide(level, logger, template, record.__dict__)
+
+        assert sampling.filter(record) == (share > 0)
+        assert record.__dict__.get("sample_rate", 1.0) == (share or 1.0)
+    assert sampling.health().dropped == policy.dropped()
+    assert sampling.health().as_dict()["failures"] == 0
+    handler.close()

@@ -322,7 +322,7 @@ def test_routes_without_number_take_no_memory_without_number() -> None:
     situation = Situation(rules=({"route": "a*", "rate": 1},), rates={"INFO": 0})
     for number in range(5_000):
         assert bool(situation.log(1, route=f"{'ab'[number % 2]}-{number}")) == (number % 2 == 0)
-    junction = situation.policy._lanes[logging.INFO]["shop"].junction
+    junction = situation.policy.lanes[logging.INFO]["shop"].junction
     assert junction is not None
     assert len(junction._routes) <= 1_000
 

@@ -60,7 +60,7 @@ class Policy:
         pressure: Pressure = _no_pressure,
     ) -> None:
         self.options = options
-        self._clock = clock
+        self.clock = clock
         self._wall_clock = wall_clock
         self._pressure = pressure
         self.on_activity: Callable[[], None] = _nothing
@@ -74,15 +74,15 @@ class Policy:
     def _start_afresh(self) -> None:
         # Reentrant: a signal handler that logs may come by on the thread that is inside.
         self._lock = threading.RLock()
-        self._book = LaneBook(self.options, self._storms, self._clock, self._wall_clock)
-        self._lanes = self._book.lanes
+        self._book = LaneBook(self.options, self._storms, self.clock, self._wall_clock)
+        self.lanes = self._book.lanes
         self._restless: set[Lane] = set()
         self._shedding = Shedding(self.options.shed)
         self._next_look = float("-inf")
         self._notices: deque[Notice] = deque()
         self._unsaid = 0
         # The last id and its share, in one tuple: in one request it is asked for again and again.
-        self._last_share: tuple[object, float] = (object(), 0.0)
+        self.last_share: tuple[object, float] = (object(), 0.0)
 
     def after_fork_in_child(self) -> None:
         """Begin with nothing: what was counted, and is to be reported, is the parent's."""
@@ -106,7 +106,7 @@ class Policy:
         straight-line code (see benchmarks/sampling.py).
         """
         try:
-            lane = self._lanes[level][logger]
+            lane = self.lanes[level][logger]
         except KeyError:
             lane = self._new_lane(logger, level)
         if lane.junction is not None:
@@ -114,8 +114,8 @@ class Policy:
         rate = lane.rate
         if rate < 1.0:
             identity = fields.get("correlation_id")
-            last = self._last_share
-            share = last[1] if last[0] is identity else self._share(identity, fields, logger, template)
+            last = self.last_share
+            share = last[1] if last[0] is identity else self.share(identity, fields, logger, template)
             if share >= rate:
                 lane.sampled += 1
                 return 0.0
@@ -139,7 +139,7 @@ class Policy:
         if lane.left > 0:
             lane.left -= 1
             return rate
-        if lane.closed_until > self._clock():
+        if lane.closed_until > self.clock():
             lane.refused += 1
             return 0.0
         return self._ask_again(lane, rate)
@@ -148,14 +148,15 @@ class Policy:
         with self._lock:
             return self._book.lane_for(logger, level)
 
-    def _share(self, identity: object, fields: Mapping[str, Any], logger: str, template: object) -> float:
+    def share(self, identity: object, fields: Mapping[str, Any], logger: str, template: object) -> float:
+        """Return what is compared with a rate: the share of the record's id, of the id that is bound, or its own."""
         if not identity:
             identity = identity_of(fields)
             if identity is None:
                 return share_of_message(logger, template, fields.get("created") or self._wall_clock())
         share = share_of_identity(identity)
         if type(identity) is str:
-            self._last_share = (identity, share)
+            self.last_share = (identity, share)
         return share
 
     def _ask_again(self, lane: Lane, rate: float) -> float:
@@ -164,7 +165,7 @@ class Policy:
             if lane.left > 0:  # another thread was here first
                 lane.left -= 1
                 return rate
-            now = self._clock()
+            now = self.clock()
             if now >= self._next_look:
                 self._look(now)
             self._account(lane, now)
@@ -208,7 +209,7 @@ class Policy:
     def tick(self) -> bool:
         """Do what time asks for; tell whether to come again in a second."""
         with self._lock:
-            now = self._clock()
+            now = self.clock()
             if now >= self._next_look:
                 self._look(now)
             lanes = self._book.all_lanes()
@@ -288,7 +289,7 @@ class Policy:
             self._say(notices.held_back(lane.logger, lane.level, debt, lane.rate, lane.why))
 
     def _storm_ended(self, ended: Ended) -> None:
-        lane = self._lanes.get(ended.level, {}).get(ended.logger)
+        lane = self.lanes.get(ended.level, {}).get(ended.logger)
         rate = 1.0 if lane is None else lane.rate
         self._say(notices.suppressed(ended.logger, ended.level, ended.suppressed, rate, ended.like, ended.seconds))
 
