@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
+from aura_logging.patterns.re_set import compile_set as compile_re_set
 from aura_logging.threats import Inspector, examine, inspect
 from aura_logging.threats.gate import Gate
-from aura_logging.threats.re_gate import compile_gate as compile_re_gate
 from aura_logging.threats.signatures import SIGNATURES
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -124,6 +124,6 @@ def test_a_failure_inside_is_counted_and_harmless() -> None:
 
 
 def test_without_re2_the_verdicts_are_the_same() -> None:
-    plain = Inspector(Gate(SIGNATURES, compile_re_gate))
+    plain = Inspector(Gate(SIGNATURES, compile_re_set))
     for query in ["q=1' or '1'='1", "q=O'Brien", "q=<svg/onload=x>", "a=;cat /etc/passwd", "q=red+shoes"]:
         assert plain.inspect({"query": query}) == inspect({"query": query})

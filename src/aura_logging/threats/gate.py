@@ -1,26 +1,14 @@
 """Decide in one pass over a request as it came which signatures have to look closer: for nearly all requests, none."""
 
-# a pattern is one thing, and broken up is harder to compare
-
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from aura_logging.patterns import CompileSet, compile_set
 from aura_logging.threats.signature import Signature
 from aura_logging.threats.sql_hints import SQL_HINTS
 
-try:
-    from aura_logging.threats.re2_gate import compile_gate
-except ImportError:  # no wheel for this platform
-    from aura_logging.threats.re_gate import compile_gate
-
-    GATE_NAME = "re"
-else:
-    GATE_NAME = "re2"
-
-__all__ = ["DISGUISED", "GATE_NAME", "Gate", "compile_gate"]
-
-CompileGate = Callable[[Sequence[bytes]], Callable[[bytes], Sequence[int] | None]]
+__all__ = ["DISGUISED", "Gate"]
 
 DISGUISED: tuple[bytes, ...] = (
     # What a browser has to encode in a form but people seldom type: quotes, brackets, control characters, $ % ; < > \
@@ -39,14 +27,14 @@ class Gate:
     of encodings.
     """
 
-    def __init__(self, signatures: Sequence[Signature], compile_gate: CompileGate = compile_gate) -> None:
+    def __init__(self, signatures: Sequence[Signature], compile_set: CompileSet = compile_set) -> None:
         self.signatures = tuple(signatures)
         hints = [signature.hint for signature in self.signatures]
         self.first_sql = len(hints)
         hints += SQL_HINTS
         self.first_disguise = len(hints)
         hints += DISGUISED
-        self.suspects = compile_gate(hints)
+        self.suspects = compile_set(hints)
         self._prove()
 
     def _prove(self) -> None:
