@@ -19,10 +19,11 @@ class AuraConfig(AppConfig):
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
-        from aura_logging.django import instrumentation, middleware, privacy, receivers  # noqa: F401  # they declare their options
+        from aura_logging.django import instrumentation, middleware, privacy, receivers, security  # noqa: F401  # they declare their options
 
         check_all()
         privacy.apply()
         receivers.connect()
+        security.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from aura_logging.client_address import TrustedProxies
 from aura_logging.django.conf import declare
+from aura_logging.django.logins import country_of
 from aura_logging.propagation import REQUEST_ID_HEADERS, Trace, accept
 
 __all__ = ["ContextOptions", "first_fields", "trace_of"]
@@ -59,6 +60,9 @@ def first_fields(request: HttpRequest, trace: Trace, proxies: TrustedProxies) ->
     client_ip = proxies.client(meta.get("REMOTE_ADDR") or "", _last_hops(meta.get("HTTP_X_FORWARDED_FOR") or ""))
     if client_ip is not None:
         fields["client_ip"] = client_ip
+        country_code = country_of(client_ip)
+        if country_code is not None:
+            fields["country_code"] = country_code
     user_agent = meta.get("HTTP_USER_AGENT")
     if user_agent:
         fields["user_agent"] = user_agent[:_MAX_USER_AGENT]

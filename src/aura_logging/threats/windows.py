@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from typing import Protocol, runtime_checkable
 
+from aura_logging.resilience.forks import tell_after_fork
+
 __all__ = ["KEYS_AT_MOST", "MemoryWindows", "Windows"]
 
 KEYS_AT_MOST = 50_000
@@ -47,6 +49,11 @@ class MemoryWindows:
         self._lock = threading.Lock()
         self._members: OrderedDict[str, OrderedDict[str, tuple[float, int]]] = OrderedDict()
         self._claims: OrderedDict[str, float] = OrderedDict()
+        tell_after_fork(self)
+
+    def after_fork_in_child(self) -> None:
+        """Take a lock of its own: another thread of the parent may have held this one."""
+        self._lock = threading.Lock()
 
     def note(self, key: str, member: str, now: float, seconds: float, at_most: int, weight: int = 1) -> int:
         """Note a member, and return the weight of those in the window."""

@@ -17,7 +17,7 @@ from django.http.response import HttpResponseBase
 
 from aura_logging import context, propagation
 from aura_logging.client_address import TrustedProxies
-from aura_logging.django import receivers, request_queries
+from aura_logging.django import receivers, request_queries, security
 from aura_logging.django.bodies import watch
 from aura_logging.django.conf import declare, options
 from aura_logging.django.late_fields import LateFields
@@ -107,6 +107,8 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
             else:
                 probe.response_bytes = _size(response) if has_body else None
                 write()
+        else:
+            security.observe_request(state.request)
         return response
 
     def fail(self, state: _Request, error: BaseException) -> None:
@@ -145,9 +147,10 @@ def _resume(trace: propagation.Trace, bound: Mapping[str, Any]) -> None:
 def _write(state: _Request, probe: RequestProbe, status_code: int, view: ViewCode) -> None:
     summary = probe.summary(status_code)
     level = summary.level
+    seen = security.observe_request(state.request)
     if not log.isEnabledFor(level):
         return
-    measured = summary.fields() | request_queries.fields(state.queries, options(PerformanceOptions))
+    measured = summary.fields() | request_queries.fields(state.queries, options(PerformanceOptions)) | seen
     # Not log.log(): it would look for its caller, which is always this line, and nobody wants to know.
     record = log.makeRecord(
         log.name, level, view.file, view.line, "request finished", (), None, view.function, measured
