@@ -8,8 +8,8 @@ from __future__ import annotations
 import statistics
 import time
 
-from aura_logging.threats import examine
 from aura_logging.patterns import ENGINE_NAME
+from aura_logging.threats import examine
 from aura_logging.threats.inspection import CHARACTERS_AT_MOST
 
 BROWSER = (

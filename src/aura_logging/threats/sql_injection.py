@@ -21,9 +21,9 @@ _TRUNCATED = Fingerprint(
 _EMPTY_OPERATION = Fingerprint(
     "sqli.empty_operation",
     0.6,
-    (SINGLE,),
-    r"\A'\s*(?:[-&^*=<>|]{1,3}|like|xor|mod|div)\s*'\Z",
-    ("'-'", "'='", "'^'"),
+    (SINGLE, DOUBLE),
+    r"\A(?:'\s*(?:[-&^*=<>|]{1,3}|like|xor|mod|div)\s*'|\"\s*(?:[-&^=<>]{1,3}|\|\|)\s*\")\Z",
+    ("'-'", "'='", "'^'", '"="'),
     ("'", "''", "'a'"),
 )
 _JOINED = Fingerprint(
