@@ -59,7 +59,7 @@ def form_value(rng: random.Random) -> str:
             ),
             lambda: f"/{say(rng, 1)}/{say(rng, 1)}/{say(rng, 1)}.html",
             lambda: f'"{say(rng, 1)}" and "{say(rng, 2)}" -{say(rng, 1)}',
-            lambda: f"{say(rng, 1)}'s {say(rng, 2)} & {say(rng, 1)}; {say(rng, 3)}",
+            lambda: f"{say(rng, 1)}'s {say(rng, 2)} & {say(rng, 1)}; then {say(rng, 3)}",
             lambda: f"${rng.randint(1, 9)},{rng.randint(100, 999)}.{rng.randint(10, 99)} ({rng.randint(1, 99)}% off)",
             lambda: rng.choice(INNOCENTS),
             lambda: (
