@@ -13,7 +13,7 @@ __all__ = ["CREDIT_CARD", "IBAN"]
 
 _FEWEST_DIGITS, _MOST_DIGITS = 12, 19
 
-_GAP = r"[ .+\-\u00a0\u2000-\u200a\u2010-\u2015\u202f]"
+_GAP = r"(?: [-\u2010-\u2015] |  |[ .+\-/_\u00a0\u2000-\u200a\u2010-\u2015\u202f])"
 # Groups of digits with one separator between each two: what follows a decimal point is no card.
 _NUMBER = re.compile(r"(?<![0-9])(?<![0-9]\.)[0-9]+(?:" + _GAP + r"[0-9]+)*")
 _UNEVEN_GROUPINGS = frozenset({(4, 6, 5), (4, 6, 4), (4, 5, 6), (8, 8), (6, 10), (6, 13)})
@@ -100,12 +100,16 @@ def _inside_encoded_data(text: str, start: int, end: int) -> bool:
     return len(glued) + end - start > _LONGEST_GLUED_TOKEN and not glued.isalpha()
 
 
+_RARE_GAP = rb"(?: (?:-|\xe2\x80[\x90-\x95]) |  |/|%2f|_)"
+
 CREDIT_CARD = Detector(
     name="credit_card",
     scan=BEFORE_DIGIT
     + any_of(
         rb"(?:[34][0-9]|2[2-7]|81|86|9[78])[0-9]{2}" + digits(9),
         rb"(?:[56][0-9]{3}|1800|2131|0604)" + digits(8),
+        # Separators that are rarer: groups of four, or American Express's and Diners' four and six.
+        rb"[2-6][0-9]{3}" + _RARE_GAP + rb"[0-9]{4}(?:" + _RARE_GAP + rb"[0-9]{4}|[0-9]{2}" + _RARE_GAP + rb"[0-9]{4})",
     )
     + rb"|(?:^|[^a-z]|\\[nrtbf]|t|k|_)(?:card|pan)[^0-9]{0,32}[0-9]{4}(?:[ -]?[0-9]){8}",
     find=_cards,
@@ -118,6 +122,11 @@ CREDIT_CARD = Detector(
         "4012.8888.8888.1881",
         "3782 822463 10005",
         "3056 930902 5904",
+        "4111/1111/1111/1111",
+        "4111_1111_1111_1111",
+        "4111 - 1111 - 1111 - 1111",
+        "4111  1111  1111  1111",
+        "3782 - 822463 - 10005",
         "2223003122003222",
         "6011111111111117",
         "3530111333300000",

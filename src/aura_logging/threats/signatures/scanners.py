@@ -34,7 +34,9 @@ SCANNERS = (
         "scanner.tool",
         "scanner",
         0.95,
-        rb"(?:^|[^a-z0-9])(?:" + _HINT + rb"|(?:blackwidow|medusa|katana|trivy|hello,? world|meg|nmap|zap|was)(?:$|\n)|x[0-9]{2}mozilla)",
+        rb"(?:^|[^a-z0-9])(?:"
+        + _HINT
+        + rb"|(?:blackwidow|medusa|katana|trivy|hello,? world|meg|nmap|zap|was)(?:$|\n)|x[0-9]{2}mozilla)",
         rf"(?:\A|[^a-z0-9])(?:{_TOOLS})(?:[^a-z]|\Z)|(?:vega|zap|nmap|whcc|was|medusa|blackwidow|anyevent-http|katana)/|\A(?:blackwidow|medusa|katana|trivy|hello,? world|meg|nmap|zap|was)\Z|\Ax\d\dmozilla",
         (
             "sqlmap/1.7.2#stable (https://sqlmap.org)",
