@@ -1,8 +1,8 @@
 """Fuzz scrubbing and inspection by coverage: python scripts/fuzz.py privacy|threats [libFuzzer options].
 
-Needs atheris (`pip install atheris`; Linux and macOS, CPython up to what it has wheels for). Whatever the bytes: nothing
-raises, a planted card never comes out of any nesting, the answer is well formed. Stops at the first that breaks this;
-`-max_total_time=60` stops it otherwise.
+Needs atheris (`pip install atheris`; where it has a wheel). Whatever the bytes: nothing raises, a planted card never
+comes out of any nesting, the answer is well formed. Stops at the first input that breaks this; `-max_total_time=60`
+stops it otherwise.
 """
 
 from __future__ import annotations

@@ -315,6 +315,7 @@ def test_a_login_from_too_far_away_is_told(lines, database: Path, monkeypatch: p
         for address in ("192.0.2.1", "192.0.2.2"):
             with context.bound(client_ip=address):
                 user_logged_in.send(User, request=get("/"), user=ada)
+                assert logins.beside.wait(10.0)
         Client().get("/plain", REMOTE_ADDR="192.0.2.2")
     told = {line["threat_type"]: line for line in lines.of("aura.security")}
     assert set(told) == {"impossible_travel", "new_country"}

@@ -66,6 +66,16 @@ def test_forgetting_begins_anew(windows: Windows) -> None:
     assert windows.note("k", "b", 1.0, 10.0, 5) == 1
 
 
+def test_a_note_is_kept_until_its_time_is_over_or_another_takes_its_place(windows: Windows) -> None:
+    assert windows.recall("k", 100.0) is None
+    windows.remember("k", "a b", 100.0, 10.0)
+    windows.remember("other", "x", 100.0, 20.0)
+    assert windows.recall("k", 109.9) == "a b"
+    assert windows.recall("k", 110.0) is None
+    windows.remember("k", "c", 110.0, 10.0)
+    assert (windows.recall("k", 111.0), windows.recall("other", 111.0)) == ("c", "x")
+
+
 def test_a_claim_for_no_time_is_everybodys(windows: Windows) -> None:
     assert windows.claim("k", 100.0, 0.0)
     assert windows.claim("k", 100.0, 0.0)

@@ -21,6 +21,8 @@ from aura_logging.resilience.side_jobs import SideJobs
 from aura_logging.threats.geo import JourneyWatch
 from aura_logging.threats.login_guard import LoginGuard, LoginGuardOptions, LoginThreat
 from aura_logging.threats.shared_windows import open_windows
+from aura_logging.threats.visits import SharedVisits
+from aura_logging.threats.windows import Windows
 
 __all__ = ["LOGIN_FAILED", "address_of", "beside", "connect", "count_request", "country_of", "guard", "watch"]
 
@@ -76,12 +78,22 @@ def _logged_in(request: HttpRequest | None, user: Any, **_: Any) -> None:
     name, address = str(user.get_username()), address_of(request)
     account = account_pseudonym(name)
     beside.do(guard().succeeded, account, address)
-    if not options(ThreatOptions).geoip_database or not address:
-        return
-    for journey in watch().seen(str(user.pk), address):
+    if options(ThreatOptions).geoip_database and address:
+        beside.do(_judge_journey, account, name, user, address)
+
+
+def _judge_journey(account: str, name: str, user: Any, address: str) -> None:
+    try:
+        _tell_of_journeys(account, name, user, address)
+    finally:
+        _close_connections()
+
+
+def _tell_of_journeys(account: str, name: str, user: Any, address: str) -> None:
+    for journey in watch().seen(account_pseudonym(f"id {user.pk}"), address):
         fields: dict[str, Any] = {
             **_named(account, name),
-            "user_id": journey.user_id,
+            "user_id": str(user.pk),
             "country_code": journey.place.country_code,
             "country_before": journey.before.country_code,
             "distance_km": round(journey.km),
@@ -101,9 +113,13 @@ def _judge_failure(account: str, name: str, address: str) -> None:
     try:
         _tell_of_attacks(account, name, address)
     finally:
-        if account_event.has_listeners():
-            # A receiver may have opened a database connection for this thread, which is about to end.
-            connections.close_all()
+        _close_connections()
+
+
+def _close_connections() -> None:
+    if account_event.has_listeners():
+        # A receiver may have opened a database connection for this thread, which is about to end.
+        connections.close_all()
 
 
 def _tell_of_attacks(account: str, name: str, address: str) -> None:
@@ -138,7 +154,12 @@ def guard() -> LoginGuard:
     """Return the guard that the settings describe."""
     chosen = options(ThreatOptions)
     thresholds = fill(LoginGuardOptions, chosen.login_guard, where='AURA["THREATS"]["login_guard"]', environ={})
-    return LoginGuard(open_windows(login_store(chosen)), thresholds)
+    return LoginGuard(_windows(), thresholds)
+
+
+@functools.cache
+def _windows() -> Windows:
+    return open_windows(login_store(options(ThreatOptions)))
 
 
 @functools.cache
@@ -147,12 +168,14 @@ def watch() -> JourneyWatch:
     from aura_logging.integrations.geoip import MaxMindLocator
 
     chosen = options(ThreatOptions)
-    return JourneyWatch(MaxMindLocator(chosen.geoip_database or ""), proxies=chosen.proxies)
+    locate = MaxMindLocator(chosen.geoip_database or "")
+    return JourneyWatch(locate, proxies=chosen.proxies, memory=SharedVisits(_windows()))
 
 
 def _forget(*, setting: str, **_: Any) -> None:
     if setting == "AURA":
         guard.cache_clear()
+        _windows.cache_clear()
         watch.cache_clear()
 
 

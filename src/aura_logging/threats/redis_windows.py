@@ -90,6 +90,19 @@ class RedisWindows:
         name = self._name("m", key)
         self._asked(self._client.delete, name, f"{name}:w")
 
+    def recall(self, key: str, now: float) -> str | None:
+        """Return the note under a key."""
+        found: str | None = self._asked(self._client.get, self._name("n", key))
+        until, _, note = (found or "").partition(" ")
+        return note if found and float(until) > now else None
+
+    def remember(self, key: str, note: str, now: float, seconds: float) -> None:
+        """Keep a note under a key."""
+        # The server forgets by its own clock; what counts is the callers'.
+        self._asked(
+            self._client.set, self._name("n", key), f"{now + seconds!r} {note}", None, max(1, round(seconds * 1_000))
+        )
+
     def close(self) -> None:
         """Close all connections; a later call opens new ones."""
         self._client.connection_pool.disconnect()

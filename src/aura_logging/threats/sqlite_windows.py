@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS member (
     PRIMARY KEY (key, name)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS member_until ON member (until);
+CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, text TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS claim (key TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 """
 
@@ -53,6 +54,7 @@ class SqliteWindows:
             if self._calls % _SWEEP_EVERY == 0:
                 connection.execute("DELETE FROM member WHERE until <= ?", (now,))
                 connection.execute("DELETE FROM claim WHERE until <= ?", (now,))
+                connection.execute("DELETE FROM note WHERE until <= ?", (now,))
             connection.execute(
                 "INSERT INTO member VALUES (?, ?, ?, ?, ?) ON CONFLICT (key, name) DO UPDATE SET "
                 "at = max(at, excluded.at), until = max(until, excluded.until), weight = excluded.weight",
@@ -79,6 +81,17 @@ class SqliteWindows:
         """Forget a key's members."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM member WHERE key = ?", (key,))
+
+    def recall(self, key: str, now: float) -> str | None:
+        """Return the note under a key."""
+        with self._transaction() as connection:
+            row = connection.execute("SELECT text FROM note WHERE key = ? AND until > ?", (key, now)).fetchone()
+            return None if row is None else str(row[0])
+
+    def remember(self, key: str, note: str, now: float, seconds: float) -> None:
+        """Keep a note under a key."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", (key, note, now + seconds))
 
     def close(self) -> None:
         """Close the connection; a later call opens one again."""
