@@ -96,7 +96,7 @@ def test_attacks_are_seen_where_measuring_is_switched_off(lines) -> None:
     assert len(lines.of("aura.security", threat_type="sqli")) == 1
 
 
-def test_a_scanners_thousands_of_requests_are_one_alert_with_a_count_and_a_dozen_lines(lines, database, clock) -> None:
+def test_a_scanners_hundreds_of_requests_are_one_alert_with_a_count_and_a_dozen_lines(lines, database, clock) -> None:
     store = open_store("memory://storm")
     handler = MetricsHandler(store, flush_interval=300.0)
     logging.getLogger().addHandler(handler)
@@ -104,9 +104,9 @@ def test_a_scanners_thousands_of_requests_are_one_alert_with_a_count_and_a_dozen
     evaluator = AlertEvaluator(store, [rule for rule in standard_rules() if rule.name == "threats"], alerts.append)
     client = Client()
     try:
-        for number in range(1_200):
+        for number in range(320):
             client.get(SQLI)
-            if number % 400 == 0:
+            if number % 100 == 0:
                 handler.flush()
                 evaluator.evaluate()
         handler.flush()
@@ -119,8 +119,8 @@ def test_a_scanners_thousands_of_requests_are_one_alert_with_a_count_and_a_dozen
     assert [(alert.rule, alert.phase) for alert in alerts] == [("threats", "firing")]
     assert {line["threat_type"] for line in lines.of("aura.request", security_event=True)} == {"sqli"}
     told = [line for line in lines.of("aura.security") if line["threat_type"] == "sqli"]
-    assert [line.get("count") for line in told] == [None, 2, 3, 4, 5, 10, 100, 1_000, 1_200]
-    assert sum(1 + line.get("folded", 0) for line in told) - 1 == 1_200
+    assert [line.get("count") for line in told] == [None, 2, 3, 4, 5, 10, 100, 320]
+    assert sum(1 + line.get("folded", 0) for line in told) - 1 == 320
     assert (told[-1]["message"], told[-1]["client_ip"]) == ("storm of threats is over", "127.0.0.1")
     assert told[-1].get("correlation_id") is None
 
