@@ -144,3 +144,16 @@ def test_nothing_is_found_in_browsers_and_crawlers() -> None:
     rng = random.Random(2_800)
     for agent in [*AGENTS, *(browser(rng) for _ in range(800)), *(crawler(rng) for _ in range(2_000))]:
         assert inspect({"path": "/", "query": "", "user-agent": agent}) == [], agent
+
+
+def test_nothing_is_found_in_what_cookies_and_addresses_ordinarily_hold() -> None:
+    headers = {
+        "cookie": "_ga=GA1.2.1234567890.1700000000; consent={stamp:%27abc%27%2Cnecessary:true}; theme=dark; "
+        "landing=https%3A%2F%2Fexample.com%2Fa%3Fb%3Dc; tz=Europe/Berlin; flash=%5B%5B%22ok%22%2C%22It%27s%20saved%22%5D%5D",
+        "referer": "http://localhost:8000/admin/login/?next=/admin/",
+        "host": "localhost:8000",
+        "origin": "http://127.0.0.1:3000",
+        "x-forwarded-for": "203.0.113.7, 10.0.0.1",
+        "x-forwarded-host": "intranet:8080",
+    }
+    assert inspect(headers) == []

@@ -7,7 +7,7 @@ import pytest
 from aura_logging.patterns.re_set import compile_set as compile_re_set
 from aura_logging.threats import KINDS, inspect
 from aura_logging.threats.gate import DISGUISED, Gate
-from aura_logging.threats.signature import ANYWHERE, EXCEPT_HEADERS, Signature
+from aura_logging.threats.signature import ANYWHERE, EXCEPT_ADDRESSES, EXCEPT_HEADERS, Signature
 from aura_logging.threats.signatures import SIGNATURES
 from aura_logging.threats.sql_fingerprints import FINGERPRINTS
 from aura_logging.threats.sql_hints import SQL_HINTS
@@ -18,7 +18,7 @@ SHAPES = [pytest.param(s, id=s.rule) for s in (*FINGERPRINTS, *OF_TEXT)]
 
 
 def part_of(signature: Signature) -> str:
-    return "query" if signature.location in (ANYWHERE, EXCEPT_HEADERS) else signature.location
+    return "query" if signature.location in (ANYWHERE, EXCEPT_ADDRESSES, EXCEPT_HEADERS) else signature.location
 
 
 @pytest.mark.parametrize("signature", RULES)

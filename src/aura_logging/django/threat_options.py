@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -84,6 +85,8 @@ def login_store(chosen: ThreatOptions) -> str:
     sections = getattr(settings, "AURA", None) or {}
     metrics = (sections.get("METRICS") or {}).get("store")
     for url in (metrics, chosen.redis_url):
-        if isinstance(url, str) and url.partition("://")[0] in ("redis", "rediss", "unix"):
-            return url
+        is_redis = isinstance(url, str) and url.partition("://")[0] in ("redis", "rediss", "unix")
+        # REDIS_URL may be there for others, who speak to it with another client.
+        if is_redis and importlib.util.find_spec("redis") is not None:
+            return str(url)
     return str(Path(os.environ.get("AURA_LOG_DIR") or "logs") / "aura-logins.db")

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from aura_logging.threats.signature import EXCEPT_HEADERS, PATH, SLASH, Signature
+from aura_logging.threats.signature import EXCEPT_ADDRESSES, PATH, SLASH, Signature
 
 __all__ = ["FILES"]
 
@@ -88,7 +88,7 @@ FILES = (
             "/home/julia/documents/letter.pdf",
             "usr/local is where it lives",
         ),
-        EXCEPT_HEADERS,
+        EXCEPT_ADDRESSES,
     ),
     Signature(
         "path_traversal.scheme",
@@ -98,7 +98,7 @@ FILES = (
         r"(?:\A|[=\s\"'(,])(?:php://(?:filter|input|stdin|fd|output|memory|temp)|(?:zip|phar|glob|expect|compress\.\w{2,5}|rar|ssh2\.\w+)://|data://text)",
         ("php://filter/convert.base64-encode/resource=index", "expect://id", "phar://x.jpg/a"),
         ("the php: // of it", "https://example.com/data://x"),
-        EXCEPT_HEADERS,
+        EXCEPT_ADDRESSES,
     ),
     Signature(
         "path_traversal.null_byte",

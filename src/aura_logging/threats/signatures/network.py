@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from aura_logging.threats.signature import EXCEPT_HEADERS, PATH, Signature
+from aura_logging.threats.signature import EXCEPT_ADDRESSES, PATH, Signature
 
 __all__ = ["NETWORK"]
 
@@ -26,7 +26,7 @@ NETWORK = (
             "http://2130706433/",
         ),
         ("https://example.com/localhost", "I ran it on http://localhost:8000/ and it failed", "127.0.0.1", "localhost"),
-        EXCEPT_HEADERS,
+        EXCEPT_ADDRESSES,
     ),
     Signature(
         "ssrf.scheme",
@@ -41,7 +41,7 @@ NETWORK = (
             "file:///c:/boot.ini",
         ),
         ("file: the report", "dict: a mapping", "open the jar: it is honey"),
-        EXCEPT_HEADERS,
+        EXCEPT_ADDRESSES,
     ),
     Signature(
         "ssrf.private_target",
@@ -51,7 +51,7 @@ NETWORK = (
         r"\A[\"']?https?://(?:[^\s/@]{0,60}@)?(?:10(?:\.\d{1,3}){3}|192\.168(?:\.\d{1,3}){2}|172\.(?:1[6-9]|2\d|3[01])(?:\.\d{1,3}){2}|kubernetes\.default[\w.]{0,40})(?:[:/?#]\S{0,300})?\Z",
         ("http://10.0.0.1/", "http://192.168.0.1/admin", "https://172.16.3.4:8443/x"),
         ("10.0.0.1", "the router at http://192.168.0.1/ is slow", "http://10.example.com/"),
-        EXCEPT_HEADERS,
+        EXCEPT_ADDRESSES,
     ),
     Signature(
         "ssrf.disguised_address",
@@ -63,7 +63,7 @@ NETWORK = (
         r"0\d{2,4}(?:\.\d{1,4}){3}|(?:[3-9]\d\d)(?:\.\d{1,3}){3})(?:[:/\\?#]\S{0,300})?\Z|\A[\"']?https?:[/\\]?127\.\d",
         ("http://2852039166/latest/", "http://0xA9FEA9FE/", "http://0251.0376.0251.0376/", "http:127.0.0.1/x"),
         ("http://192.0.2.1/", "https://example.com/12345678/", "https://1password.example/", "//00123"),
-        EXCEPT_HEADERS,
+        EXCEPT_ADDRESSES,
     ),
     Signature(
         "ssrf.internal_name",
@@ -78,7 +78,7 @@ NETWORK = (
         r"(?!localhost)[a-z][a-z0-9-]{1,40}:(?:22|25|80|443|1433|2375|2379|3306|5432|5984|6379|8080|8500|9000|9092|9200|11211|27017)(?:/\S{0,300})?)\Z",
         ("http://consul:8500/v1/agent", "http://metadata/computeMetadata/v1/", "http://abc.oast.fun/"),
         ("http://example.com:8080/x", "https://metadata.example.com/", "see http://redis:6379 for more"),
-        EXCEPT_HEADERS,
+        EXCEPT_ADDRESSES,
     ),
     Signature(
         "header_injection.path",
