@@ -22,6 +22,7 @@ from aura_logging.alerts.evaluator import AlertEvaluator
 from aura_logging.alerts.rules import standard_rules
 from aura_logging.django import conf, logins, security, security_events
 from aura_logging.django.accounts import account_pseudonym
+from aura_logging.django.threat_options import ThreatOptions, login_store
 from aura_logging.handlers import MetricsHandler
 from aura_logging.health import Status
 from aura_logging.integrations import geoip
@@ -339,3 +340,24 @@ def test_a_login_goes_on_when_watching_it_fails(database: Path, monkeypatch: pyt
     assert authenticate(get("/login/"), username="ada", password="wrong") is None
     assert security.health().facts["failures"] == {"ZeroDivisionError": 1}
     security.failures.clear()
+
+
+@pytest.mark.parametrize(
+    ("sections", "logging_dict", "environment", "store"),
+    [
+        ({"THREATS": {"login_store": "memory"}}, {}, {"REDIS_URL": "redis://a"}, "memory"),
+        ({"METRICS": {"store": "redis://b/1"}}, {}, {}, "redis://b/1"),
+        ({}, {"store": "redis://c"}, {}, "redis://c"),
+        ({}, {"store": "sqlite:////var/log/shop/aura-metrics.db"}, {}, "/var/log/shop/aura-logins.db"),
+        ({}, {"store": "sqlite:////var/x/m.db"}, {"REDIS_URL": "redis://d"}, "redis://d"),
+        ({}, {"store": "memory://"}, {"AURA_LOG_DIR": "/var/log/e"}, "/var/log/e/aura-logins.db"),
+        ({}, {}, {"AURA_LOG_DIR": ""}, "logs/aura-logins.db"),
+    ],
+)
+def test_logins_are_counted_where_the_metrics_are(sections, logging_dict, environment, store, monkeypatch) -> None:
+    for name in ("REDIS_URL", "AURA_LOG_DIR"):
+        monkeypatch.setenv(name, environment.get(name, ""))
+    handlers = {"metrics": {"class": "aura_logging.handlers.MetricsHandler", **logging_dict}, "console": {"class": "x"}}
+    options = ThreatOptions(**sections.get("THREATS", {}), redis_url=environment.get("REDIS_URL"))
+    with override_settings(AURA=sections, LOGGING={"version": 1, "handlers": handlers}):
+        assert login_store(options) == store

@@ -29,6 +29,7 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 """Headers that can be inspected, and where Django keeps them."""
 
+_FILE = "aura-logins.db"
 _ACCOUNTS = ("pseudonym", "clear", "omit")
 
 
@@ -41,7 +42,8 @@ class ThreatOptions:
 
     `login_guard` has thresholds by name, see `LoginGuardOptions`. `login_store` is where processes count together: a
     path, `sqlite:///…`, `redis://…`, or `memory` for each alone. By default the Redis of the metrics or of `REDIS_URL`
-    if there is one, else `aura-logins.db` in the log directory (`AURA_LOG_DIR`, else `logs`).
+    if there is one, else `aura-logins.db` beside the metrics' database, or in the log directory (`AURA_LOG_DIR`, else
+    `logs`).
 
     `accounts` says what a record tells of the account that somebody tried to log in to: a `pseudonym`, equal for equal
     names; the name in `clear`; or nothing (`omit`). `geoip_database` is a MaxMind file, if there is one; `proxies` are
@@ -79,14 +81,27 @@ declare("THREATS", ThreatOptions)
 
 
 def login_store(chosen: ThreatOptions) -> str:
-    """Return where logins are counted: what was chosen, else the fleet's Redis, else a file in the log directory."""
+    """Return where logins are counted: what was chosen, else the metrics' Redis, else a file beside their database.
+
+    Where there is neither, that file is in the log directory.
+    """
     if chosen.login_store is not None:
         return chosen.login_store
-    sections = getattr(settings, "AURA", None) or {}
-    metrics = (sections.get("METRICS") or {}).get("store")
-    for url in (metrics, chosen.redis_url):
-        is_redis = isinstance(url, str) and url.partition("://")[0] in ("redis", "rediss", "unix")
+    stores = [*_metrics_stores(), chosen.redis_url or ""]
+    for url in stores:
         # REDIS_URL may be there for others, who speak to it with another client.
-        if is_redis and importlib.util.find_spec("redis") is not None:
-            return str(url)
-    return str(Path(os.environ.get("AURA_LOG_DIR") or "logs") / "aura-logins.db")
+        if url.partition("://")[0] in ("redis", "rediss", "unix") and importlib.util.find_spec("redis") is not None:
+            return url
+    for url in stores:
+        if url.startswith("sqlite:///"):
+            return str(Path(url.removeprefix("sqlite:///")).with_name(_FILE))
+    return str(Path(os.environ.get("AURA_LOG_DIR") or "logs") / _FILE)
+
+
+def _metrics_stores() -> list[str]:
+    """Return the URLs of the metrics' stores that the settings name, as far as they are plain data."""
+    sections = getattr(settings, "AURA", None) or {}
+    handlers = (getattr(settings, "LOGGING", None) or {}).get("handlers") or {}
+    named = [sections.get("METRICS") or {}, *(h for h in handlers.values() if isinstance(h, Mapping))]
+    ours = [one for one in named[1:] if str(one.get("class") or one.get("()")).endswith("MetricsHandler")]
+    return [url for one in (named[0], *ours) if isinstance(url := one.get("store"), str)]
