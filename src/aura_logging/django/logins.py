@@ -48,10 +48,15 @@ def count_request(request: HttpRequest) -> None:
 
 def country_of(address: str) -> str | None:
     """Return the ISO code of an address's country, if a database is configured and knows it."""
-    if not options(ThreatOptions).geoip_database:
-        return None
+    return _country_of(address) if options(ThreatOptions).geoip_database else None
+
+
+def _look_up_country(address: str) -> str | None:
     place = watch().locate(address)
     return place.country_code or None if place is not None else None
+
+
+_country_of = never_raises(_look_up_country, None)
 
 
 def address_of(request: HttpRequest | None) -> str:

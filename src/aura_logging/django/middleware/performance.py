@@ -66,6 +66,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         options(ContextOptions)
         options(PerformanceOptions)
         receivers.connect()
+        security.connect()
 
     def begin(self, request: HttpRequest) -> _Request:
         """Bind the ids and what is known already; start measuring."""
