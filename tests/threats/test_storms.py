@@ -74,6 +74,14 @@ def test_memory_is_bounded_and_nothing_is_lost_of_the_count() -> None:
     assert (len(ended), sum(storm.untold for storm in ended)) == (100, 200)
 
 
+def test_at_the_end_of_the_process_every_storm_is_over() -> None:
+    storms = Storms(tell_first=1, clock=ManualClock(0.0))
+    for source in "aab":
+        storms.seen(source, "sqli")
+    storms.end_all()
+    assert [(storm.source, storm.untold) for storm in storms.ended()] == [("a", 1)]
+
+
 def test_a_forked_child_tells_nothing_of_its_parents_storms() -> None:
     storms = Storms(tell_first=1, clock=ManualClock(0.0))
     storms.seen("a", "sqli")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextvars
 import functools
 import logging
@@ -86,6 +87,12 @@ def tell_of_ended_storms() -> None:
     for storm in storms.ended():
         # In an empty context: what is bound now is of some other request.
         contextvars.Context().run(_tell_of_end, storm)
+
+
+@atexit.register
+def _tell_at_exit() -> None:
+    storms.end_all()
+    tell_of_ended_storms()
 
 
 def _tell_of_end(storm: Storm) -> None:

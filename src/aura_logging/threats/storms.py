@@ -104,6 +104,12 @@ class Storms:
             over, self._over = self._over, []
         return over
 
+    def end_all(self) -> None:
+        """End every storm now: the process does."""
+        with self._lock:
+            for key in list(self._courses):
+                self._end(key)
+
     def _end_quiet(self, now: float) -> None:
         while self._courses:
             key, course = next(iter(self._courses.items()))
