@@ -166,7 +166,7 @@ CREDIT_CARD = Detector(
     ),
 )
 
-_IBAN_CANDIDATE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ \-+\u00a0]?[A-Za-z0-9]){11,30}")
+_IBAN_CANDIDATE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:(?:  |[ .\-+/_\u00a0\u2007\u2010-\u2015\u202f])?[A-Za-z0-9]){11,30}")
 _IBAN_SIGN = re.compile(r"[A-Za-z0-9]")
 
 
@@ -194,7 +194,7 @@ def _end_of_iban(text: str, match: re.Match[str]) -> int | None:
     return end if is_iban("".join(sign.group() for sign in signs[:length])) else None
 
 
-_SCAN_GAP = rb"(?:[ +-]|\xc2\xa0|%20)?"
+_SCAN_GAP = rb"(?:[ .+/_-]|  |\xc2\xa0|\xe2\x80[\x80-\xaf]|%20)?"
 # Countries whose letters are hexadecimal digits too; their account numbers begin with digits, unlike a UUID's groups.
 _HEXADECIMAL = any_of(*(name.lower().encode() for name in sorted(IBAN_LENGTHS) if set(name) <= set("ABCDEF")))
 _OTHERS = any_of(*(name.lower().encode() for name in sorted(IBAN_LENGTHS) if not set(name) <= set("ABCDEF")))
@@ -215,6 +215,10 @@ IBAN = Detector(
         "gb82 west 1234 5698 7654 32 please",
         "iban=DE89370400440532013000&x",
         "DE89-3704-0044-0532-0130-00",
+        "DE89.3704.0044.0532.0130.00",
+        "DE89/3704/0044/0532/0130/00",
+        "DE89  3704  0044  0532  0130  00",
+        "DE89_3704_0044_0532_0130_00",
         "FR14 2004 1010 0505 0001 3M02 606",
         "NO93 8601 1117 947",
         "to\nNL91ABNA0417164300.",
