@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from aura_logging.privacy.checksums import IBAN_LENGTHS, is_card, is_iban, luhn
 from aura_logging.privacy.detector import Detector, Span
+from aura_logging.privacy.numbers_in_text import is_in_uuid
 from aura_logging.privacy.scan_syntax import BEFORE_DIGIT, BEFORE_WORD, any_of, digits
 
 __all__ = ["CREDIT_CARD", "IBAN"]
@@ -57,7 +58,9 @@ def _issued_cards(text: str) -> Iterator[Span]:
                 continue
             start = run.start() + groups[first][1]
             end = run.start() + groups[last][1] + len(groups[last][0])
-            if not (_FRACTION.match(text, end) or _inside_encoded_data(text, start, end)):
+            if not (
+                _FRACTION.match(text, end) or _inside_encoded_data(text, start, end) or is_in_uuid(text, start, end)
+            ):
                 yield start, end
             first = last + 1
 
@@ -161,12 +164,15 @@ CREDIT_CARD = Detector(
         "4320-16019-1977-4756",
         "9f86d081884c7d654111111111111111a2feaa0c55ad015a",
         "978-0-306-40615-7",
+        "dc97ad4c-4fde-239c-6242-575486255025",
         "snowflake 1175928847299117063",
         "4006381333931",
     ),
 )
 
-_IBAN_CANDIDATE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:(?:  |[ .\-+/_\u00a0\u2007\u2010-\u2015\u202f])?[A-Za-z0-9]){11,30}")
+_IBAN_CANDIDATE = re.compile(
+    r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:(?:  |[ .\-+/_\u00a0\u2007\u2010-\u2015\u202f])?[A-Za-z0-9]){11,30}"
+)
 _IBAN_SIGN = re.compile(r"[A-Za-z0-9]")
 
 

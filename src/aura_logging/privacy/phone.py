@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from aura_logging.privacy.checksums import is_isbn10
 from aura_logging.privacy.detector import Detector, Span
-from aura_logging.privacy.numbers_in_text import is_column_of_numbers
+from aura_logging.privacy.numbers_in_text import is_column_of_numbers, is_in_uuid
 from aura_logging.privacy.scan_syntax import BEFORE_DIGIT, ESCAPED, GAP, PUNCTUATION, any_of
 
 __all__ = ["PHONE"]
@@ -183,7 +183,7 @@ def _phones(text: str, field: str) -> Iterator[Span]:
     )
     end = -1
     for span in sorted(spans, key=lambda found: (found[0], -found[1])):
-        if span[0] >= end:
+        if span[0] >= end and not is_in_uuid(text, *span):
             yield span
             end = span[1]
 
@@ -315,6 +315,7 @@ PHONE = Detector(
         "Boston, MA 02108-1234",
         "EIN 04-0771661",
         "9864e1a2-20b5-4262-96a2-d9fab07f16cf",
+        "7897470c-2ee2-ad28-3052-2470e1a818c8",
         '"GET / HTTP/1.1" 200 512 1234',
         "pages 12 2024-2025",
         "192.168.100.200",
