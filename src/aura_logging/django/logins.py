@@ -179,6 +179,10 @@ def watch() -> JourneyWatch:
 
 def _forget(*, setting: str, **_: Any) -> None:
     if setting == "AURA":
+        if _windows.cache_info().currsize:
+            close = getattr(_windows(), "close", None)
+            if close is not None:
+                close()
         guard.cache_clear()
         _windows.cache_clear()
         watch.cache_clear()

@@ -14,6 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 from django.dispatch import Signal
 
 from aura_logging import context
+from aura_logging.django.conf import options
+from aura_logging.django.threat_options import ThreatOptions
 from aura_logging.threats.storms import Storm, Storms
 
 __all__ = ["account_event", "failures", "never_raises", "storms", "tell", "tell_of_account", "tell_of_ended_storms"]
@@ -102,7 +104,8 @@ def _tell_of_end(storm: Storm) -> None:
         "window_seconds": round(storm.seconds, 3),
     }
     if storm.source.startswith("["):
-        fields["account"] = storm.source
+        if options(ThreatOptions).accounts != "omit":
+            fields["account"] = storm.source
     elif storm.source:
         fields["client_ip"] = storm.source
     _log("storm of threats is over", storm.kind, fields)
