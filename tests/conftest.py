@@ -186,6 +186,43 @@ def postgres_dsn(require_service: Callable[[str], Path]) -> Iterator[str]:
             yield f"postgresql://aura@127.0.0.1:{port}/postgres"
 
 
+@pytest.fixture(scope="session")
+def mariadb_dsn(require_service: Callable[[str], Path]) -> Iterator[str]:
+    """Return the DSN of a private MariaDB server's empty database `orm_site`."""
+    program = require_service("mariadbd")
+    install = require_service("mariadb-install-db")
+    user = "nobody" if os.geteuid() == 0 else None
+    # In memory where there is such a place: making tables waits for the disk.
+    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="aura-mariadb-", dir=place) as directory:
+        home = Path(directory)
+        if user is not None:
+            shutil.chown(home, user)
+        # A system's configuration would have the last word about sockets and directories.
+        common = ["--no-defaults", f"--datadir={home / 'data'}"]
+        subprocess.run(
+            [install, *common, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"],
+            check=True, capture_output=True, cwd="/", **_as_user(user),
+        )  # fmt: skip
+        options = (
+            "--bind-address=127.0.0.1", "--skip-name-resolve", f"--pid-file={home / 'pid'}",
+            f"--socket={home / 'socket'}",
+            "--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite",
+            "--innodb-buffer-pool-size=32M", "--character-set-server=utf8mb4",
+            f"--init-file={home / 'init.sql'}",
+        )  # fmt: skip
+        (home / "init.sql").write_text(
+            "CREATE DATABASE orm_site;\nCREATE USER aura@'127.0.0.1';\nGRANT ALL ON *.* TO aura@'127.0.0.1';\n"
+        )
+        with _running(
+            lambda port: [program, *common, *options, f"--port={port}"],
+            "ready for connections",
+            home / "server.log",
+            user=user,
+        ) as port:
+            yield f"mysql://aura@127.0.0.1:{port}/orm_site"
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     """Give each test the loggers as they were: a test that configures logging would silence another's."""
@@ -199,3 +236,54 @@ def _logging_as_before() -> Iterator[None]:
             one.setLevel(level)
             one.propagate = propagate
             one.disabled = disabled
+
+
+class RedisServer:
+    """One redis-server process that a test may stop and start again; it keeps its data in an append-only file."""
+
+    def __init__(self, binary: Path, directory: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._command: list[str | Path] = [
+            binary,
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(directory),
+        ]
+        self._command += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                    connection.sendall(b"PING\r\n")
+                    if connection.recv(7) == b"+PONG\r\n":
+                        return
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise RuntimeError("redis-server did not answer within 10 s")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def redis_server(
+    require_service: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    server = RedisServer(require_service("redis-server"), tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()

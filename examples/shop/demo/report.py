@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from aura_logging.metrics import open_store
+from aura_logging.metrics.window import Window, read_window
+
 from demo.lines import LOG, Lines
 from demo.places import SHOP_DIR, short
 from demo.terminal import Terminal
@@ -79,6 +82,34 @@ def nothing_was_lost(run: Run, terminal: Terminal) -> bool:
     return not missing and not surplus
 
 
+def what_was_counted(run: Run, terminal: Terminal) -> bool:
+    """Ask the store that both workers counted into, as the dashboard and Prometheus do."""
+    terminal.heading("Counted by both workers, in one store")
+    window = read_window(open_store(f"sqlite:///{run.state_dir}/aura-metrics.db"), seconds=600)
+    outcome, written = window.outcome(), len(run.lines.requests())
+    terminal.wrapped([f"{'requests':>10} {'failed':>8} {'p50':>9} {'p95':>9}  route"])
+    routes = window.outcomes("route")
+    slowest = sorted(routes, key=lambda route: -_milliseconds(window, 0.95, route=route))[:4]
+    for name, each, labels in [
+        ("all", outcome, {}),
+        *((route, routes[route], {"route": route}) for route in slowest),
+    ]:
+        p50, p95 = (f"{_milliseconds(window, q, **labels):,.0f} ms" for q in (0.5, 0.95))
+        terminal.wrapped([f"{each.requests:>10,.0f} {each.error_rate:>8.1%} {p50:>9} {p95:>9}  {name}"])
+    fired = [line["alert"] for line in run.lines.all if line.get("alert_phase") == "firing"]
+    terminal.wrapped([f"alerts fired: {', '.join(sorted(fired)) or 'none yet: the run was too short'}"])
+    if outcome.requests != written:
+        terminal.failed(f"{outcome.requests:,.0f} requests were counted, {written:,} written down")
+        return False
+    terminal.done("every request counted once", f"{written:,} in the log, {outcome.requests:,.0f} in the store")
+    return True
+
+
+def _milliseconds(window: Window, q: float, **labels: str) -> float:
+    found = window.quantile(q, "aura_request_duration_seconds", **labels)
+    return 1_000 * found.value if found else 0.0
+
+
 def three_lines(run: Run, terminal: Terminal) -> bool:
     """Pretty-print one wide request line, one of the application's own, and one with a traceback."""
     crash = _crash(run)
@@ -97,6 +128,28 @@ def three_lines(run: Run, terminal: Terminal) -> bool:
         else:
             _pretty(line, terminal, quiet=_BY_THE_WAY if line["logger"] == "aura.request" else _REPEATED)
     return all(line is not None for _, line in samples)
+
+
+def debug_lines_of_the_failed(run: Run, terminal: Terminal) -> bool:
+    """Set an order that crashed beside one that went well: debug lines were made for both, and written for one."""
+    by_id: dict[str, list[dict]] = defaultdict(list)
+    for line in run.lines.all:
+        by_id[line.get("correlation_id") or ""].append(line)
+    ends = [line for line in run.lines.requests() if line.get("path") == "/orders/place/"]
+    failed = next((end["correlation_id"] for end in ends if end["status_code"] == 500), "")
+    healthy = next((end["correlation_id"] for end in ends if end["status_code"] == 302), "")
+    terminal.heading("One order that failed, with its debug lines, beside one that did not")
+    for place, correlation_id in enumerate((failed, healthy)):
+        if place:
+            terminal.say("")
+        for line in by_id[correlation_id] if correlation_id else []:
+            level = terminal.paint(f"{line['level']:<8}", "quiet" if line.get("released") else "cyan")
+            terminal.say(f"  {level} {line['logger']:<15} {terminal.shortened(line['message'], terminal.width - 28)}")
+    wrong = [line for line in by_id[healthy] if line["level"] == "DEBUG"]
+    told = [line for line in by_id[failed] if line["level"] == "DEBUG"]
+    if wrong or not told:
+        terminal.failed("the debug lines are not those of the failed request")
+    return bool(told) and not wrong
 
 
 def _crash(run: Run) -> dict | None:
@@ -121,7 +174,15 @@ def what_to_open_next(run: Run, terminal: Terminal) -> bool:
     return True
 
 
-SECTIONS: list[Section] = [what_was_sent, what_was_written, nothing_was_lost, three_lines, what_to_open_next]
+SECTIONS: list[Section] = [
+    what_was_sent,
+    what_was_written,
+    nothing_was_lost,
+    what_was_counted,
+    three_lines,
+    debug_lines_of_the_failed,
+    what_to_open_next,
+]
 
 
 def _in_two_columns(cells: list[str], terminal: Terminal) -> None:

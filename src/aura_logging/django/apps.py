@@ -19,11 +19,22 @@ class AuraConfig(AppConfig):
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
-        from aura_logging.django import instrumentation, middleware, privacy, receivers, security  # noqa: F401  # they declare their options
+        # They declare their options.
+        from aura_logging.django import (  # noqa: F401
+            instrumentation,
+            metrics_store,
+            middleware,
+            privacy,
+            receivers,
+            security,
+            tasks,
+        )
 
         check_all()
         privacy.apply()
+        metrics_store.apply()
         receivers.connect()
         security.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()
+        tasks.observe()

@@ -12,9 +12,9 @@ from django.http import HttpRequest
 from aura_logging.client_address import TrustedProxies
 from aura_logging.django.conf import declare
 from aura_logging.django.logins import country_of
-from aura_logging.propagation import REQUEST_ID_HEADERS, Trace, accept
+from aura_logging.propagation import REQUEST_ID_HEADERS, Trace, accept, mint_trace
 
-__all__ = ["ContextOptions", "first_fields", "trace_of"]
+__all__ = ["ContextOptions", "address_headers", "first_fields", "trace_of"]
 
 _MAX_USER_AGENT = 512
 # Longer than thirty hops; a stranger's part of the header is not worth reading, nor keeping.
@@ -50,6 +50,8 @@ def trace_of(request: HttpRequest, options: ContextOptions) -> Trace:
     """Return the caller's ids where they are well formed, new ones otherwise."""
     meta = request.META
     # Not `request.headers`: it sorts through every header, 10 µs that most requests never spend.
+    if meta.keys().isdisjoint(_meta_names(options.request_id_headers)):
+        return mint_trace()
     return accept(lambda name: meta.get(_meta_name(name)), request_id_headers=options.request_id_headers)
 
 
@@ -57,7 +59,7 @@ def first_fields(request: HttpRequest, trace: Trace, proxies: TrustedProxies) ->
     """Return what is known before any middleware ran: ids, client, method, path."""
     meta = request.META
     fields: dict[str, Any] = {**trace.fields(), "method": request.method, "path": request.path}
-    client_ip = proxies.client(meta.get("REMOTE_ADDR") or "", _last_hops(meta.get("HTTP_X_FORWARDED_FOR") or ""))
+    client_ip = proxies.client(*address_headers(request))
     if client_ip is not None:
         fields["client_ip"] = client_ip
         country_code = country_of(client_ip)
@@ -69,11 +71,23 @@ def first_fields(request: HttpRequest, trace: Trace, proxies: TrustedProxies) ->
     return fields
 
 
+def address_headers(request: HttpRequest) -> tuple[str, str]:
+    """Return the peer's address and what was written of those before it, as `TrustedProxies` reads them."""
+    meta = request.META
+    return meta.get("REMOTE_ADDR") or "", _last_hops(meta.get("HTTP_X_FORWARDED_FOR") or "")
+
+
 def _last_hops(forwarded_for: str) -> str:
     if len(forwarded_for) <= _MAX_FORWARDED_FOR:
         return forwarded_for
     # From the first whole hop on: half an address may read as another one.
     return forwarded_for[-_MAX_FORWARDED_FOR:].partition(",")[2]
+
+
+@functools.cache
+def _meta_names(request_id_headers: tuple[str, ...]) -> tuple[str, ...]:
+    """Return where the caller's ids may be."""
+    return tuple(map(_meta_name, ("traceparent", *request_id_headers)))
 
 
 @functools.cache

@@ -6,14 +6,18 @@ import hashlib
 import logging
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aura_logging import records
 from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, anomaly_rules, standard_rules
+from aura_logging.handlers.override_watch import OverrideWatch
 from aura_logging.health import Health
 from aura_logging.metrics.extraction import Extraction
+from aura_logging.metrics.findings import FindingsLedger
 from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.ledger import Ledger
 from aura_logging.metrics.recorder import Recorder
@@ -21,6 +25,7 @@ from aura_logging.metrics.registry import Registry
 from aura_logging.metrics.stores import MetricsStore, check_url, default_url, open_store
 from aura_logging.metrics.stores.sqlite import SqliteStore
 from aura_logging.options import OptionError, fill
+from aura_logging.threats import THREAT_TYPES
 
 __all__ = ["MetricsHandler"]
 
@@ -41,7 +46,9 @@ class MetricsHandler(logging.Handler):
     Redis there is none unless you name one, and such counts are lost then.
 
     `alerts` has the timer evaluate rules too, in one process of all that share the store, and log on `aura.alerts`:
-    True for the standard rules, a mapping of `AlertOptions` for other thresholds, or a list of `Rule`s.
+    True for the standard rules, a mapping of `AlertOptions` for other thresholds, or a list of `Rule`s. In a Django
+    project `AURA["ALERTS"]` has the thresholds of handlers that are given none here, and `AURA["METRICS"]["store"]`
+    is the store of all.
 
     >>> handler = MetricsHandler(store="memory://")
     """
@@ -51,19 +58,53 @@ class MetricsHandler(logging.Handler):
         store: str | MetricsStore | None = None,
         flush_interval: float = 5.0,
         level: int | str = logging.NOTSET,
-        alerts: bool | Mapping[str, Any] | Sequence[Rule] = False,
+        alerts: bool | Mapping[str, Any] | Sequence[Rule] | None = None,
         mirror: str | os.PathLike[str] | None = None,
     ) -> None:
         if not isinstance(flush_interval, (int, float)) or not 0 < flush_interval <= _LONGEST_INTERVAL:
             raise OptionError(
                 f"flush_interval={flush_interval!r}; give seconds, over 0 and at most {_LONGEST_INTERVAL:.0f}."
             )
-        rules = _rules(alerts)
-        self._counting = _counting_for(default_url() if store is None else store, float(flush_interval), mirror)
-        if rules:
-            self._counting.alert(rules)
+        self._flush_interval = float(flush_interval)
+        self._mirror = mirror
+        self._rules = _rules(alerts)
+        self._takes_thresholds = alerts is None or alerts is True
+        self._counting = self._counting_in(default_url() if store is None else store)
         # Last: from here on `logging` knows the handler and will flush it, so it must be whole.
         super().__init__(level)
+
+    @property
+    def store(self) -> MetricsStore:
+        """The store that is added to."""
+        return self._counting.recorder.store
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that are evaluated for this handler."""
+        return tuple(self._rules)
+
+    def use(self, *, store: str | None = None, alerts: AlertOptions | None = None) -> None:
+        """Count into the store at this URL from here on, and alert by these thresholds where none were given.
+
+        What was counted before is flushed to where it was meant to go. `LOGGING` is configured before anybody can
+        read a project's other settings; this lets those come later.
+        """
+        if alerts is not None and self._takes_thresholds:
+            self._rules = _standard(alerts)
+            self._counting.alert(self._rules)
+        if store is None:
+            return
+        before = self._counting
+        if self._mirror is None and check_url(store)[0] not in ("memory", "sqlite"):
+            # A store elsewhere has no place for its mirror; that of a database that was to be here is one.
+            meant = before.recorder.store
+            self._mirror = meant.path.parent if isinstance(meant, SqliteStore) else None
+        self._counting = self._counting_in(store)
+        if self._counting is not before and before.recorder.is_running:
+            # First: what the whole process counted is shared among the recorders that run.
+            self._counting.recorder.start()
+            before.watch.stop()
+            before.recorder.close()
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Count the record if the filters let it through, without the lock that `logging` holds around `emit`.
@@ -89,12 +130,22 @@ class MetricsHandler(logging.Handler):
 
     def close(self) -> None:
         """Flush for the last time and stop the timer."""
+        self._counting.watch.stop()
         self._counting.recorder.close()
         super().close()
 
     def health(self) -> Health:
-        """Return the state of the store and of what waits to be added to it."""
-        return self._counting.recorder.health()
+        """Return the state of the store, of what waits to be added to it, and which rules could not be measured."""
+        health, evaluator = self._counting.recorder.health(), self._counting.evaluator
+        if evaluator is None:
+            return health
+        return replace(health, facts={**health.facts, "alert_failures": dict(evaluator.failures)})
+
+    def _counting_in(self, store: str | MetricsStore) -> _Counting:
+        counting = _counting_for(store, self._flush_interval, self._mirror)
+        if self._rules:
+            counting.alert(self._rules)
+        return counting
 
 
 class _Counting:
@@ -102,34 +153,51 @@ class _Counting:
 
     def __init__(self, store: MetricsStore, flush_interval: float, mirrors: Path | None) -> None:
         registry = Registry()
-        self._extract = Extraction(registry)
-        self._ledger = Ledger(registry)
+        self._extract = Extraction(registry, THREAT_TYPES)
+        self._ledgers = (Ledger(registry), FindingsLedger(registry))
         self.recorder = Recorder(
-            store, flush_interval, registry=registry, before_drain=self._ledger, mirror_directory=mirrors
+            store,
+            flush_interval,
+            registry=registry,
+            before_drain=partial(_look, self._ledgers),
+            mirror_directory=mirrors,
         )
+        self.evaluator: AlertEvaluator | None = None
         self._question = f"counted in {id(self)}"
-        self._start = self.recorder.start
-        at_fork(in_child=self._ledger.begin)
+        self.watch = OverrideWatch(store)
+        for ledger in self._ledgers:
+            at_fork(in_child=ledger.begin)
 
     def count(self, record: logging.LogRecord) -> None:
         """Count a record that was not counted before."""
-        self._start()
+        self.recorder.start()
+        self.watch.start()
         records.once(record, self._question, self._extract)
 
     def alert(self, rules: Sequence[Rule]) -> None:
         """Evaluate these rules after each flush."""
-        self.recorder.after_flush = AlertEvaluator(self.recorder.store, rules).evaluate
+        self.evaluator = AlertEvaluator(self.recorder.store, rules)
+        self.recorder.after_flush = self.evaluator.evaluate
 
 
-def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule]) -> Sequence[Rule]:
-    if alerts is False:
+def _look(ledgers: Sequence[Callable[[], None]]) -> None:
+    # No method: a cycle through the timer would keep a handler that nobody holds.
+    for ledger in ledgers:
+        ledger()
+
+
+def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule] | None) -> Sequence[Rule]:
+    if alerts is False or alerts is None:
         return ()
     if alerts is True or isinstance(alerts, Mapping):
-        chosen = fill(AlertOptions, {} if alerts is True else alerts, where="MetricsHandler(alerts=...)")
-        return (*standard_rules(chosen), *(anomaly_rules() if chosen.anomalies else ()))
+        return _standard(fill(AlertOptions, {} if alerts is True else alerts, where="MetricsHandler(alerts=...)"))
     if isinstance(alerts, Sequence) and all(isinstance(rule, Rule) for rule in alerts):
         return alerts
     raise OptionError(f"alerts={alerts!r}; give True, a dict of thresholds, or a list of Rule.")
+
+
+def _standard(options: AlertOptions) -> Sequence[Rule]:
+    return (*standard_rules(options), *(anomaly_rules() if options.anomalies else ()))
 
 
 _shared: weakref.WeakValueDictionary[str, _Counting] = weakref.WeakValueDictionary()
