@@ -350,7 +350,8 @@ def test_a_login_goes_on_when_watching_it_fails(database: Path, monkeypatch: pyt
         ({}, {"store": "redis://c"}, {}, "redis://c"),
         ({}, {"store": "sqlite:////var/log/shop/aura-metrics.db"}, {}, "/var/log/shop/aura-logins.db"),
         ({}, {"store": "sqlite:////var/x/m.db"}, {"REDIS_URL": "redis://d"}, "redis://d"),
-        ({}, {"store": "memory://"}, {"AURA_LOG_DIR": "/var/log/e"}, "/var/log/e/aura-logins.db"),
+        ({}, {"store": "memory://"}, {"AURA_LOG_DIR": "/var/log/e"}, "memory"),
+        ({}, {}, {"AURA_LOG_DIR": "/var/log/e"}, "/var/log/e/aura-logins.db"),
         ({}, {}, {"AURA_LOG_DIR": ""}, "logs/aura-logins.db"),
     ],
 )

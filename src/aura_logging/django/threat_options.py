@@ -83,7 +83,7 @@ declare("THREATS", ThreatOptions)
 def login_store(chosen: ThreatOptions) -> str:
     """Return where logins are counted: what was chosen, else the metrics' Redis, else a file beside their database.
 
-    Where there is neither, that file is in the log directory.
+    In memory where the metrics are; where no store is named, that file is in the log directory.
     """
     if chosen.login_store is not None:
         return chosen.login_store
@@ -93,6 +93,8 @@ def login_store(chosen: ThreatOptions) -> str:
         if url.partition("://")[0] in ("redis", "rediss", "unix") and importlib.util.find_spec("redis") is not None:
             return url
     for url in stores:
+        if url.startswith("memory://"):  # as in tests, where nothing is to be on disk
+            return "memory"
         if url.startswith("sqlite:///"):
             return str(Path(url.removeprefix("sqlite:///")).with_name(_FILE))
     return str(Path(os.environ.get("AURA_LOG_DIR") or "logs") / _FILE)
