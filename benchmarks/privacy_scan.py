@@ -18,7 +18,8 @@ import orjson
 
 from aura_logging.encoding import encode
 from aura_logging.filters.security import SecurityFilter
-from aura_logging.privacy import Scrubber, re_set
+from aura_logging.patterns import re_set
+from aura_logging.privacy import Scrubber
 from aura_logging.privacy.engine import ENGINE_NAME, Engine
 
 ROUNDS = 40

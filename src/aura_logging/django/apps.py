@@ -26,6 +26,7 @@ class AuraConfig(AppConfig):
             middleware,
             privacy,
             receivers,
+            security,
             tasks,
         )
 
@@ -33,6 +34,7 @@ class AuraConfig(AppConfig):
         privacy.apply()
         metrics_store.apply()
         receivers.connect()
+        security.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()
         tasks.observe()
