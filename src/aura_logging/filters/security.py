@@ -17,7 +17,7 @@ from aura_logging.privacy.engine import ENGINE_NAME
 from aura_logging.privacy.findings import Finding
 from aura_logging.privacy.record_scrubber import RecordScrubber, blank
 from aura_logging.privacy.scrubber import Scrubber
-from aura_logging.threats.log_lines import annotate
+from aura_logging.threats.log_lines import annotate, threat_type_of
 
 __all__ = ["SecurityFilter", "use_everywhere"]
 
@@ -114,6 +114,16 @@ class SecurityFilter(logging.Filter):
         except Exception as error:  # noqa: BLE001  # a log call must not fail, nor may what it says slip through
             self._fail(record, error)
         return True
+
+    def lets_pass(self, logger: str, level: int, template: str, line: bytes) -> bool:
+        """Tell whether a record without a mapping for arguments would pass as it is, before there is one.
+
+        `line` is what `encode` makes of it. False also where only a closer look could tell.
+        """
+        # Of Django's own records the fields tell as well.
+        if self._detects and (logger.startswith("django") or threat_type_of(logger, level, template) is not None):
+            return False
+        return not (self._scrubs and self._suspects(line[_TIMESTAMP_BYTES:]))
 
     def _count(self, findings: list[Finding]) -> None:
         if findings:

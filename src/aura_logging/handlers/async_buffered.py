@@ -23,7 +23,7 @@ from aura_logging.handlers.hearing import here, is_delivering, may_log_inside
 from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
 from aura_logging.handlers.process_exit import close_at_exit
-from aura_logging.handlers.targets import line_stamp, target_for, wanted
+from aura_logging.handlers.targets import LineTarget, line_stamp, target_for, wanted
 from aura_logging.handlers.wrapping import leave_alone
 from aura_logging.health import Health, Status
 from aura_logging.resilience.breaker import CircuitBreaker
@@ -211,8 +211,38 @@ class AsyncBufferedHandler(logging.Handler):
             if (waiting >= self._wake_at and waiting % self._wake_every == 0) or not running:
                 self._hurry(waiting)
         except Exception as error:  # noqa: BLE001  # whatever happens here, the application goes on
-            self._delivery.note_error(error)
-            self._outbox.refuse("internal_error")
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> None:
+        self._delivery.note_error(error)
+        self._outbox.refuse("internal_error")
+
+    def plain_json_writer(self) -> logging.Handler | None:
+        """Return the handler whose formatter makes this one's lines, if they are `encoding.encode`'s own."""
+        if not isinstance(self._target, LineTarget):
+            return None
+        ask: Callable[[], logging.Handler | None] = getattr(self._target.handler, "plain_json_writer", lambda: None)
+        return ask()
+
+    def emit_line(self, level: int, line: bytes) -> bool:
+        """Do what `emit` would for a record of this level that is encoded already; false if that takes the record.
+
+        Only for a handler with a `plain_json_writer`. Never raises. A line it says true to is accepted or counted.
+        """
+        try:
+            handler = self._target.handler
+            if not self._running[0] or level < handler.level or handler.filters or here.handlers:
+                return False
+            outbox = self._outbox
+            lost = outbox.put(level, line)
+            if lost:
+                self._delivery.say_last_words(lost)
+            waiting = outbox.queued
+            if waiting >= self._wake_at and waiting % self._wake_every == 0:
+                self._hurry(waiting)
+        except Exception as error:  # noqa: BLE001  # as in `emit`
+            self._refuse(error)
+        return True
 
     def _hurry(self, waiting: int) -> None:
         if not self._running[0]:  # closed, or at interpreter exit: nobody will come by later

@@ -1,0 +1,84 @@
+"""Be the logger that goes the short way where it may, and the ordinary way everywhere else."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from aura_logging.fast_lane.lane import Lane
+from aura_logging.fast_lane.lines import line_of_call
+
+__all__ = ["FastLogger", "FastRootLogger"]
+
+_LOOK_AGAIN_AFTER_CALLS = 64
+_MOST_LEVELS = 50
+
+
+class FastLogger(logging.Logger):
+    """A logger whose calls may come to a line without a record; see `aura_logging.fast_lane`.
+
+    It begins where `logging` has decided that the call is wanted: levels, `logging.disable` and `disabled` are its own.
+    """
+
+    _aura_lanes: Mapping[int, Lane] = MappingProxyType({})
+
+    def _log(
+        self,
+        level: int,
+        msg: object,
+        args: Any,
+        exc_info: Any = None,
+        extra: Any = None,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+    ) -> None:
+        if not exc_info and not stack_info and stacklevel == 1 and _took(self, level, msg, args, extra):
+            return
+        # Our own frame is one more on the way to the caller.
+        logging.Logger._log(self, level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
+
+
+class FastRootLogger(logging.RootLogger):
+    """The same for the root logger."""
+
+    _aura_lanes: Mapping[int, Lane] = MappingProxyType({})
+    _log = FastLogger._log
+
+
+def _took(logger: Any, level: int, msg: object, args: Any, extra: object) -> bool:
+    """Write the call down and return true, or false if it must go the ordinary way; never raises."""
+    try:
+        lane = logger._aura_lanes.get(level)
+        if lane is None or not lane.is_open or not lane.holds(logger):
+            lane = _look(logger, level, lane)
+            if not lane.is_open or not lane.holds(logger):
+                return False
+        if type(msg) is not str or type(args) is not tuple:
+            return False
+        name = logger.name
+        line = line_of_call(name, lane.level_name, msg, args, extra, lane.context.fields(), sys._getframe(2))
+        if line is None:
+            return False
+        security = lane.security
+        if security is not None and not security.lets_pass(name, level, msg, line):
+            return False
+    except Exception:  # noqa: BLE001  # whatever it was, the ordinary way finds out and copes
+        return False
+    took: bool = lane.handler.emit_line(level, line)
+    return took
+
+
+def _look(logger: Any, level: int, known: Lane | None) -> Lane:
+    """Return the lane as it is now; one that was closed is looked at again now and then only."""
+    if known is not None and not known.is_open:
+        known.calls += 1
+        if known.calls < _LOOK_AGAIN_AFTER_CALLS:
+            return known
+    lanes = logger.__dict__.get("_aura_lanes")
+    if lanes is None or len(lanes) >= _MOST_LEVELS:
+        lanes = logger._aura_lanes = {}
+    lane = lanes[level] = Lane(logger, level)
+    return lane
