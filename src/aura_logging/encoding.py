@@ -84,7 +84,7 @@ def encode(record: logging.LogRecord, schema: str = "aura") -> bytes:
         if line is None:
             fields = records.merged(_own_fields(record), extras)
             line = _encode(fields if schema == "aura" else _respelled(fields, spelling(schema)))
-        records.remember_line(record, schema, line, extras)
+        records.remember_line(record, schema, line)
     except Exception as error:  # noqa: BLE001  # a filter may take anything from a record, or put anything there
         return _encode_remains(record, spelling(schema), error)
     return line

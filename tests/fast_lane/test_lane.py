@@ -7,6 +7,7 @@ import logging
 import logging.config
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from unittest import mock
 import orjson
 import pytest
 
+import aura_logging
 from aura_logging import fast_lane
 from aura_logging.fast_lane import FastLogger
 from aura_logging.filters import RequestContextFilter, SecurityFilter
@@ -230,6 +232,61 @@ def test_a_suspicious_line_goes_the_way_on_which_it_is_redacted(bench: Any) -> N
     assert b"hunter2" not in password
     assert orjson.loads(login)["threat_type"] == "authentication_failure"
     assert guard.health().facts["findings"]["credit_card"] == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda log: log.info("card 4111 1111 1111 1111"),
+        lambda log: log.info("a key", extra={"card 4111111111111111": 1}),
+        lambda log: log.info("last", extra={"n": 4111111111111111}),
+        lambda log: log.info("nested", extra={"a": {"b": ["jane.doe@example.com"]}}),
+        lambda log: log.info("two", extra={"user": "x", "password": "hunter2"}),
+        lambda log: log.info("%s%s", "jane.doe@exam", "ple.com"),
+        lambda log: log.info("\u200ejane.doe@example.com\u200e \x7f"),
+        lambda log: log.info("Jürgen <jürgen@example.com>"),
+    ],
+)
+@pytest.mark.parametrize("again", [False, True])
+def test_whatever_the_filter_redacts_in_a_record_it_redacts_here(bench: Any, call: Any, again: bool) -> None:
+    bench.handler.addFilter(SecurityFilter())
+    bench.a_call()
+    for _ in range(1 + again):
+        call(bench.logger)
+
+    assert b"REDACTED" in bench.lines[-1]
+
+
+@pytest.mark.parametrize("where", ["context", "thread", "path", "function", "logger"])
+def test_what_is_on_every_line_is_scanned_too(bench: Any, where: str) -> None:
+    bench.handler.addFilter(SecurityFilter())
+    address = "jane.doe@example.com"
+    source = "def log(logger):\n    logger.info('hello')\n"
+    names: dict[str, Any] = {}
+    exec(compile(source, address if where == "path" else "views.py", "exec"), names)
+    code = names["log"].__code__
+    if where == "function":
+        names["log"].__code__ = code.replace(co_name=address)
+    if where == "logger":
+        bench.logger.name = address
+
+    def work() -> None:
+        with aura_logging.bound(contact=address if where == "context" else "none"):
+            for _ in range(3):
+                names["log"](bench.logger)
+
+    thread = threading.Thread(target=work, name=address if where == "thread" else "worker")
+    thread.start()
+    thread.join()
+
+    fast = bench.lines[-3:]
+    bench.logger.__class__ = logging.Logger
+    thread = threading.Thread(target=work, name=thread.name)
+    thread.start()
+    thread.join()
+    assert [line.count(address.encode()) for line in fast] == [
+        line.count(address.encode()) for line in bench.lines[-3:]
+    ]
 
 
 def test_a_scrubber_that_comes_later_is_asked(bench: Any) -> None:

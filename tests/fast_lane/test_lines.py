@@ -16,14 +16,19 @@ from hypothesis import strategies as st
 import aura_logging
 from aura_logging.call_sites import OWN_NAMES
 from aura_logging.fast_lane import FastLogger
+from aura_logging.filters import SecurityFilter
 from aura_logging.records import STANDARD_ATTRIBUTES
 
 _STAMP = re.compile(rb',"stream":"\w+","seq":\d+}\n$')
 
 texts = st.text(max_size=20)
-plain = st.none() | st.booleans() | st.integers() | st.floats() | texts
+personal = st.sampled_from(["4111 1111 1111 1111", "jane.doe@example.com", "password=hunter2", "login failed"])
+plain = st.none() | st.booleans() | st.integers() | st.floats() | texts | personal
 values = plain | st.lists(texts, max_size=3) | st.binary(max_size=5) | st.dictionaries(texts, plain, max_size=3)
-names = texts | st.sampled_from(sorted(OWN_NAMES | STANDARD_ATTRIBUTES | {"request", "user_id", "security_event"}))
+names = texts | st.sampled_from(sorted(OWN_NAMES | STANDARD_ATTRIBUTES | {"request", "user_id", "password"}))
+
+
+_guard = SecurityFilter()
 
 
 class Unspeakable:
@@ -55,16 +60,19 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("frozen")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@pytest.mark.parametrize("guarded", [False, True])
 @given(
     level=st.sampled_from([10, 15, 20, 30, 40, 50]),
-    msg=texts | st.sampled_from(["order %s", "%d of %d", "100%", "%(name)s"]) | st.integers(),
+    msg=texts | personal | st.sampled_from(["order %s", "%d of %d", "100%", "%(name)s"]) | st.integers(),
     args=st.lists(values, max_size=3),
     extra=st.none() | st.dictionaries(names, values, max_size=4),
     context=st.dictionaries(names, values, max_size=3),
 )
 def test_whatever_is_logged_both_ways_write_the_same(
-    bench: Any, level: int, msg: Any, args: Any, extra: Any, context: Any
+    bench: Any, guarded: bool, level: int, msg: Any, args: Any, extra: Any, context: Any
 ) -> None:
+    bench.handler.filters[1:] = [_guard] if guarded else []
+
     with aura_logging.bound(**context):
         lines, raised = both_ways(bench, level, msg, *args, extra=extra)
 
@@ -94,6 +102,7 @@ def test_whatever_is_logged_both_ways_write_the_same(
         pytest.param((20, "stack"), {"stack_info": True}, id="a stack"),
         pytest.param((20, "no error"), {"exc_info": True}, id="an exception that is none"),
         pytest.param((20, "error"), {"exc_info": ValueError("x")}, id="an exception"),
+        pytest.param((20, "empty"), {"extra": {}}, id="an empty extra"),
         pytest.param((20, "a mapping"), {"extra": OrderedDict(a=1)}, id="an extra that is no dict"),
     ],
 )  # fmt: skip
@@ -103,6 +112,12 @@ def test_what_takes_more_than_a_template_is_the_same_too(bench: Any, call: Any, 
     assert raised == []
     assert len(lines) == 2
     assert lines[0] == lines[1]
+
+
+def test_an_extra_that_is_nothing_of_the_kind_raises_what_it_always_did(bench: Any) -> None:
+    _, raised = both_ways(bench, 20, "seven", extra=0)
+
+    assert raised == ["TypeError(\"'int' object is not iterable\")"] * 2
 
 
 def test_the_exception_being_handled_is_told(bench: Any) -> None:

@@ -58,12 +58,8 @@ def _took(logger: Any, level: int, msg: object, args: Any, extra: object) -> boo
                 return False
         if type(msg) is not str or type(args) is not tuple:
             return False
-        name = logger.name
-        line = line_of_call(name, lane.level_name, msg, args, extra, lane.context.fields(), sys._getframe(2))
+        line = line_of_call(logger.name, lane, msg, args, extra, sys._getframe(2))
         if line is None:
-            return False
-        security = lane.security
-        if security is not None and not security.lets_pass(name, level, msg, line):
             return False
     except Exception:  # noqa: BLE001  # whatever it was, the ordinary way finds out and copes
         return False

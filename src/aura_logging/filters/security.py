@@ -6,8 +6,8 @@ import logging
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
 
 from aura_logging.encoding import encode
 from aura_logging.health import Health, Status
@@ -24,6 +24,8 @@ __all__ = ["SecurityFilter", "use_everywhere"]
 # `{"timestamp":"2025-11-23T05:41:00.123456Z",` begins every line: nothing of the caller's is in these bytes, and
 # as a tenth of the line they are a tenth of the scan.
 _TIMESTAMP_BYTES = 40
+
+_MOST_KNOWN = 2_000
 
 _without_options: weakref.WeakSet[SecurityFilter] = weakref.WeakSet()
 
@@ -91,6 +93,7 @@ class SecurityFilter(logging.Filter):
         self._scrubs = scrub
         self._detects = detect
         self._lock = threading.Lock()
+        self._harmless: set[str] = set()
         self._findings: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         if scrubber is None and not given:
@@ -100,6 +103,8 @@ class SecurityFilter(logging.Filter):
         """Scrub with this scrubber from here on."""
         self.scrubber = scrubber
         self._suspects = scrubber.engine.suspects
+        # In one piece: another scrubber finds other things clean.
+        self._verdicts: tuple[Callable[[bytes], object], set[bytes]] = (self._suspects, set())
         self._record_scrubber = RecordScrubber(scrubber)
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -115,15 +120,38 @@ class SecurityFilter(logging.Filter):
             self._fail(record, error)
         return True
 
-    def lets_pass(self, logger: str, level: int, template: str, line: bytes) -> bool:
-        """Tell whether a record without a mapping for arguments would pass as it is, before there is one.
+    def lets_pass(
+        self, logger: str, level: int, template: str, line: bytes, news: bytes, repeated: Iterable[bytes]
+    ) -> bool:
+        """Tell whether a record that there is not yet would pass as it is; false also where only it could tell.
 
-        `line` is what `encode` makes of it. False also where only a closer look could tell.
+        `line` is what `encode` would make of it. Where that is possible only `news` is scanned, what is on no other
+        line, and once what is `repeated` on many: each value, and its name, lies within one of these. No argument may
+        be a mapping; `template` is the message before they are filled in.
         """
         # Of Django's own records the fields tell as well.
-        if self._detects and (logger.startswith("django") or threat_type_of(logger, level, template) is not None):
+        if self._detects and (logger.startswith("django") or not self._is_harmless(logger, level, template)):
             return False
-        return not (self._scrubs and self._suspects(line[_TIMESTAMP_BYTES:]))
+        if not self._scrubs:
+            return True
+        suspects, clean = self._verdicts
+        for part in repeated:
+            if part not in clean:
+                if not _is_written_as_it_is(part) or suspects(part):
+                    break
+                _remember(part, clean)
+        else:
+            if _is_written_as_it_is(news):
+                return not suspects(news)
+        return not suspects(line[_TIMESTAMP_BYTES:])
+
+    def _is_harmless(self, logger: str, level: int, template: str) -> bool:
+        if template in self._harmless and level >= logging.INFO:
+            return True
+        harmless = threat_type_of(logger, level, template) is None
+        if harmless and level >= logging.INFO and "%" in template:  # one that comes again
+            _remember(template, self._harmless)
+        return harmless
 
     def _count(self, findings: list[Finding]) -> None:
         if findings:
@@ -145,3 +173,17 @@ class SecurityFilter(logging.Filter):
             detail=f"{failed} records could not be scrubbed and were blanked" if failed else "",
             facts={"findings": findings, "scrubbing_failures": failures, "scan_engine": ENGINE_NAME},
         )
+
+
+def _is_written_as_it_is(part: bytes) -> bool:
+    """Tell whether a part of a line has nothing in it that the whole line must not have."""
+    return part.isascii() and 0x7F not in part
+
+
+Part = TypeVar("Part", str, bytes)
+
+
+def _remember(part: Part, known: set[Part]) -> None:
+    if len(known) >= _MOST_KNOWN:
+        known.clear()
+    known.add(part)
