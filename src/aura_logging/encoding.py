@@ -86,6 +86,7 @@ def encode(record: logging.LogRecord, schema: str = "aura") -> bytes:
             line = _encode(fields if schema == "aura" else _respelled(fields, spelling(schema)))
         records.remember_line(record, schema, line)
     except Exception as error:  # noqa: BLE001  # a filter may take anything from a record, or put anything there
+        records.forget_line(record)  # an older one, of when it was whole
         return _encode_remains(record, spelling(schema), error)
     return line
 

@@ -19,6 +19,7 @@ __all__ = [
     "detach",
     "extras",
     "forget_line",
+    "kept_line",
     "line_of",
     "merged",
     "once",
@@ -150,6 +151,14 @@ def remember_line(record: logging.LogRecord, schema: str, line: bytes) -> None:
     made_of = attributes.copy()
     made_of[_MEMORY] = None  # not itself: a cycle would keep every record until the collector comes
     memory.made = (line, schema, made_of)
+
+
+def kept_line(record: logging.LogRecord, schema: str) -> bytes | None:
+    """Return the line that was kept, whatever has happened since; for who knows that nothing has."""
+    memory = record.__dict__.get(_MEMORY)
+    if type(memory) is not _Memory or not hasattr(memory, "made") or memory.made[1] != schema:
+        return None
+    return memory.made[0]
 
 
 def line_of(record: logging.LogRecord, schema: str) -> bytes | None:

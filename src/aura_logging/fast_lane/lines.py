@@ -84,7 +84,7 @@ def line_of_call(
     security = lane.security
     if line is None or security is None:
         return line
-    return line if security.lets_pass(logger, lane.level, msg, line, message + own, (repeated, written)) else None
+    return line if security.lets_pass(logger, lane.level, msg, line, message + own, repeated, written) else None
 
 
 def _written(context: Mapping[str, Any]) -> bytes | None:

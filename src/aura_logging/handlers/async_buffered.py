@@ -143,6 +143,8 @@ class AsyncBufferedHandler(logging.Handler):
             Worker(self._delivery.work, f"aura-{self._target.handler.name or 'delivery'}-{number}")
             for number in range(workers)
         )
+        # Who makes the lines of plain JSON, and the formatter with which that was found.
+        self._plain_writer: tuple[logging.Handler | None, object] = (None, None)
         self._closed = False
         self.after_fork_in_child()
         tell_after_fork(self)
@@ -170,6 +172,7 @@ class AsyncBufferedHandler(logging.Handler):
 
         A record that a filter returns takes this one's place, on Python 3.11 too.
         """
+        filter_: object = None
         for filter_ in self.filters:
             kept = filter_.filter(record) if isinstance(filter_, logging.Filter) else _as_function(filter_)(record)
             if kept is True:
@@ -178,8 +181,19 @@ class AsyncBufferedHandler(logging.Handler):
                 return False
             if isinstance(kept, logging.LogRecord):
                 record = kept
-        self.emit(record)
+        # The last filter may have encoded the record, and nobody can have changed it since.
+        line_left: Callable[[logging.LogRecord], bytes | None] | None = getattr(filter_, "line_left", None)
+        line = line_left(record) if line_left is not None and self._writes_plain_json() else None
+        if line is None or not self.emit_line(record.levelno, line):
+            self.emit(record)
         return record
+
+    def _writes_plain_json(self) -> bool:
+        writer, formatter = self._plain_writer
+        if writer is None or writer.formatter is not formatter:
+            writer = self.plain_json_writer()
+            self._plain_writer = (writer, writer and writer.formatter)
+        return writer is not None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Accept the record; never raises and, but for `when_full="block"`, never waits.
