@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import logging
 import logging.config
 import os
+import pickle
+import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -385,6 +389,68 @@ def test_installing_changes_loggers_there_are_and_those_to_come_and_can_be_undon
     assert [type(each) for each in (known, later, other)] == [logging.Logger, logging.Logger, Another]
     assert type(logging.getLogger()) is logging.RootLogger
     assert logging.getLoggerClass() is logging.Logger
+
+
+def test_a_logger_is_copied_and_pickled_as_ever() -> None:
+    fast_lane.install()
+    try:
+        logger = logging.getLogger("fast_lane.pickled")
+        assert pickle.loads(pickle.dumps(logger)) is copy.deepcopy(logger) is logger
+    finally:
+        fast_lane.uninstall()
+
+
+def test_what_was_patched_before_this_was_imported_is_called(tmp_path: Path) -> None:
+    program = """
+        import logging
+        before, seen = logging.Logger.callHandlers, []
+        logging.Logger.callHandlers = lambda self, record: (seen.append(record.msg), before(self, record))
+
+        from aura_logging import fast_lane
+        from aura_logging.filters import RequestContextFilter
+        from aura_logging.handlers import AsyncBufferedHandler, StructuredFileHandler
+
+        handler = AsyncBufferedHandler(StructuredFileHandler("app.jsonl"))
+        handler.addFilter(RequestContextFilter())
+        logging.getLogger().addHandler(handler)
+        fast_lane.install()
+        for number in range(70):
+            logging.warning(f"{number}")
+        assert seen == [f"{number}" for number in range(70)], seen
+    """
+
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert len((tmp_path / "app.jsonl").read_text().splitlines()) == 70
+
+
+def test_threads_that_log_while_handlers_come_and_go_lose_nothing(bench: Any) -> None:
+    witness, stop = Witness(), threading.Event()
+
+    def log(number: int) -> None:
+        for count in range(300):
+            bench.logger.info("%d of %d", number, count)
+
+    def disturb() -> None:
+        while not stop.is_set():
+            bench.logger.addHandler(witness)
+            bench.logger.removeHandler(witness)
+
+    threads = [threading.Thread(target=log, args=(number,)) for number in range(4)]
+    disturber = threading.Thread(target=disturb)
+    before = len(bench.lines)
+    for thread in [disturber, *threads]:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stop.set()
+    disturber.join()
+
+    told = [orjson.loads(line)["message"] for line in bench.lines[before:]]
+    assert sorted(told) == sorted(f"{number} of {count}" for number in range(4) for count in range(300))
 
 
 def test_a_class_that_somebody_else_has_set_stays_theirs() -> None:

@@ -54,7 +54,7 @@ def _took(logger: Any, level: int, msg: object, args: Any, extra: object) -> boo
         lane = logger._aura_lanes.get(level)
         if lane is None or not lane.is_open or not lane.holds(logger):
             lane = _look(logger, level, lane)
-            if not lane.is_open or not lane.holds(logger):
+            if not lane.is_open:
                 return False
         if type(msg) is not str or type(args) is not tuple:
             return False
@@ -77,4 +77,6 @@ def _look(logger: Any, level: int, known: Lane | None) -> Lane:
     if lanes is None or len(lanes) >= _MOST_LEVELS:
         lanes = logger._aura_lanes = {}
     lane = lanes[level] = Lane(logger, level)
+    # A patch of `logging` stays, mostly; to take a snapshot at each call would cost more than the call.
+    lane.is_open = lane.is_open and lane.holds(logger)
     return lane

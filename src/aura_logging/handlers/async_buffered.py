@@ -143,8 +143,8 @@ class AsyncBufferedHandler(logging.Handler):
             Worker(self._delivery.work, f"aura-{self._target.handler.name or 'delivery'}-{number}")
             for number in range(workers)
         )
-        # Who makes the lines of plain JSON, and the formatter with which that was found.
-        self._plain_writer: tuple[logging.Handler | None, object] = (None, None)
+        # Whether lines are plain JSON, and the handler and its formatter with which that was found.
+        self._plain: tuple[bool, logging.Handler, object] = (False, self._target.handler, self)
         self._closed = False
         self.after_fork_in_child()
         tell_after_fork(self)
@@ -189,11 +189,12 @@ class AsyncBufferedHandler(logging.Handler):
         return record
 
     def _writes_plain_json(self) -> bool:
-        writer, formatter = self._plain_writer
-        if writer is None or writer.formatter is not formatter:
+        is_plain, handler, formatter = self._plain
+        if handler.formatter is not formatter:
             writer = self.plain_json_writer()
-            self._plain_writer = (writer, writer and writer.formatter)
-        return writer is not None
+            is_plain, handler = writer is not None, writer or self._target.handler
+            self._plain = (is_plain, handler, handler.formatter)
+        return is_plain
 
     def emit(self, record: logging.LogRecord) -> None:
         """Accept the record; never raises and, but for `when_full="block"`, never waits.
