@@ -84,7 +84,7 @@ def encode(record: logging.LogRecord, schema: str = "aura") -> bytes:
         if line is None:
             fields = records.merged(_own_fields(record), extras)
             line = _encode(fields if schema == "aura" else _respelled(fields, spelling(schema)))
-        records.remember_line(record, schema, line)
+        records.remember_line(record, schema, line, extras)
     except Exception as error:  # noqa: BLE001  # a filter may take anything from a record, or put anything there
         records.forget_line(record)  # an older one, of when it was whole
         return _encode_remains(record, spelling(schema), error)

@@ -40,12 +40,6 @@ STANDARD_ATTRIBUTES = frozenset((*logging.LogRecord("", 0, "", 0, "", (), None).
 # What a record may have and most do not, and what is an extra only if it is plain data.
 _SELDOM = (*_LATER, "message", "request")
 
-# The attributes of `logging`'s that a line shows.
-_SHOWN = (
-    "created", "levelname", "name", "msg", "args", "pathname", "lineno", "funcName", "process", "threadName",
-    "exc_info", "exc_text", "stack_info",
-)  # fmt: skip
-
 _HAS_TASK_NAME = sys.version_info >= (3, 12)
 
 _ABSENT = object()
@@ -60,7 +54,7 @@ class _Memory:
     decisions: dict[str, Any]
     # The line, its schema, and what it was made of; one tuple, because `copy.copy` gives a copy of the record, which
     # another thread may be encoding, the same memory.
-    made: tuple[bytes, str, Mapping[str, Any]]
+    made: tuple[bytes, str, Mapping[str, Any], tuple[object, ...]]
 
     def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[()]]:
         return dict, ()
@@ -84,11 +78,7 @@ def extras(record: logging.LogRecord) -> dict[str, Any]:
     `request`, which Django attaches to some records, is left out unless it is plain data: it holds the whole
     request, and writing it down would read from it.
     """
-    return _extras(record.__dict__)
-
-
-def _extras(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    fields = dict(attributes)
+    fields = record.__dict__.copy()
     try:
         # Written out: copying a dict and this cost half of what a comprehension over all attributes costs.
         del fields["name"], fields["msg"], fields["args"], fields["levelname"], fields["levelno"]
@@ -100,7 +90,7 @@ def _extras(attributes: Mapping[str, Any]) -> dict[str, Any]:
             del fields["taskName"]
     except KeyError:
         # Somebody took an attribute of logging's away, or brought the record from another Python.
-        return {name: value for name, value in attributes.items() if _is_extra(name, value)}
+        return {name: value for name, value in record.__dict__.items() if _is_extra(name, value)}
     if not fields.keys().isdisjoint(_SELDOM):
         for name in _SELDOM:
             if name in fields and not _is_extra(name, fields[name]):
@@ -142,15 +132,16 @@ def once(record: logging.LogRecord, question: str, decide: Callable[[logging.Log
     return answer
 
 
-def remember_line(record: logging.LogRecord, schema: str, line: bytes) -> None:
-    """Keep the record's encoded line, and what it was made of, for the next handler."""
+def remember_line(record: logging.LogRecord, schema: str, line: bytes, extras: Mapping[str, Any]) -> None:
+    """Keep the record's encoded line, and the `extras` it was made of, for the next handler.
+
+    The mapping itself is kept, so it must not change any more.
+    """
     attributes = record.__dict__
     memory = attributes.get(_MEMORY)
     if type(memory) is not _Memory:
         memory = attributes[_MEMORY] = _Memory()
-    made_of = attributes.copy()
-    made_of[_MEMORY] = None  # not itself: a cycle would keep every record until the collector comes
-    memory.made = (line, schema, made_of)
+    memory.made = (line, schema, extras, _shown(record))
 
 
 def kept_line(record: logging.LogRecord, schema: str) -> bytes | None:
@@ -166,29 +157,25 @@ def line_of(record: logging.LogRecord, schema: str) -> bytes | None:
 
     A change inside a dict or list that hangs on the record is not seen; whoever makes one calls `forget_line`.
     """
-    now = record.__dict__
-    memory = now.get(_MEMORY)
+    memory = record.__dict__.get(_MEMORY)
     if memory is None or type(memory) is not _Memory or not hasattr(memory, "made"):
         return None
-    line, of_schema, then = memory.made
-    if of_schema != schema:
+    line, of_schema, then, shown = memory.made
+    # By identity: an equal value may read differently (1 and True), and asking is the user's code.
+    if of_schema != schema or not all(map(is_, shown, _shown(record))):
         return None
-    # By identity: an equal value may read differently (1 and True), and asking is the user's code. All but the memory
-    # is what it was: nearly always so, and told in half the time that asking about what the line shows takes.
-    count = len(now)
-    if count == len(then) and sum(map(is_, now.values(), then.values())) == count - 1 and tuple(now) == tuple(then):
+    now = extras(record)
+    if len(now) == len(then) and all(map(is_, map(then.get, now, repeat(_ABSENT)), now.values())):
         return line
-    return line if _shows_the_same(now, then) else None
+    return None
 
 
-def _shows_the_same(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
-    """Tell whether two sets of attributes make the same line; formatters set some that none shows."""
-    if not all(map(is_, map(now.get, _SHOWN, repeat(_ABSENT)), map(then.get, _SHOWN, repeat(_ABSENT)))):
-        return False
-    extras_now, extras_then = _extras(now), _extras(then)
-    if len(extras_now) != len(extras_then):
-        return False
-    return all(map(is_, map(extras_then.get, extras_now, repeat(_ABSENT)), extras_now.values()))
+def _shown(record: logging.LogRecord) -> tuple[object, ...]:
+    """Return the attributes of `logging`'s that a line shows."""
+    return (
+        record.created, record.levelname, record.name, record.msg, record.args, record.pathname, record.lineno,
+        record.funcName, record.process, record.threadName, record.exc_info, record.exc_text, record.stack_info,
+    )  # fmt: skip
 
 
 def forget_line(record: logging.LogRecord) -> None:
