@@ -52,8 +52,12 @@ def _took(logger: Any, level: int, msg: object, args: Any, extra: object) -> boo
     """Write the call down and return true, or false if it must go the ordinary way; never raises."""
     try:
         lane = logger._aura_lanes.get(level)
+        if lane is not None and not lane.is_open:
+            lane.calls += 1
+            if lane.calls < _LOOK_AGAIN_AFTER_CALLS:
+                return False
         if lane is None or not lane.is_open or not lane.holds(logger):
-            lane = _look(logger, level, lane)
+            lane = _look(logger, level)
             if not lane.is_open:
                 return False
         if type(msg) is not str or type(args) is not tuple:
@@ -67,12 +71,8 @@ def _took(logger: Any, level: int, msg: object, args: Any, extra: object) -> boo
     return took
 
 
-def _look(logger: Any, level: int, known: Lane | None) -> Lane:
-    """Return the lane as it is now; one that was closed is looked at again now and then only."""
-    if known is not None and not known.is_open:
-        known.calls += 1
-        if known.calls < _LOOK_AGAIN_AFTER_CALLS:
-            return known
+def _look(logger: Any, level: int) -> Lane:
+    """Return the lane as it is now."""
     lanes = logger.__dict__.get("_aura_lanes")
     if lanes is None or len(lanes) >= _MOST_LEVELS:
         lanes = logger._aura_lanes = {}
