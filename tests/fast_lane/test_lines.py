@@ -59,7 +59,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("frozen")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
 @pytest.mark.parametrize("guarded", [False, True])
 @given(
     level=st.sampled_from([10, 15, 20, 30, 40, 50]),
@@ -118,6 +118,25 @@ def test_an_extra_that_is_nothing_of_the_kind_raises_what_it_always_did(bench: A
     _, raised = both_ways(bench, 20, "seven", extra=0)
 
     assert raised == ["TypeError(\"'int' object is not iterable\")"] * 2
+
+
+@pytest.mark.parametrize(
+    ("call", "options"),
+    [
+        (("hello",), {}),
+        (("100 %",), {}),
+        (("%s of %d, %.2f, %r", "a", 2, 0.5, None), {}),
+        (("%s and %s", ["a", "list"], {"a": "dict"}), {}),
+        (("grüße 🎉 \u2028",), {"extra": {"näme": "wért"}}),
+        (("nested",), {"extra": {"basket": {"items": [1, 2.5, None, True]}}}),
+        (("nothing",), {"extra": {}, "exc_info": None}),
+    ],
+)
+@pytest.mark.parametrize("guarded", [False, True])
+def test_what_is_ordinary_needs_no_record(bench: Any, guarded: bool, call: Any, options: Any) -> None:
+    bench.handler.filters[1:] = [_guard] if guarded else []
+
+    assert bench.is_fast(lambda: bench.logger.info(*call, **options))
 
 
 def test_the_exception_being_handled_is_told(bench: Any) -> None:
