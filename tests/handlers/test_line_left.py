@@ -87,6 +87,31 @@ def test_another_format_is_made_of_the_record(out: Callable[..., bytes]) -> None
     assert orjson.loads(out(SecurityFilter(), formatter=JsonFormatter("ecs")))["log.level"] == "INFO"
 
 
+def test_an_emit_of_somebodys_own_gets_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Theirs(AsyncBufferedHandler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(record.msg)
+
+    record = logging.LogRecord("shop", logging.INFO, "views.py", 7, "hello", (), None, "place")
+    handlers = [kind(StructuredFileHandler(tmp_path / "app.jsonl")) for kind in (Theirs, *[AsyncBufferedHandler] * 2)]
+    for handler in handlers:
+        handler.addFilter(SecurityFilter())
+        if handler is not handlers[0]:
+            handler.handle(record)  # which starts the worker
+    handlers[1].emit = lambda record: seen.append(f"{record.msg} to one")  # type: ignore[method-assign]
+
+    handlers[0].handle(record)
+    handlers[1].handle(record)
+    monkeypatch.setattr(AsyncBufferedHandler, "emit", lambda self, record: seen.append(f"{record.msg} to all"))
+    handlers[2].handle(record)
+
+    assert seen == ["hello", "hello to one", "hello to all"]
+    for handler in handlers:
+        handler.close()
+
+
 def test_what_was_redacted_is_what_is_written(out: Callable[..., bytes]) -> None:
     assert b"REDACTED" in out(SecurityFilter(), message="card 4111 1111 1111 1111")
 

@@ -189,6 +189,8 @@ class AsyncBufferedHandler(logging.Handler):
         return record
 
     def _writes_plain_json(self) -> bool:
+        if getattr(self.emit, "__func__", None) is not _OWN_EMIT:
+            return False  # somebody wants to see the record
         is_plain, handler, formatter = self._plain
         if handler.formatter is not formatter:
             writer = self.plain_json_writer()
@@ -455,6 +457,9 @@ class AsyncBufferedHandler(logging.Handler):
                 "unjournaled": dict(ledger.unjournaled),
             },
         )
+
+
+_OWN_EMIT = AsyncBufferedHandler.emit
 
 
 def _last_words(emergency: HandlerReference | None) -> last_words.LastWords | None:
