@@ -1,0 +1,89 @@
+"""Chain a writer's entries with HMACs, so that none can be edited, moved or taken out of the middle unseen.
+
+The code of an entry covers the writer's name, the entry's number, the code of the entry before, the key's id and the
+event's bytes. Every writer (a process, or one of its database connections) has a chain of its own: nobody waits.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+import socket
+import struct
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from aura_logging.audit.keys import KeyRing
+
+__all__ = ["GENESIS", "MAC_BYTES", "Head", "Link", "code_of", "extend", "new_writer", "start"]
+
+MAC_BYTES = 32
+"""HMAC (RFC 2104) with SHA-256 (FIPS 180-4), not truncated."""
+
+GENESIS = bytes(MAC_BYTES)
+"""Stands before a writer's first entry."""
+
+_LABEL = b"aura_logging.audit.entry.1\x00"
+"""Keeps these codes apart from those of checkpoints and tombstones, which the same keys sign."""
+
+_FRAME = struct.Struct(">QHH32s")
+_pack = _FRAME.pack
+_digest = hmac.digest
+
+
+class Head(NamedTuple):
+    """Where a writer's chain ends: the number and the code of its last entry; 0 and `GENESIS` before the first."""
+
+    writer: str
+    seq: int
+    mac: bytes
+
+
+class Link(NamedTuple):
+    """What ties an entry into its writer's chain. A tuple, because verifying makes a million of them.
+
+    `seq` counts from 1; `previous` is the `mac` of the entry before. Codes are 32 bytes.
+    """
+
+    writer: str
+    seq: int
+    previous: bytes
+    mac: bytes
+    key_id: str
+
+
+def start(writer: str) -> Head:
+    """Return the head of a chain without entries."""
+    return Head(writer, 0, GENESIS)
+
+
+def code_of(key: bytes, writer: str, seq: int, previous: bytes, key_id: str, event_bytes: bytes) -> bytes:
+    """Return an entry's code. Lengths stand before the texts, so no two entries are the same bytes."""
+    name, ring_id = writer.encode(), key_id.encode()
+    return _digest(
+        key,
+        b"%b%b%b%b%b" % (_LABEL, _pack(seq, len(name), len(ring_id), previous), name, ring_id, event_bytes),
+        "sha256",
+    )
+
+
+def extend(head: Head, event_bytes: bytes, keys: KeyRing) -> Link:
+    """Return the link of the entry that follows `head`, signed with the newest key. Pure: the head stays as it is."""
+    seq, key_id = head.seq + 1, keys.newest_id
+    mac = code_of(keys.newest, head.writer, seq, head.mac, key_id, event_bytes)
+    return Link(head.writer, seq, head.mac, mac, key_id)
+
+
+def new_writer(
+    now: Callable[[], float] = time.time,
+    entropy: Callable[[int], bytes] = os.urandom,
+) -> str:
+    """Return a name for a writer that nobody had and nobody will have: when and where it began, and 64 random bits.
+
+    At most 100 characters of `[A-Za-z0-9._-]`; names sort by the second in which they were made.
+    """
+    began = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now()))
+    host = re.sub(r"[^A-Za-z0-9_]", "-", socket.gethostname())[:48] or "host"
+    return f"{began}-{host}-{os.getpid()}-{entropy(8).hex()}"

@@ -1,0 +1,130 @@
+"""Name what a store of audit entries must offer, so that an entry is durable when `append` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from aura_logging.audit.chain import Link
+from aura_logging.audit.events import AuditEvent, EventClass
+from aura_logging.health import Health
+
+if TYPE_CHECKING:
+    from aura_logging.audit.checkpoint import Checkpoint
+    from aura_logging.audit.holds import Hold
+    from aura_logging.audit.tombstones import Tombstone
+
+__all__ = ["AuditError", "AuditStore", "CheckpointConflictError", "Entry", "EntryFilter"]
+
+
+class AuditError(Exception):
+    """The trail cannot be written (or read) now: what was to be recorded is not, so the guarded work must not go on."""
+
+
+class CheckpointConflictError(AuditError):
+    """Somebody else added a checkpoint of this number first; read theirs and try again."""
+
+
+class Entry(NamedTuple):
+    """An event's canonical bytes and its place in a chain; `event_bytes` are those that were signed.
+
+    `damage` is for a store that shows parts of the event beside these bytes (columns, say) and finds that they
+    contradict them: what it found, in words. Verification reports it as an edit. A store whose raw data are no entry at
+    all yields an entry with empty `event_bytes` and says in `damage` what is there.
+    """
+
+    event_bytes: bytes
+    link: Link
+    damage: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFilter:
+    """Which entries are asked for; what is None does not restrict. Times are Unix seconds: `since` <= t < `until`.
+
+    A filter may match more than a store finds cheaply: `query.matches` decides about a parsed event.
+    """
+
+    since: float | None = None
+    until: float | None = None
+    object_type: str | None = None
+    object_id: str | None = None
+    actor_id: str | None = None
+    subject: str | None = None
+    event_class: EventClass | None = None
+    action: str | None = None
+
+
+EVERYTHING = EntryFilter()
+
+
+@runtime_checkable
+class AuditStore(Protocol):
+    """Entries in chains, and what is signed about them. `aura_logging.audit.stores.contract` tests an implementation.
+
+    Any thread may call any method; a store opened before a fork works on both sides of it, as another writer in the
+    child. Constructing one touches neither disk nor network. Every failure is an `AuditError`.
+    """
+
+    def append(self, event: AuditEvent) -> Entry:
+        """Write the event, scrubbed already, as the next entry of this writer's chain; durable on return.
+
+        (A store inside a database: durable with the surrounding transaction, gone with it.) After `AuditError` the
+        event is not in the trail, and the chain is whole.
+        """
+        ...
+
+    def writers(self) -> Sequence[str]:
+        """Return the names of all writers that have entries here, sorted."""
+        ...
+
+    def entries(
+        self, writer: str | None = None, after_seq: int = 0, where: EntryFilter = EVERYTHING
+    ) -> Iterator[Entry]:
+        """Yield entries writer by writer in order of name, each writer's in the order in which they are stored.
+
+        `after_seq` skips what a writer's chain has up to that number (where the numbers are in order). With no `where`
+        every entry is yielded, damaged ones too. Streams: the memory of a batch, whatever there is.
+        """
+        ...
+
+    def checkpoints(self) -> Iterator[Checkpoint]:
+        """Yield all checkpoints in order of number."""
+        ...
+
+    def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint; `CheckpointConflictError` unless its number follows that of the last one."""
+        ...
+
+    def tombstones(self, writer: str | None = None) -> Iterator[Tombstone]:
+        """Yield what stands in the place of purged entries, in order of writer and number."""
+        ...
+
+    def purge(self, tombstones: Sequence[Tombstone]) -> int:
+        """Keep the tombstones durably, then remove the entries that they cover; return how many went.
+
+        Entries may be left where they cannot be removed yet (a segment still being written): a tombstone permits, a
+        later purge finishes.
+        """
+        ...
+
+    def holds(self) -> Sequence[Hold]:
+        """Return the legal holds in force."""
+        ...
+
+    def add_hold(self, hold: Hold) -> None:
+        """Put a hold in force; one of the same name is replaced."""
+        ...
+
+    def lift_hold(self, name: str) -> bool:
+        """Take a hold out of force; false if there is none of that name."""
+        ...
+
+    def health(self) -> Health:
+        """Return the state as of the last call, without touching the store."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; a later call opens them again."""
+        ...
