@@ -17,7 +17,18 @@ from typing import NamedTuple
 
 from aura_logging.audit.keys import KeyRing
 
-__all__ = ["GENESIS", "MAC_BYTES", "Head", "Link", "code_of", "extend", "new_writer", "start"]
+__all__ = [
+    "GENESIS",
+    "MAC_BYTES",
+    "Head",
+    "Link",
+    "code_of",
+    "extend",
+    "is_signed_by",
+    "new_writer",
+    "prefix_of",
+    "start",
+]
 
 MAC_BYTES = 32
 """HMAC (RFC 2104) with SHA-256 (FIPS 180-4), not truncated."""
@@ -28,9 +39,8 @@ GENESIS = bytes(MAC_BYTES)
 _LABEL = b"aura_logging.audit.entry.1\x00"
 """Keeps these codes apart from those of checkpoints and tombstones, which the same keys sign."""
 
-_FRAME = struct.Struct(">QHH32s")
-_pack = _FRAME.pack
-_digest = hmac.digest
+_pack_lengths = struct.Struct(">HH").pack
+_pack_place = struct.Struct(f">Q{MAC_BYTES}s").pack
 
 
 class Head(NamedTuple):
@@ -59,21 +69,37 @@ def start(writer: str) -> Head:
     return Head(writer, 0, GENESIS)
 
 
-def code_of(key: bytes, writer: str, seq: int, previous: bytes, key_id: str, event_bytes: bytes) -> bytes:
-    """Return an entry's code. Lengths stand before the texts, so no two entries are the same bytes."""
+def prefix_of(writer: str, key_id: str) -> bytes:
+    """Return what all entries of a writer under one key begin with, for `code_of`."""
     name, ring_id = writer.encode(), key_id.encode()
-    return _digest(
-        key,
-        b"%b%b%b%b%b" % (_LABEL, _pack(seq, len(name), len(ring_id), previous), name, ring_id, event_bytes),
-        "sha256",
-    )
+    # Lengths stand before the texts, so that no two entries are the same bytes.
+    return _LABEL + _pack_lengths(len(name), len(ring_id)) + name + ring_id
+
+
+def code_of(keyed: hmac.HMAC, prefix: bytes, seq: int, previous: bytes, event_bytes: bytes) -> bytes:
+    """Return an entry's code; `keyed` is `KeyRing.keyed` of its key and is not changed.
+
+    A copy of a keyed HMAC takes two thirds of the time of a new one.
+    """
+    code = keyed.copy()
+    code.update(prefix + _pack_place(seq, previous) + event_bytes)
+    return code.digest()
 
 
 def extend(head: Head, event_bytes: bytes, keys: KeyRing) -> Link:
     """Return the link of the entry that follows `head`, signed with the newest key. Pure: the head stays as it is."""
-    seq, key_id = head.seq + 1, keys.newest_id
-    mac = code_of(keys.newest, head.writer, seq, head.mac, key_id, event_bytes)
-    return Link(head.writer, seq, head.mac, mac, key_id)
+    writer, seq, previous = head
+    key_id = keys.newest_id
+    mac = code_of(keys.keyed(key_id), prefix_of(writer, key_id), seq + 1, previous, event_bytes)
+    return Link(writer, seq + 1, previous, mac, key_id)
+
+
+def is_signed_by(link: Link, event_bytes: bytes, keys: KeyRing) -> bool:
+    """Tell whether a key of the ring signed this entry, wherever it stands."""
+    writer, seq, previous, mac, key_id = link
+    if key_id not in keys or len(previous) != MAC_BYTES or not 0 < seq < 2**64:
+        return False
+    return hmac.compare_digest(code_of(keys.keyed(key_id), prefix_of(writer, key_id), seq, previous, event_bytes), mac)
 
 
 def new_writer(

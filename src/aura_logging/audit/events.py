@@ -29,13 +29,14 @@ class Actor:
 
 def new_event_id(now: float, entropy: Callable[[int], bytes] = os.urandom) -> str:
     """Return a UUID of version 7 (RFC 9562, 5.7): ids sort by time, to the millisecond; `now` in Unix seconds."""
-    value = int.from_bytes(entropy(10), "big")
-    milliseconds = int(now * 1000) & 0xFFFF_FFFF_FFFF
-    # 48 bits of time, version 7, 12 random bits, variant 0b10, 62 random bits.
-    text = (
-        f"{milliseconds << 80 | 0x7000 << 64 | (value >> 62 & 0x0FFF) << 64 | 0b10 << 62 | value & (1 << 62) - 1:032x}"
-    )
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    digits = ((int(now * 1000) & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(entropy(10), "big")).to_bytes(16, "big").hex()
+    # 48 bits of time, the version, 12 random bits, the variant 0b10, 62 random bits.
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-7{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def _id_of_now() -> str:
+    return new_event_id(time.time())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,4 +64,4 @@ class AuditEvent:
     extra: Mapping[str, Any] = field(default_factory=dict)
     sealed: str = ""
     timestamp: float = field(default_factory=time.time)
-    id: str = field(default_factory=lambda: new_event_id(time.time()))
+    id: str = field(default_factory=_id_of_now)

@@ -39,6 +39,7 @@ class KeyRing:
                 "`python -c \"import secrets; print('hex:' + secrets.token_hex(32))\"`."
             )
         self._keys = {_checked_id(name): _key_bytes(name, key) for name, key in keys.items()}
+        self._keyed = {name: hmac.new(key, b"", "sha256") for name, key in self._keys.items()}
         self._rank = {name: rank for rank, name in enumerate(self._keys)}
         self.newest_id = next(reversed(self._keys))
         self.newest = self._keys[self.newest_id]
@@ -57,6 +58,13 @@ class KeyRing:
         """Return a key; `UnknownKeyError` if there is none of that id."""
         try:
             return self._keys[key_id]
+        except KeyError:
+            raise UnknownKeyError(key_id) from None
+
+    def keyed(self, key_id: str) -> hmac.HMAC:
+        """Return HMAC-SHA256 under a key, to be copied and never updated; `UnknownKeyError` for an unknown id."""
+        try:
+            return self._keyed[key_id]
         except KeyError:
             raise UnknownKeyError(key_id) from None
 

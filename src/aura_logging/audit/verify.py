@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from aura_logging.audit.checkpoint import Checkpoint
-from aura_logging.audit.damage import Progress, Verification
+from aura_logging.audit.chain import GENESIS, start
+from aura_logging.audit.chain_walk import ChainWalk
+from aura_logging.audit.checkpoint import Checkpoint, Range
+from aura_logging.audit.damage import Damage, DamageKind, Progress, Verification
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.stores.base import AuditStore
+from aura_logging.audit.tombstones import Tombstone
 
-__all__ = ["verify"]
+__all__ = ["check_checkpoints", "verify"]
+
+_PROGRESS_EVERY = 10_000
+
+_BESIDE_THE_CHAINS = ""
 
 
 def verify(
@@ -22,6 +30,72 @@ def verify(
     """Return what is in the store and what is wrong with it; reads everything once, in the memory of a batch.
 
     `kept_elsewhere` are checkpoints (or their seals) from a place out of an attacker's reach: each must be in the store
-    as it is there. `on_progress` is called every few thousand entries. `AuditError` if the store cannot be read.
+    as it is there. `on_progress` is called every 10,000 entries and after each writer. `AuditError` if the store cannot
+    be read.
     """
-    raise NotImplementedError
+    checkpoints = list(store.checkpoints())
+    beside, ranges = check_checkpoints(checkpoints, keys, kept_elsewhere)
+    tombstones: dict[str, list[Tombstone]] = defaultdict(list)
+    for tombstone in store.tombstones():
+        if tombstone.is_authentic(keys):
+            tombstones[tombstone.writer].append(tombstone)
+        else:
+            detail = "the record of a purge is not signed by a key of the ring"
+            beside.append(Damage(DamageKind.TOMBSTONE_FORGED, tombstone.writer, tombstone.first, detail))
+
+    damages: list[Damage] = []
+    entries = purged = unsealed = torn = 0
+    writers = sorted({*store.heads(), *ranges, *tombstones})
+    for writer in writers:
+        walk = ChainWalk(start(writer), keys, tombstones.get(writer, ()), ranges.get(writer, ()))
+        for _ in walk.follow(iter(store.entries(writer))):
+            entries += 1
+            if on_progress is not None and not entries % _PROGRESS_EVERY:
+                on_progress(Progress(entries, writer))
+        if on_progress is not None:
+            on_progress(Progress(entries, writer))
+        purged += walk.purged
+        torn += walk.torn
+        unsealed += max(0, walk.head.seq - max((each.last for each in ranges.get(writer, ())), default=0))
+        if walk.damage is not None:
+            damages.append(walk.damage)
+    return Verification(entries, len(writers), len(checkpoints), purged, unsealed, torn, damages=(*damages, *beside))
+
+
+def check_checkpoints(
+    checkpoints: Sequence[Checkpoint], keys: KeyRing, kept_elsewhere: Iterable[Checkpoint] = ()
+) -> tuple[list[Damage], dict[str, list[Range]]]:
+    """Return what is wrong with the checkpoints, and what the authentic ones say of each writer."""
+    ranges: dict[str, list[Range]] = defaultdict(list)
+    for checkpoint in checkpoints:
+        if checkpoint.is_authentic(keys) and checkpoint.has_its_ranges():
+            for each in checkpoint.ranges:
+                ranges[each.writer].append(each)
+    wrong = [*_wrong_in_chain(checkpoints, keys), *_missing_here(checkpoints, keys, kept_elsewhere)]
+    damages = [Damage(DamageKind.CHECKPOINT_MISMATCH, _BESIDE_THE_CHAINS, number, detail) for number, detail in wrong]
+    return damages, ranges
+
+
+def _wrong_in_chain(checkpoints: Sequence[Checkpoint], keys: KeyRing) -> Iterator[tuple[int, str]]:
+    number, previous = 0, GENESIS
+    for checkpoint in checkpoints:
+        if not checkpoint.is_authentic(keys):
+            yield checkpoint.number, "it is not signed by a key of the ring"
+        elif not checkpoint.has_its_ranges():
+            yield checkpoint.number, "its ranges are not those that were signed"
+        elif checkpoint.number != number + 1 or checkpoint.previous != previous:
+            yield checkpoint.number, f"it does not follow the one before it, which has the number {number}"
+        number, previous = checkpoint.number, checkpoint.mac
+
+
+def _missing_here(
+    checkpoints: Sequence[Checkpoint], keys: KeyRing, kept_elsewhere: Iterable[Checkpoint]
+) -> Iterator[tuple[int, str]]:
+    here = {checkpoint.number: checkpoint.mac for checkpoint in checkpoints}
+    for kept in kept_elsewhere:
+        if not kept.is_authentic(keys):
+            yield kept.number, "the copy that was kept elsewhere is not signed by a key of the ring"
+        elif kept.number not in here:
+            yield kept.number, "it was kept elsewhere and is missing here"
+        elif here[kept.number] != kept.mac:
+            yield kept.number, "it is another than the one that was kept elsewhere"

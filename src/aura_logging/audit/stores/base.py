@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from aura_logging.audit.holds import Hold
     from aura_logging.audit.tombstones import Tombstone
 
-__all__ = ["AuditError", "AuditStore", "CheckpointConflictError", "Entry", "EntryFilter"]
+__all__ = ["AuditError", "AuditStore", "CheckpointConflictError", "EVERYTHING", "TORN", "Entry", "EntryFilter"]
+
+
+TORN = "torn"
+"""What `Entry.damage` says of half an entry at the very end of a dead writer's chain."""
 
 
 class AuditError(Exception):
@@ -30,8 +34,9 @@ class Entry(NamedTuple):
     """An event's canonical bytes and its place in a chain; `event_bytes` are those that were signed.
 
     `damage` is for a store that shows parts of the event beside these bytes (columns, say) and finds that they
-    contradict them: what it found, in words. Verification reports it as an edit. A store whose raw data are no entry at
-    all yields an entry with empty `event_bytes` and says in `damage` what is there.
+    contradict them: what it found, in words. Verification reports it as an edit. A store whose raw data are no entry
+    yields an entry with empty `event_bytes` and says in `damage` what is there: `TORN` for the beginning of an entry
+    that a killed process was writing, which was never acknowledged.
     """
 
     event_bytes: bytes
@@ -75,8 +80,8 @@ class AuditStore(Protocol):
         """
         ...
 
-    def writers(self) -> Sequence[str]:
-        """Return the names of all writers that have entries here, sorted."""
+    def heads(self) -> Mapping[str, int]:
+        """Return the names of all writers that have entries here, each with the number of its last one."""
         ...
 
     def entries(
@@ -89,8 +94,8 @@ class AuditStore(Protocol):
         """
         ...
 
-    def checkpoints(self) -> Iterator[Checkpoint]:
-        """Yield all checkpoints in order of number."""
+    def checkpoints(self, after: int = 0) -> Iterator[Checkpoint]:
+        """Yield the checkpoints in order, those behind number `after`; what is none any more, with an empty `mac`."""
         ...
 
     def add_checkpoint(self, checkpoint: Checkpoint) -> None:
