@@ -18,14 +18,14 @@ def describe(thing: Any) -> tuple[str, str, str]:
     if thing is None:
         return "", "", ""
     if isinstance(thing, str):
-        kind, colon, key = thing.partition(":")
-        return (kind, key, "") if colon else ("", thing, "")
+        before, colon, after = thing.partition(":")
+        return (before, after, "") if colon else ("", thing, "")
     if type(thing) in (tuple, list):
         if not 2 <= len(thing) <= 3:  # type, id and perhaps a label
             raise ValueError(f"object={thing!r} must be (type, id) or (type, id, label)")
-        kind, key, *label = thing
-        return plain_text(kind), plain_text(key), plain_text(label[0]) if label else ""
-    key = getattr(thing, "pk", None)
+        kind, name, *label = thing
+        return plain_text(kind), plain_text(name), plain_text(label[0]) if label else ""
+    key: Any = getattr(thing, "pk", None)
     if key is None:
         key = getattr(thing, "id", None)
     return type(thing).__qualname__, "" if key is None else plain_text(key), plain_text(thing)

@@ -48,6 +48,8 @@ class FileSubjectKeys:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             _write(hidden, self._entropy(KEY_BYTES), os.O_CREAT | os.O_EXCL)
             try:
+                if path.exists() and self.key(subject) is None:
+                    path.unlink(missing_ok=True)  # what a killed erasure left
                 with contextlib.suppress(FileExistsError):
                     os.link(hidden, path)
             finally:
