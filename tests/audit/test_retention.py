@@ -88,7 +88,7 @@ def test_a_dry_run_changes_nothing() -> None:
     st.lists(st.sampled_from(["access", "change", "authentication"]), min_size=1, max_size=3),
     st.lists(st.integers(0, 11), max_size=3),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_whatever_is_purged_and_however_often_the_trail_is_whole(classes: str, due: list[str], held: list[int]) -> None:
     trail = trail_of(classes)
     for number in held:
@@ -105,7 +105,7 @@ def test_whatever_is_purged_and_however_often_the_trail_is_whole(classes: str, d
 
 
 @given(st.text("ac", min_size=6, max_size=12), st.data())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_what_is_changed_after_a_purge_is_found_as_before(classes: str, data: st.DataObject) -> None:
     trail = trail_of(classes)
     purge(trail, KEYS, RetentionPolicy({"access": 30}), clock=lambda: LATER)

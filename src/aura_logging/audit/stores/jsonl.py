@@ -122,16 +122,17 @@ class JsonlAuditStore:
     def heads(self) -> Mapping[str, int]:
         """Return the writers and their last numbers, from names of files and the ends of live ones."""
         found: dict[str, int] = {}
-        for writer in segments(self.directory):
+        for writer, files in self._listed().items():
             for _ in range(_MOST_RACES):
-                files = segments(self.directory, writer).get(writer, [])
                 try:
                     # Bytes that are no entry make a writer too: somebody has to look at them.
-                    if any((self.directory / file.name).stat().st_size for file in files):
+                    if files and (files[-1].last or any((self.directory / file.name).stat().st_size for file in files)):
                         found[writer] = last_seq(self.directory, files)
                     break
                 except FileNotFoundError:
-                    continue  # closed or compressed since we looked
+                    files = self._listed(writer).get(writer, [])  # closed or compressed since we looked
+                except OSError as error:
+                    raise _unreadable(self.directory, error) from error
         return found
 
     def entries(
@@ -140,8 +141,8 @@ class JsonlAuditStore:
         """Yield entries from the files; of live ones what is on the disk."""
         question = Question(where)
         everything = where is EVERYTHING
-        for name in [writer] if writer is not None else list(segments(self.directory)):
-            for entry in self._chain(name, after_seq):
+        for name, files in self._listed(writer).items():
+            for entry in self._chain(name, files, after_seq):
                 if everything or (not entry.damage and question.fits(entry.event_bytes)):
                     yield entry
 
@@ -159,11 +160,18 @@ class JsonlAuditStore:
         """Append a checkpoint if it is the next."""
 
         def check() -> None:
-            last = _number_of(self._checkpoints.last())
+            last = self._last_number()
             if checkpoint.number != last + 1:
                 raise CheckpointConflictError(f"checkpoint {checkpoint.number} cannot follow {last}")
 
         self._state(self._checkpoints, [checkpoint.as_json()], check)
+
+    def _last_number(self) -> int:
+        line = self._checkpoints.last()
+        try:
+            return Checkpoint.parse(line).number if line else 0
+        except ValueError:
+            return sum(1 for _ in self._checkpoints.lines())  # as `checkpoints` counts it
 
     def tombstones(self, writer: str | None = None) -> Iterator[Tombstone]:
         """Yield the tombstones from their file."""
@@ -285,10 +293,15 @@ class JsonlAuditStore:
             segment.give_up()
         return AuditError(self._last_error)
 
-    def _chain(self, writer: str, after_seq: int) -> Iterator[Entry]:
+    def _listed(self, writer: str | None = None) -> dict[str, list[SegmentFile]]:
+        try:
+            return segments(self.directory, writer)
+        except OSError as error:
+            raise _unreadable(self.directory, error) from error
+
+    def _chain(self, writer: str, files: list[SegmentFile], after_seq: int) -> Iterator[Entry]:
         done = 0
         for _ in range(_MOST_RACES):
-            files = segments(self.directory, writer).get(writer, [])
             try:
                 for number, file in enumerate(files):
                     is_last = number == len(files) - 1
@@ -299,9 +312,10 @@ class JsonlAuditStore:
                             yield entry
                     done = file.first
             except FileNotFoundError:
-                continue  # closed or compressed since we looked
+                files = self._listed(writer).get(writer, [])  # closed or compressed since we looked
+                continue
             except OSError as error:
-                raise AuditError(f"the audit trail cannot be read: {error}") from error
+                raise _unreadable(self.directory, error) from error
             return
         raise AuditError(f"the segments of {writer} change faster than they can be read")
 
@@ -313,6 +327,10 @@ class JsonlAuditStore:
 
     def _tidy(self) -> None:
         self._housekeeper.tidy(lambda: self._job.is_stopping)
+
+
+def _unreadable(directory: Path, error: OSError) -> AuditError:
+    return AuditError(f"the audit trail in {directory} cannot be read: {error}")
 
 
 def _number_of(checkpoint_line: bytes) -> int:
