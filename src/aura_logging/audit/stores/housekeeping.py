@@ -107,8 +107,8 @@ class AuditHousekeeper:
                 is_ours = path.name.startswith(".") and path.name.endswith((".partial", ".new"))
                 is_left = is_ours and (path.name.endswith(".partial") or self._is_abandoned(path))
             else:
-                # Only a compressed copy, and only while the plain lines are there, which nobody else removes. (A segment
-                # that is closed just now may be listed under both its names: both are the only one.)
+                # Only a compressed copy, and only while the plain lines are there, which nobody else removes. (A
+                # segment that is closed just now may be listed under both its names: both are the only one.)
                 is_left = file.is_compressed and (self._directory / file.plain_name).exists()
             if is_left:
                 path.unlink(missing_ok=True)
