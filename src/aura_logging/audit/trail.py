@@ -70,13 +70,13 @@ class Trail:
         self._failed = 0
         self._last_error: str | None = None
         self._deliver_at = 0.0
-        self._count_lock = threading.Lock()
+        self._count_lock = threading.RLock()
         self._delivery = BackgroundJob(self._deliver_quietly, "aura-audit-delivery")
         tell_after_fork(self)
 
     def after_fork_in_child(self) -> None:
         """In a forked child: another thread of the parent may have held the lock."""
-        self._count_lock = threading.Lock()
+        self._count_lock = threading.RLock()
 
     def record(
         self,

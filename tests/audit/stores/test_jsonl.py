@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -30,6 +31,7 @@ from aura_logging.audit.stores.jsonl import JsonlAuditStore
 from aura_logging.audit.stores.segment_files import SegmentFile
 from aura_logging.audit.verify import verify
 from aura_logging.health import Status
+from aura_logging.options import OptionError
 
 MakeEvent = Callable[..., AuditEvent]
 
@@ -293,6 +295,57 @@ def test_a_trail_that_cannot_be_read_is_an_audit_error(tmp_path: Path, keys: Key
     for read in (store.heads, lambda: list(store.entries()), lambda: list(store.checkpoints()), store.holds):
         with pytest.raises(AuditError):
             read()
+
+
+def test_a_record_inside_of_a_record_is_refused_and_hangs_nobody(
+    store: JsonlAuditStore, keys: KeyRing, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append(make_event(0))
+    write = live_segment.LiveSegment.write
+    refused: list[str] = []
+
+    def interrupted(segment: live_segment.LiveSegment, line: bytes) -> int:
+        try:
+            store.append(make_event(9))
+        except AuditError as error:
+            refused.append(str(error))
+        return write(segment, line)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(live_segment.LiveSegment, "write", interrupted)
+        store.append(make_event(1))
+
+    assert "signal handler" in refused[0]
+    assert [parse(entry.event_bytes).object_id for entry in store.entries()] == ["0", "1"]
+    assert verify(store, keys).is_whole
+
+
+@pytest.mark.parametrize("when", ["before", "behind"])
+def test_an_append_that_is_interrupted_leaves_no_two_entries_of_one_number(
+    store: JsonlAuditStore, keys: KeyRing, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    store.append(make_event(0))
+    write = os.write
+
+    def interrupted(fd: int, data: memoryview) -> int:
+        if when == "behind":
+            write(fd, data)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.append(make_event(1))
+    store.append(make_event(2))
+
+    assert sorted(parse(entry.event_bytes).object_id for entry in store.entries()) == ["0", "2"]
+    assert verify(store, keys).is_whole
+
+
+@pytest.mark.parametrize("options", [{"compress": "zip"}, {"max_segment_bytes": 0}])
+def test_a_bad_option_is_named(tmp_path: Path, keys: KeyRing, options: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=next(iter(options))):
+        JsonlAuditStore(tmp_path, keys, **options)
 
 
 class TestFailingDisks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -25,6 +26,7 @@ from aura_logging.audit.stores.segment_files import SegmentFile, last_seq, read_
 from aura_logging.audit.stores.statements import StatementFile
 from aura_logging.audit.tombstones import Tombstone
 from aura_logging.health import Health, Status
+from aura_logging.options import OptionError
 from aura_logging.resilience.background import BackgroundJob
 from aura_logging.resilience.forks import fork_guard, tell_after_fork
 from aura_logging.resilience.log_files.compression import choose_codec
@@ -68,8 +70,11 @@ class JsonlAuditStore:
         self._max_segment_bytes = max_segment_bytes
         self._make_writer = make_writer
         self._files = Descriptors()
-        codec = choose_codec(compress if compress == "gzip" else None) if compress else None
-        self._housekeeper = AuditHousekeeper(self.directory, codec, self._files)
+        if compress not in (None, "gzip"):
+            raise OptionError(f"compress={compress!r} must be 'gzip' or None.")
+        if max_segment_bytes < 1:
+            raise OptionError(f"max_segment_bytes={max_segment_bytes!r} must be 1 at least.")
+        self._housekeeper = AuditHousekeeper(self.directory, choose_codec(compress), self._files)
         self._job = BackgroundJob(self._tidy, _JOB_NAME)
         self._checkpoints = StatementFile(self.directory / "checkpoints.jsonl")
         self._tombstones = StatementFile(self.directory / "tombstones.jsonl")
@@ -79,7 +84,9 @@ class JsonlAuditStore:
 
     def _begin(self) -> None:
         self._guard = fork_guard()
-        self._lock = threading.Lock()
+        # Reentrant, so that a signal handler that records in the middle of an append hears an error and does not hang.
+        self._lock = threading.RLock()
+        self._is_appending = False
         self._segment: LiveSegment | None = None
         self._head: Head | None = None
         self._appended = 0
@@ -103,14 +110,11 @@ class JsonlAuditStore:
             self.after_fork_in_child()
         segment: LiveSegment | None = None
         try:
-            with self._lock:
+            with self._alone_in_chain():
                 segment = self._segment
                 if segment is None or segment.written >= self._max_segment_bytes or not segment.is_usable:
                     segment = self._next_segment()
-                head = self._head or start(self._make_writer())
-                entry = Entry(event_bytes, extend(head, event_bytes, self.keys))
-                end = segment.write(line_of(entry))
-                self._head = Head(head.writer, entry.link.seq, entry.link.mac)
+                entry, end = self._write(segment, event_bytes)
             segment.sync(end)
         except OSError as error:
             raise self._failure(segment, error) from error
@@ -118,6 +122,32 @@ class JsonlAuditStore:
             self._appended += 1
             self._last_error = None
         return entry
+
+    def _write(self, segment: LiveSegment, event_bytes: bytes) -> tuple[Entry, int]:
+        head = self._head or start(self._make_writer())
+        entry = Entry(event_bytes, extend(head, event_bytes, self.keys))
+        try:
+            end = segment.write(line_of(entry))
+            self._head = Head(head.writer, entry.link.seq, entry.link.mac)
+        except OSError:
+            raise
+        except BaseException:
+            # A signal handler raised (a worker's time-out, Ctrl-C) and nobody knows whether before the write or behind
+            # it: going on from either head could make two entries of one number.
+            segment.distrust()
+            raise
+        return entry, end
+
+    @contextlib.contextmanager
+    def _alone_in_chain(self) -> Iterator[None]:
+        with self._lock:
+            if self._is_appending:
+                raise AuditError("an event cannot be recorded by a signal handler or a finaliser inside of a record")
+            self._is_appending = True
+            try:
+                yield
+            finally:
+                self._is_appending = False
 
     def heads(self) -> Mapping[str, int]:
         """Return the writers and their last numbers, from names of files and the ends of live ones."""
