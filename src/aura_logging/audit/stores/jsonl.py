@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import orjson
-
 from aura_logging.audit.canonical import canonical
 from aura_logging.audit.chain import Head, extend, new_writer, start
-from aura_logging.audit.checkpoint import Checkpoint
 from aura_logging.audit.events import AuditEvent
-from aura_logging.audit.holds import Hold
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.query import EVERYTHING, EntryFilter, Question
-from aura_logging.audit.stores.base import AuditError, CheckpointConflictError, Entry
+from aura_logging.audit.stores.base import AuditError, Entry
 from aura_logging.audit.stores.housekeeping import AuditHousekeeper
 from aura_logging.audit.stores.lines import line_of
 from aura_logging.audit.stores.live_segment import LiveSegment
 from aura_logging.audit.stores.segment_files import SegmentFile, last_seq, read_segment, segments
-from aura_logging.audit.stores.statements import StatementFile
+from aura_logging.audit.stores.trail_statements import TrailStatements
 from aura_logging.audit.tombstones import Tombstone
 from aura_logging.health import Health, Status
 from aura_logging.options import OptionError
@@ -34,7 +29,6 @@ from aura_logging.resilience.log_files.descriptors import Descriptors
 
 __all__ = ["JsonlAuditStore"]
 
-_NUMBER = re.compile(rb'"number":([0-9]{1,18}),')
 _JOB_NAME = "aura-audit-housekeeping"
 _DIRECTORY_MODE = 0o700
 _FINISH_SECONDS = 2.0
@@ -43,7 +37,7 @@ _MOST_RACES = 100
 """A segment that was listed may be closed or compressed before it is opened; so often in a row it is a defect."""
 
 
-class JsonlAuditStore:
+class JsonlAuditStore(TrailStatements):
     """A directory of append-only JSONL segments; many processes may name the same one. See `AuditStore`.
 
     * Every process has a writer's name and files of its own: nobody waits for anybody. Threads of a process share
@@ -65,7 +59,7 @@ class JsonlAuditStore:
         compress: str | None = "gzip",
         make_writer: Callable[[], str] = new_writer,
     ) -> None:
-        self.directory = Path(directory).absolute()
+        super().__init__(Path(directory).absolute())
         self.keys = keys
         self._max_segment_bytes = max_segment_bytes
         self._make_writer = make_writer
@@ -76,9 +70,6 @@ class JsonlAuditStore:
             raise OptionError(f"max_segment_bytes={max_segment_bytes!r} must be 1 at least.")
         self._housekeeper = AuditHousekeeper(self.directory, choose_codec(compress), self._files)
         self._job = BackgroundJob(self._tidy, _JOB_NAME)
-        self._checkpoints = StatementFile(self.directory / "checkpoints.jsonl")
-        self._tombstones = StatementFile(self.directory / "tombstones.jsonl")
-        self._holds = StatementFile(self.directory / "holds.jsonl")
         self._begin()
         tell_after_fork(self)
 
@@ -176,50 +167,11 @@ class JsonlAuditStore:
                 if everything or (not entry.damage and question.fits(entry.event_bytes)):
                     yield entry
 
-    def checkpoints(self, after: int = 0) -> Iterator[Checkpoint]:
-        """Yield the checkpoints from their file."""
-        for place, line in enumerate(self._checkpoints.lines(), 1):
-            if 0 < _number_of(line) <= after:
-                continue
-            try:
-                yield Checkpoint.parse(line)
-            except ValueError:
-                yield Checkpoint(place, 0.0, b"", 0, b"", (), "", b"")
-
-    def add_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Append a checkpoint if it is the next."""
-
-        def check() -> None:
-            last = self._last_number()
-            if checkpoint.number != last + 1:
-                raise CheckpointConflictError(f"checkpoint {checkpoint.number} cannot follow {last}")
-
-        self._state(self._checkpoints, [checkpoint.as_json()], check)
-
-    def _last_number(self) -> int:
-        line = self._checkpoints.last()
-        try:
-            return Checkpoint.parse(line).number if line else 0
-        except ValueError:
-            return sum(1 for _ in self._checkpoints.lines())  # as `checkpoints` counts it
-
-    def tombstones(self, writer: str | None = None) -> Iterator[Tombstone]:
-        """Yield the tombstones from their file."""
-        found: list[Tombstone] = []
-        for line in self._tombstones.lines():
-            try:
-                found.append(Tombstone.parse(line))
-            except ValueError:
-                found.append(Tombstone("", 0, 0, b"", b"", b"", 0.0, "not a tombstone"))
-        for tombstone in sorted(found, key=lambda each: (each.writer, each.first, each.last)):
-            if writer is None or tombstone.writer == writer:
-                yield tombstone
-
     def purge(self, tombstones: Sequence[Tombstone]) -> int:
         """Keep the tombstones, then write closed segments anew without the entries; live ones are left for later."""
         if not tombstones:
             return 0
-        self._state(self._tombstones, [each.as_json() for each in tombstones])
+        self._keep_tombstones(tombstones)
         self._close_segment()
         # All there are, because an earlier purge may have left some for later; none that somebody else wrote in.
         authentic = [each for each in self.tombstones() if each.is_authentic(self.keys)]
@@ -227,32 +179,6 @@ class JsonlAuditStore:
             return self._housekeeper.purge(authentic)
         except OSError as error:
             raise AuditError(f"entries could not be purged yet: {error}") from error
-
-    def holds(self) -> Sequence[Hold]:
-        """Return the holds in force: the file keeps who was put in force and lifted, in order."""
-        found: dict[str, Hold] = {}
-        for line in self._holds.lines():
-            try:
-                statement = orjson.loads(line)
-                if "lift" in statement:
-                    found.pop(statement["lift"], None)
-                else:
-                    hold = Hold.parse(line)
-                    found[hold.name] = hold
-            except ValueError as error:
-                raise AuditError(f"{self._holds.path} has a line that is no hold; nothing may be purged now") from error
-        return list(found.values())
-
-    def add_hold(self, hold: Hold) -> None:
-        """Append a hold."""
-        self._state(self._holds, [hold.as_json()])
-
-    def lift_hold(self, name: str) -> bool:
-        """Append that a hold is lifted."""
-        is_there = any(hold.name == name for hold in self.holds())
-        if is_there:
-            self._state(self._holds, [orjson.dumps({"lift": name})])
-        return is_there
 
     def tidy(self) -> None:
         """Close, repair and compress what dead processes left, now and on this thread."""
@@ -349,20 +275,9 @@ class JsonlAuditStore:
             return
         raise AuditError(f"the segments of {writer} change faster than they can be read")
 
-    def _state(self, file: StatementFile, lines: Sequence[bytes], check: Callable[[], None] = lambda: None) -> None:
-        try:
-            file.append(lines, check)
-        except OSError as error:
-            raise AuditError(f"{file.path} cannot be written: {error}") from error
-
     def _tidy(self) -> None:
         self._housekeeper.tidy(lambda: self._job.is_stopping)
 
 
 def _unreadable(directory: Path, error: OSError) -> AuditError:
     return AuditError(f"the audit trail in {directory} cannot be read: {error}")
-
-
-def _number_of(checkpoint_line: bytes) -> int:
-    match = _NUMBER.search(checkpoint_line)
-    return int(match[1]) if match else 0
