@@ -193,6 +193,14 @@ class TestHolds:
         assert [each for each in left(trail) if each != "case 12"] == held
         assert plan.by_hold["case 12"] == len(held)
 
+    def test_a_list_that_was_read_is_held_with_each_object_in_it(self) -> None:
+        hold = Hold(name="h", reason="r", object_id="42")
+
+        assert hold.covers(AuditEvent(action="listed", extra={"object_ids": [41, 42]}))
+        assert not hold.covers(AuditEvent(action="listed", extra={"object_ids": [41]}))
+        assert hold.covers(AuditEvent(action="listed", sealed="what is in it nobody can tell"))
+        assert not hold.covers(AuditEvent(action="viewed", object_id="41", sealed="…"))
+
     def test_who_placed_and_lifted_it_is_in_the_trail(self) -> None:
         trail = trail_of("a")
 
