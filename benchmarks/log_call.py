@@ -26,6 +26,7 @@ import structlog
 from pythonjsonlogger.json import JsonFormatter as PythonJsonFormatter
 
 import aura_logging
+from aura_logging.fast_lane import FastLogger
 from aura_logging.filters import RequestContextFilter
 from aura_logging.formatters import JsonFormatter
 from aura_logging.handlers import AsyncBufferedHandler, StructuredFileHandler
@@ -33,6 +34,7 @@ from aura_logging.handlers import AsyncBufferedHandler, StructuredFileHandler
 CALLS = 4_000
 ROUNDS = 30
 
+WAYS = ("aura-logging, fast lane", "aura-logging")
 TARGETS = {"stdlib, NullHandler": 2.0, "python-json-logger": 0.5}
 
 CONTEXT = {
@@ -108,6 +110,13 @@ def ours(directory: Path, name: str = "aura-logging", **options: Any) -> Candida
     return Candidate(name, _stdlib_calls(logger), finish, handler.close, lines)
 
 
+def in_the_fast_lane(directory: Path, name: str = WAYS[0], **options: Any) -> Candidate:
+    made = ours(directory, name, **options)
+    # What `fast_lane.install()` does to every logger; here the others are to stay what they are.
+    logging.getLogger(f"benchmark.{name}").__class__ = FastLogger
+    return made
+
+
 def python_json_logger(directory: Path) -> Candidate:
     path = directory / "python-json-logger.jsonl"
     handler = logging.FileHandler(path)
@@ -160,6 +169,7 @@ def candidates(directory: Path) -> list[Candidate]:
     return [
         doing_nothing(),
         ours(directory),
+        in_the_fast_lane(directory),
         python_json_logger(directory),
         structlog_native(directory, "structlog"),
         structlog_native(directory, "structlog with caller", caller),
@@ -203,15 +213,17 @@ def main() -> None:
             if lines not in (-1, expected):
                 print(f"{subject.name}: {expected - lines:,} of {expected:,} lines are missing")
             subject.close()
-        print(f"{'':24} CPU µs   wall µs   ours is, in CPU  and in wall time")
+        print(f"{'':24} CPU µs   wall µs   the fast lane is   the ordinary way is, in CPU")
         for name in cpu:
             print(
-                f"{name:22} {statistics.median(cpu[name]):8.2f} {statistics.median(wall[name]):9.2f}"
-                f"   {ratio(cpu, 'aura-logging', name):11.2f} x {ratio(wall, 'aura-logging', name):11.2f} x"
+                f"{name:23} {statistics.median(cpu[name]):7.2f} {statistics.median(wall[name]):9.2f}"
+                f"   {ratio(cpu, WAYS[0], name):14.2f} x {ratio(cpu, WAYS[1], name):17.2f} x"
             )
         for name, most in TARGETS.items():
-            found = ratio(cpu, "aura-logging", name)
-            print(f"target: at most {most} x {name}: {'met' if found <= most else 'MISSED'} ({found:.2f})")
+            for way in WAYS:
+                found = ratio(cpu, way, name)
+                verdict = "met" if found <= most else "MISSED"
+                print(f"target: at most {most} x {name}: {verdict} by {way} ({found:.2f})")
 
 
 if __name__ == "__main__":

@@ -10,15 +10,24 @@ from __future__ import annotations
 import logging
 import random
 import re
+import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import orjson
 
+import aura_logging
 from aura_logging.encoding import encode
-from aura_logging.filters.security import SecurityFilter
-from aura_logging.privacy import Scrubber, re_set
+from aura_logging.fast_lane import FastLogger
+from aura_logging.fast_lane.lane import Lane
+from aura_logging.fast_lane.lines import line_of_call
+from aura_logging.filters import RequestContextFilter, SecurityFilter
+from aura_logging.handlers import AsyncBufferedHandler, StructuredFileHandler
+from aura_logging.patterns import re_set
+from aura_logging.privacy import Scrubber
 from aura_logging.privacy.engine import ENGINE_NAME, Engine
 
 ROUNDS = 40
@@ -124,6 +133,35 @@ def filtering() -> None:
         print(f"{f'added by the filter: {name}':44}{added:8.2f}")
 
 
+def in_the_fast_lane() -> None:
+    """Print what the filter adds where there is no record: it scans what is new on the line, and the rest once."""
+    fields = orjson.loads(clean_lines(1)[0])
+    extra = {key: fields[key] for key in ("trace_id", "user_id", "path", "request_duration")}
+    with tempfile.TemporaryDirectory() as directory, aura_logging.bound(client_ip=fields["client_ip"], route="/buy/"):
+        spent = []
+        for filters in ((), (SecurityFilter(),)):
+            handler = AsyncBufferedHandler(StructuredFileHandler(Path(directory) / "app.jsonl"))
+            for each in (RequestContextFilter(service_name="shop"), *filters):
+                handler.addFilter(each)
+            logger = FastLogger("shop.views")
+            logger.addHandler(handler)
+            for _ in range(2):
+                logger.info("the first starts the worker")
+            lane = logger._aura_lanes[logging.INFO]
+
+            def without_writing(lane: Lane = lane) -> None:
+                for _ in range(200):
+                    line_of_call("shop.views", lane, "order %s placed in %.3f s", (88123, 0.03), extra, sys._getframe())
+
+            spent.append((without_writing, handler))
+        best = [float("inf"), float("inf")]
+        for _ in range(5):  # in turns
+            best = [min(known, fastest(work, 200)) for known, (work, _) in zip(best, spent, strict=True)]
+        for _, handler in spent:
+            handler.close()
+    print(f"{'added by the filter in the fast lane: clean':44}{best[1] - best[0]:8.2f}")
+
+
 CHAIN = [
     re.compile(pattern)
     for pattern in (
@@ -178,4 +216,5 @@ def peers() -> None:
 if __name__ == "__main__":
     scan()
     filtering()
+    in_the_fast_lane()
     peers()

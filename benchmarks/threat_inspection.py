@@ -8,8 +8,8 @@ from __future__ import annotations
 import statistics
 import time
 
+from aura_logging.patterns import ENGINE_NAME
 from aura_logging.threats import examine
-from aura_logging.threats.gate import GATE_NAME
 from aura_logging.threats.inspection import CHARACTERS_AT_MOST
 
 BROWSER = (
@@ -67,7 +67,7 @@ def microseconds(parts: dict[str, str], calls: int) -> float:
 
 
 def main() -> None:
-    print(f"gate: {GATE_NAME}; microseconds a request, medians")
+    print(f"gate: {ENGINE_NAME}; microseconds a request, medians")
     three = {name: BENIGN[name] for name in ("path", "query", "user-agent")}
     print(f"  benign, path + query + user agent        {microseconds(three, 20_000):8.1f}   (target 3)")
     print(f"  benign, and referer, host, cookie        {microseconds(BENIGN, 20_000):8.1f}")

@@ -32,7 +32,18 @@ for number, block in enumerate(re.findall(r"^```python\\n(.*?)^```", open(sys.ar
 
 
 @pytest.mark.parametrize(
-    "page", ["context.md", "configuration.md", "fields.md", "metrics.md", "alerts.md", "sampling.md"]
+    "page",
+    [
+        "alerts.md",
+        "audit.md",
+        "configuration.md",
+        "context.md",
+        "delivery.md",
+        "fast_lane.md",
+        "fields.md",
+        "metrics.md",
+        "sampling.md",
+    ],
 )
 def test_the_examples_of_a_page_run(page: str, tmp_path: Path) -> None:
     quiet = {
@@ -66,8 +77,11 @@ def test_the_table_of_fields_is_the_list_of_fields() -> None:
     [
         "ARCHITECTURE.md",
         "CHANGELOG.md",
+        "docs/audit.md",
         "docs/context.md",
         "docs/configuration.md",
+        "docs/delivery.md",
+        "docs/fast_lane.md",
         "docs/fields.md",
         "docs/sampling.md",
     ],

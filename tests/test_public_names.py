@@ -30,6 +30,7 @@ NAMES = {
     "aura_logging.testing": (
         "ManualClock", "MetricsStoreContract", "capture", "assert_no_pii", "assert_request_budget",
     ),
+    "aura_logging.audit": ("record", "configure", "Actor", "AuditEvent", "KeyRing", "Trail", "AuditError"),
     "aura_logging.django.middleware": ("PerformanceMonitoringMiddleware",),
 }  # fmt: skip
 

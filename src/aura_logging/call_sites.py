@@ -6,7 +6,7 @@ import logging
 
 import orjson
 
-__all__ = ["OWN_NAMES", "CallSites"]
+__all__ = ["OWN_NAMES", "CallSites", "template_of"]
 
 OWN_NAMES = frozenset(
     ("timestamp", "level", "logger", "message", "file", "line", "function", "pid", "thread_name"),
@@ -41,14 +41,19 @@ class CallSites:
         return self._templates.get(site) or self._learn(site)
 
     def _learn(self, site: tuple[object, ...]) -> bytes:
-        name, level, path, line, function, process, thread = site
-        before = orjson.dumps({"level": level, "logger": name})
-        behind = orjson.dumps({"file": path, "line": line, "function": function, "pid": process, "thread_name": thread})
-        template = b'{"timestamp":"%%b%%06dZ",%b,"message":%%b,%b,%%b' % (_fields(before), _fields(behind))
+        template = template_of(site)
         if len(self._templates) >= self._most:
             self._templates.clear()
         self._templates[site] = template
         return template
+
+
+def template_of(site: tuple[object, ...]) -> bytes:
+    """Return what `CallSites.template` does, of logger, level, path, line, function, process and thread."""
+    name, level, path, line, function, process, thread = site
+    before = orjson.dumps({"level": level, "logger": name})
+    behind = orjson.dumps({"file": path, "line": line, "function": function, "pid": process, "thread_name": thread})
+    return b'{"timestamp":"%%b%%06dZ",%b,"message":%%b,%b,%%b' % (_fields(before), _fields(behind))
 
 
 def _fields(json_object: bytes) -> bytes:

@@ -25,7 +25,18 @@ from aura_logging import records
 from aura_logging.call_sites import OWN_NAMES, CallSites
 from aura_logging.schema import FIELDS, Spelling, spelling
 
-__all__ = ["MAX_DEPTH", "MAX_LINE_BYTES", "decode", "encode", "exception_text", "message_of", "plain_text", "timestamp"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_LINE_BYTES",
+    "decode",
+    "encode",
+    "exception_text",
+    "filled",
+    "json_fields",
+    "message_of",
+    "plain_text",
+    "timestamp",
+]
 
 MAX_LINE_BYTES = 65_536
 """A longer line is cut. Half of what Fluent Bit's and a quarter of what Vector's readers take by default."""
@@ -75,6 +86,7 @@ def encode(record: logging.LogRecord, schema: str = "aura") -> bytes:
             line = _encode(fields if schema == "aura" else _respelled(fields, spelling(schema)))
         records.remember_line(record, schema, line, extras)
     except Exception as error:  # noqa: BLE001  # a filter may take anything from a record, or put anything there
+        records.forget_line(record)  # an older one, of when it was whole
         return _encode_remains(record, spelling(schema), error)
     return line
 
@@ -145,29 +157,42 @@ def _filled_template(record: logging.LogRecord, extras: dict[str, Any]) -> bytes
     The hot path, straight-line: a template of all that a call site repeats spares merging our fields with the
     extras and writing them anew, a fifth of what encoding costs (see benchmarks/log_call.py).
     """
-    global _cached_second
     if record.exc_info or record.exc_text or record.stack_info or not extras or not OWN_NAMES.isdisjoint(extras):
         return None
     try:
-        created = record.created
-        whole = int(created)
-        second, text = _cached_second
-        if whole != second:
-            if not 0 < whole < _YEAR_10000:
-                return None
-            text = _to_the_second(whole)
-            _cached_second = (whole, text)
         msg = record.msg
         message = (msg % record.args if record.args else msg) if type(msg) is str else message_of(record)
-        rest: bytes = _dumps(extras, _plain, _WITH_NEWLINE)
-        line = _call_sites.template(record) % (text, (created - whole) * 1_000_000, _dumps(message), rest[1:])
+        return filled(
+            _call_sites.template(record), record.created, _dumps(message), _dumps(extras, _plain, _WITH_NEWLINE)
+        )
     except Exception:  # noqa: BLE001  # whatever it was, the other way finds out and copes
         return None
+
+
+def filled(template: bytes, created: float, message: bytes, fields: bytes) -> bytes | None:
+    """Return a call site's template as a line; `None` where it takes more than a template.
+
+    `message` is JSON, `fields` a JSON object with a newline behind it.
+    """
+    global _cached_second
+    whole = int(created)
+    second, text = _cached_second
+    if whole != second:
+        if not 0 < whole < _YEAR_10000:
+            return None
+        text = _to_the_second(whole)
+        _cached_second = (whole, text)
+    line = template % (text, (created - whole) * 1_000_000, message, fields[1:])
     if len(line) > MAX_LINE_BYTES:
         return None
-    if (rest.find(b"{", 1) >= 0 or rest.find(b"[") >= 0) and rest.count(b"{") + rest.count(b"[") > MAX_DEPTH:
+    if (fields.find(b"{", 1) >= 0 or fields.find(b"[") >= 0) and fields.count(b"{") + fields.count(b"[") > MAX_DEPTH:
         return None
     return line if line.isascii() and 0x7F not in line else _TREACHEROUS.sub(_escaped, line)
+
+
+def json_fields(values: Mapping[str, Any]) -> bytes:
+    """Return fields as the JSON object, newline behind it, that `filled` takes; raises what `orjson` does."""
+    return _dumps(values, _plain, _WITH_NEWLINE)
 
 
 def _own_fields(record: logging.LogRecord) -> dict[str, Any]:

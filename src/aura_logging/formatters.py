@@ -6,7 +6,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from aura_logging import encoding, records
 from aura_logging.schema import spelling
@@ -33,6 +34,15 @@ class JsonFormatter(logging.Formatter):
     def encode(self, record: logging.LogRecord) -> bytes:
         """Return the line as bytes, line break included: what is written to a file."""
         return encoding.encode(record, self.schema)
+
+    def line_encoder(self) -> Callable[[logging.LogRecord], bytes] | None:
+        """Return what `encode` comes to, for a hot path: it never raises and returns whole lines.
+
+        `None` in a subclass, which may encode otherwise.
+        """
+        if type(self) is not JsonFormatter:
+            return None
+        return encoding.encode if self.schema == "aura" else partial(encoding.encode, schema=self.schema)
 
 
 _RESET, _DIM, _BOLD = "\x1b[0m", "\x1b[2m", "\x1b[1m"

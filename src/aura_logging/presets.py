@@ -143,6 +143,7 @@ def _base(options: PresetOptions) -> LoggingDict:
                 "version": options.version,
             },
             "security": {"()": "aura_logging.filters.SecurityFilter"},
+            "threats": {"()": "aura_logging.filters.SecurityFilter", "scrub": False},
             "sampling": {"()": "aura_logging.filters.SamplingFilter", "rates": dict(options.sample_rates)},
         },
         "handlers": {
@@ -177,7 +178,7 @@ def _base(options: PresetOptions) -> LoggingDict:
                 "flush_interval": 5.0,
                 "alerts": True,
                 # No level: it counts what the others drop.
-                "filters": ["request_context"],
+                "filters": ["request_context", "threats"],
             },
             "critical_alerts": {
                 "class": "aura_logging.handlers.AsyncBufferedHandler",

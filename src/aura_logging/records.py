@@ -21,6 +21,7 @@ __all__ = [
     "extras",
     "forget_line",
     "is_exempt",
+    "kept_line",
     "line_of",
     "merged",
     "message_of",
@@ -165,6 +166,14 @@ def remember_line(record: logging.LogRecord, schema: str, line: bytes, extras: M
     if type(memory) is not _Memory:
         memory = attributes[_MEMORY] = _Memory()
     memory.made = (line, schema, extras, _shown(record))
+
+
+def kept_line(record: logging.LogRecord, schema: str) -> bytes | None:
+    """Return the line that was kept, whatever has happened since; for who knows that nothing has."""
+    memory = record.__dict__.get(_MEMORY)
+    if type(memory) is not _Memory or not hasattr(memory, "made") or memory.made[1] != schema:
+        return None
+    return memory.made[0]
 
 
 def line_of(record: logging.LogRecord, schema: str) -> bytes | None:

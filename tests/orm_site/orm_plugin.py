@@ -19,6 +19,7 @@ from django.conf import settings
 
 HERE = Path(__file__).parent
 _directory = tempfile.TemporaryDirectory(prefix="aura-orm-site-")
+os.environ["AURA_LOG_DIR"] = _directory.name
 
 MIDDLEWARE = [
     "aura_logging.django.middleware.PerformanceMonitoringMiddleware",

@@ -83,6 +83,7 @@ def test_without_options_the_last_source_named_is_asked(monkeypatch: pytest.Monk
 
 
 def test_the_environment_switches_measuring_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "_sources", [tasks._from_environment])
     monkeypatch.setenv("PERFORMANCE_MONITORING_ENABLED", "false")
     tasks._from_environment.cache_clear()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from aura_logging.privacy import re2_set, re_set
+from aura_logging.patterns import re2_set, re_set
 from aura_logging.privacy.assignments import secret_assignments
 from aura_logging.privacy.catalogue import DETECTORS
 from aura_logging.privacy.detector import Detector

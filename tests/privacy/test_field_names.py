@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from aura_logging.privacy import re2_set, re_set
+from aura_logging.patterns import re2_set, re_set
 from aura_logging.privacy.field_names import SecretNames
 
 SECRET = """

@@ -9,7 +9,8 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aura_logging.privacy import Scrubber, re2_set, re_set
+from aura_logging.patterns import re2_set, re_set
+from aura_logging.privacy import Scrubber
 from aura_logging.privacy.checksums import luhn
 
 SCRUBBER = Scrubber(enable=["ip_address", "medical_record", "us_mbi"])

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aura_logging.options import OptionError
-from aura_logging.privacy import Scrubber, custom_pattern, re2_set, re_set
+from aura_logging.patterns import re2_set, re_set
+from aura_logging.privacy import Scrubber, custom_pattern
 
 
 def test_a_pattern_is_redacted_under_its_own_name() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
 from aura_logging.testing import ManualClock
-from aura_logging.threats.geo import JourneyWatch, Place, great_circle_km
+from aura_logging.threats.geo import JourneyWatch, Place, Visit, great_circle_km
+from aura_logging.threats.sqlite_windows import SqliteWindows
+from aura_logging.threats.visits import VISIT_SECONDS, SharedVisits
+from aura_logging.threats.windows import MemoryWindows
 
 BERLIN = Place("DE", "Berlin", 52.52, 13.405)
 POTSDAM = Place("DE", "Potsdam", 52.39, 13.065)
@@ -83,3 +87,29 @@ def test_only_so_many_users_are_remembered(monkeypatch: pytest.MonkeyPatch) -> N
         journeys.seen(user, "192.0.2.1")
     assert journeys.seen("a", "192.0.2.2") == []
     assert kinds(journeys.seen("c", "192.0.2.2")) == ["impossible_travel", "new_country"]
+
+
+def test_processes_that_share_windows_notice_a_journey_between_them(tmp_path: Path) -> None:
+    places = {"192.0.2.1": Place("DE", "Berlin", 52.5, 13.4), "192.0.2.2": Place("US", "New York", 40.7, -74.0)}
+    clock = ManualClock(1_000.0)
+    watches = [
+        JourneyWatch(places.get, memory=SharedVisits(SqliteWindows(tmp_path / "w.db"), clock), clock=clock)
+        for _ in range(2)
+    ]
+    assert watches[0].seen("julia", "192.0.2.1") == []
+    clock.advance(60.0)
+    assert [one.threat_type for one in watches[1].seen("julia", "192.0.2.2")] == ["impossible_travel", "new_country"]
+    clock.advance(VISIT_SECONDS)
+    assert watches[0].seen("julia", "192.0.2.1") == []
+
+
+def test_what_another_release_noted_of_a_visit_is_forgotten() -> None:
+    windows = MemoryWindows()
+    visits = SharedVisits(windows, ManualClock(1_000.0))
+    for note in ("no json", "{}", '{"place": {"planet": "Mars"}, "at": 1, "countries": []}'):
+        windows.remember("visit:julia", note, 1_000.0, 10.0)
+        assert visits.get("julia") is None
+    visits["julia"] = Visit(Place("DE"), 1.0, ("DE",))
+    assert visits["julia"] == Visit(Place("DE"), 1.0, ("DE",))
+    del visits["julia"]
+    assert "julia" not in visits

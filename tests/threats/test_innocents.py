@@ -13,6 +13,7 @@ from urllib.parse import quote_plus, urlencode
 from aura_logging.threats import inspect
 
 INNOCENTS = Path(__file__).with_name("innocents.txt").read_text("utf-8").splitlines()
+AGENTS = Path(__file__).with_name("agents.txt").read_text("utf-8").splitlines()
 WORDS = (
     "time year people way day man thing woman life child world school state family student group country problem hand "
     "part place case week company system program question work number night point home water room mother area money "
@@ -58,9 +59,17 @@ def form_value(rng: random.Random) -> str:
             ),
             lambda: f"/{say(rng, 1)}/{say(rng, 1)}/{say(rng, 1)}.html",
             lambda: f'"{say(rng, 1)}" and "{say(rng, 2)}" -{say(rng, 1)}',
-            lambda: f"{say(rng, 1)}'s {say(rng, 2)} & {say(rng, 1)}; {say(rng, 3)}",
+            lambda: f"{say(rng, 1)}'s {say(rng, 2)} & {say(rng, 1)}; then {say(rng, 3)}",
             lambda: f"${rng.randint(1, 9)},{rng.randint(100, 999)}.{rng.randint(10, 99)} ({rng.randint(1, 99)}% off)",
             lambda: rng.choice(INNOCENTS),
+            lambda: (
+                f"{rng.choice(['site', 'intitle', 'author', 'is', 'in'])}:{say(rng, 1)} (\"{say(rng, 2)}\" OR {say(rng, 1)}) "
+                f"AND -{say(rng, 1)} price:[{rng.randint(1, 9)} TO {rng.randint(10, 99)}] {say(rng, 1)}*"
+            ),
+            lambda: f"<p>{sentence(rng)} <a href=\"https://example.com/{say(rng, 1)}\">{say(rng, 2)}</a></p><p><b>{say(rng, 1)}</b></p>",
+            lambda: f"Why does `{say(rng, 1)}({say(rng, 1)})` return {rng.choice(['None', 'null', '0'])}?\r\n```\r\n{say(rng, 1)} = {say(rng, 1)}\r\n```",
+            lambda: f"From: {rng.choice(NAMES)} <{say(rng, 1)}@example.com>\r\nTo: me\r\nSubject: {say(rng, 3)}\r\n\r\n{sentence(rng)}",
+            lambda: f"color: #{rng.randint(100, 999)}; margin: 0 {rng.randint(1, 9)}px; width: calc(100% - {rng.randint(1, 9)}px)",
         ]
     )()
 
@@ -133,5 +142,18 @@ def test_nothing_is_found_in_ordinary_form_values() -> None:
 
 def test_nothing_is_found_in_browsers_and_crawlers() -> None:
     rng = random.Random(2_800)
-    for agent in [*(browser(rng) for _ in range(800)), *(crawler(rng) for _ in range(2_000))]:
+    for agent in [*AGENTS, *(browser(rng) for _ in range(800)), *(crawler(rng) for _ in range(2_000))]:
         assert inspect({"path": "/", "query": "", "user-agent": agent}) == [], agent
+
+
+def test_nothing_is_found_in_what_cookies_and_addresses_ordinarily_hold() -> None:
+    headers = {
+        "cookie": "_ga=GA1.2.1234567890.1700000000; consent={stamp:%27abc%27%2Cnecessary:true}; theme=dark; "
+        "landing=https%3A%2F%2Fexample.com%2Fa%3Fb%3Dc; tz=Europe/Berlin; flash=%5B%5B%22ok%22%2C%22It%27s%20saved%22%5D%5D",
+        "referer": "http://localhost:8000/admin/login/?next=/admin/",
+        "host": "localhost:8000",
+        "origin": "http://127.0.0.1:3000",
+        "x-forwarded-for": "203.0.113.7, 10.0.0.1",
+        "x-forwarded-host": "intranet:8080",
+    }
+    assert inspect(headers) == []

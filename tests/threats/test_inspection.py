@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
+from aura_logging.patterns.re_set import compile_set as compile_re_set
 from aura_logging.threats import Inspector, examine, inspect
 from aura_logging.threats.gate import Gate
-from aura_logging.threats.re_gate import compile_gate as compile_re_gate
 from aura_logging.threats.signatures import SIGNATURES
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -65,12 +65,21 @@ def test_each_part_is_told_apart() -> None:
         ("path_traversal", "../../x%00.png"),
         ("log4shell", "${${lower:j}${upper:n}di:ldap://x.example/a}"),
         ("command_injection", "x%0Acat%20/etc/hosts"),
+        ("xss", '<a/href="j&Tab;a&Tab;v&Tab;asc&NewLine;ri&Tab;pt&colon;alert&lpar;1&rpar;">X</a>'),
+        ("ssrf", "http://127\u30020\u30020\u30021/"),
+        ("ssrf", "http://\u24db\u24de\u24d2\u24d0\u24db\u24d7\u24de\u24e2\u24e3/"),
+        ("header_injection", "%c4%8d%c4%8aSet-Cookie: a=b"),
     ],
 )
 def test_a_disguise_is_seen_through(kind: str, attack: str) -> None:
     assert kind in kinds({"query": f"q={attack}"})
     assert kind in kinds({"query": attack})
     assert kind in kinds({"query": "page=2&q=" + quote(attack, safe="")})
+
+
+@pytest.mark.parametrize("body", [{"user[$ne]": "1"}, {"constructor": {"prototype": {"a": 1}}}])
+def test_names_of_a_parsed_form_that_are_the_attack_are_seen(body) -> None:
+    assert inspect({"body": body})
 
 
 @pytest.mark.parametrize("body", [{"$gt": ""}, {"user": {"$ne": None}}, {"a": [{"b": {"$where": "1"}}]}])
@@ -124,6 +133,6 @@ def test_a_failure_inside_is_counted_and_harmless() -> None:
 
 
 def test_without_re2_the_verdicts_are_the_same() -> None:
-    plain = Inspector(Gate(SIGNATURES, compile_re_gate))
+    plain = Inspector(Gate(SIGNATURES, compile_re_set))
     for query in ["q=1' or '1'='1", "q=O'Brien", "q=<svg/onload=x>", "a=;cat /etc/passwd", "q=red+shoes"]:
         assert plain.inspect({"query": query}) == inspect({"query": query})

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from aura_logging.health import Status
 from aura_logging.testing import ManualClock
 from aura_logging.threats.login_guard import LoginGuard, LoginGuardOptions
+from aura_logging.threats.shared_windows import open_windows
 from aura_logging.threats.sqlite_windows import SqliteWindows
 from aura_logging.threats.windows import MemoryWindows
 
@@ -138,8 +139,9 @@ def test_a_negative_threshold_is_refused() -> None:
         LoginGuardOptions(failures_per_pair=-1)
 
 
-def test_four_processes_count_as_one_and_tell_once(tmp_path: Path) -> None:
-    store = tmp_path / "logins.db"
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_four_processes_count_as_one_and_tell_once(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    store = str(tmp_path / "logins.db") if kind == "sqlite" else request.getfixturevalue("redis_url")
     options = LoginGuardOptions(
         failures_per_account=20,
         failures_per_address=40,
@@ -151,7 +153,7 @@ def test_four_processes_count_as_one_and_tell_once(tmp_path: Path) -> None:
     for number in range(4):
         child = os.fork()
         if child == 0:
-            watch = LoginGuard(SqliteWindows(store), options, ManualClock(1_000.0))
+            watch = LoginGuard(open_windows(store), options, ManualClock(1_000.0))
             found = [t for n in range(15) for t in watch.failed(f"user{n % 3}", "192.0.2.1")]
             text = json.dumps([[t.threat_type, t.scope, t.account] for t in found])
             (tmp_path / f"{number}.json").write_text(text)
@@ -178,3 +180,21 @@ def test_a_threshold_is_crossed_exactly_when_so_many_lie_in_the_window(gaps: lis
         times.append(clock.now)
         expected = sum(at > clock.now - 50.0 for at in times) >= threshold
         assert bool(watch.failed("julia", "")) is expected
+
+
+def test_a_store_that_fails_is_asked_again_after_five_seconds_and_not_before() -> None:
+    class Failing(MemoryWindows):
+        asked = 0
+
+        def note(self, *arguments: object) -> int:
+            self.asked += 1
+            raise OSError("busy")
+
+    clock, windows = ManualClock(1_000.0), Failing()
+    watch = LoginGuard(windows, LoginGuardOptions(**{**OFF, "failures_per_account": 9}), clock)
+    for _ in range(3):
+        watch.failed("julia", "")
+    assert windows.asked == 1
+    clock.advance(5.0)
+    watch.failed("julia", "")
+    assert windows.asked == 2

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from aura_logging.patterns.re_set import compile_set as compile_re_set
 from aura_logging.threats import KINDS, inspect
 from aura_logging.threats.gate import DISGUISED, Gate
-from aura_logging.threats.re_gate import compile_gate as compile_re_gate
-from aura_logging.threats.signature import ANYWHERE, EXCEPT_HEADERS, Signature
+from aura_logging.threats.signature import ANYWHERE, EXCEPT_ADDRESSES, EXCEPT_HEADERS, Signature
 from aura_logging.threats.signatures import SIGNATURES
 from aura_logging.threats.sql_fingerprints import FINGERPRINTS
 from aura_logging.threats.sql_hints import SQL_HINTS
@@ -18,7 +18,7 @@ SHAPES = [pytest.param(s, id=s.rule) for s in (*FINGERPRINTS, *OF_TEXT)]
 
 
 def part_of(signature: Signature) -> str:
-    return "query" if signature.location in (ANYWHERE, EXCEPT_HEADERS) else signature.location
+    return "query" if signature.location in (ANYWHERE, EXCEPT_ADDRESSES, EXCEPT_HEADERS) else signature.location
 
 
 @pytest.mark.parametrize("signature", RULES)
@@ -52,7 +52,7 @@ def test_rules_are_named_once_and_cover_every_kind() -> None:
 
 def test_both_gates_give_the_same_verdicts() -> None:
     hints = [*(s.hint for s in SIGNATURES), *SQL_HINTS, *DISGUISED]
-    fast, plain = Gate(SIGNATURES).suspects, compile_re_gate(hints)
+    fast, plain = Gate(SIGNATURES).suspects, compile_re_set(hints)
     texts = [text for s in SIGNATURES for text in (*s.examples, *s.counter_examples)]
     texts += [text for s in FINGERPRINTS for text in (*s.examples, *s.counter_examples)]
     for text in texts:

@@ -1,27 +1,35 @@
-"""A sliding window counts exactly what lies in it, in memory and in a file alike."""
+"""A sliding window counts exactly what lies in it, in memory, in a file and in Redis alike."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from aura_logging.options import OptionError
+from aura_logging.threats.redis_windows import RedisWindows
+from aura_logging.threats.shared_windows import open_windows
 from aura_logging.threats.sqlite_windows import SqliteWindows
 from aura_logging.threats.windows import MemoryWindows, Windows
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def windows(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Windows]:
-    if request.param == "memory":
-        yield MemoryWindows()
-        return
-    made = SqliteWindows(tmp_path / "state" / "windows.db")
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "redis":
+        return str(request.getfixturevalue("redis_url"))
+    return "memory" if request.param == "memory" else str(tmp_path / "state" / "windows.db")
+
+
+@pytest.fixture
+def windows(url: str) -> Iterator[Windows]:
+    made = open_windows(url)
     yield made
-    made.close()
+    if not isinstance(made, MemoryWindows):
+        made.close()
 
 
 def test_what_is_older_than_the_window_no_longer_counts(windows: Windows) -> None:
@@ -58,6 +66,21 @@ def test_forgetting_begins_anew(windows: Windows) -> None:
     assert windows.note("k", "b", 1.0, 10.0, 5) == 1
 
 
+def test_a_note_is_kept_until_its_time_is_over_or_another_takes_its_place(windows: Windows) -> None:
+    assert windows.recall("k", 100.0) is None
+    windows.remember("k", "a b", 100.0, 10.0)
+    windows.remember("other", "x", 100.0, 20.0)
+    assert windows.recall("k", 109.9) == "a b"
+    assert windows.recall("k", 110.0) is None
+    windows.remember("k", "c", 110.0, 10.0)
+    assert (windows.recall("k", 111.0), windows.recall("other", 111.0)) == ("c", "x")
+
+
+def test_a_claim_for_no_time_is_everybodys(windows: Windows) -> None:
+    assert windows.claim("k", 100.0, 0.0)
+    assert windows.claim("k", 100.0, 0.0)
+
+
 def test_memory_is_bounded_by_keys() -> None:
     windows = MemoryWindows(keys_at_most=3)
     for n in range(10):
@@ -73,11 +96,11 @@ EVENTS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("vwxyz"), st
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=EVENTS, at_most=st.integers(1, 6))
-@pytest.mark.parametrize("make", [lambda path: MemoryWindows(), SqliteWindows], ids=["memory", "sqlite"])
 def test_any_history_counts_the_distinct_members_of_its_window(
-    make: Callable[[Path], Windows], events: list[tuple[str, str, int]], at_most: int, tmp_path_factory
+    windows: Windows, events: list[tuple[str, str, int]], at_most: int
 ) -> None:
-    windows = make(tmp_path_factory.mktemp("windows") / "w.db")
+    for key in "abc":
+        windows.forget(key)
     now, seen = 0.0, []
     for key, member, seconds in events:
         now += seconds
@@ -102,3 +125,31 @@ def test_a_forked_child_shares_the_file_and_not_the_connection(tmp_path: Path) -
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
     assert windows.note("k", "again", 3.0, 10.0, 5) == 3
     windows.close()
+
+
+def test_a_server_that_does_not_answer_is_an_oserror(free_port) -> None:
+    windows = RedisWindows(f"redis://127.0.0.1:{free_port()}/0")
+    with pytest.raises(OSError, match="Redis"):
+        windows.note("k", "a", 1.0, 10.0, 5)
+
+
+def test_nothing_stays_in_redis_and_no_name_is_readable_there(redis_url: str) -> None:
+    redis = pytest.importorskip("redis").Redis.from_url(redis_url, decode_responses=True)
+    windows = RedisWindows(redis_url)
+    windows.note("account:brute_force:julia", "1", 1.0, 10.0, 5, weight=3)
+    windows.claim("account:brute_force:julia", 1.0, 10.0)
+    keys = list(redis.scan_iter("*"))
+    assert len(keys) == 3
+    assert not any("julia" in key for key in keys)
+    assert all(0 < redis.pttl(key) <= 70_000 for key in keys)
+    redis.close()
+    windows.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["redi://127.0.0.1", "sqlite:///", "sqlite://x.db", " ", "redis://user:hunter2@127.0.0.1:no/0"]
+)
+def test_a_url_that_names_no_windows_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(OptionError, match="login_store=") as refused:
+        open_windows(url)
+    assert "hunter2" not in str(refused.value)

@@ -27,6 +27,7 @@ class AuraConfig(AppConfig):
             privacy,
             receivers,
             sampling,
+            security,
             tasks,
         )
 
@@ -35,6 +36,7 @@ class AuraConfig(AppConfig):
         sampling.apply()
         metrics_store.apply()
         receivers.connect()
+        security.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()
         tasks.observe()

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from aura_logging.client_address import TrustedProxies
 from aura_logging.django.conf import declare
+from aura_logging.django.logins import country_of
 from aura_logging.propagation import REQUEST_ID_HEADERS, Trace, accept, mint_trace
 
 __all__ = ["ContextOptions", "address_headers", "first_fields", "trace_of"]
@@ -61,6 +62,9 @@ def first_fields(request: HttpRequest, trace: Trace, proxies: TrustedProxies) ->
     client_ip = proxies.client(*address_headers(request))
     if client_ip is not None:
         fields["client_ip"] = client_ip
+        country_code = country_of(client_ip)
+        if country_code is not None:
+            fields["country_code"] = country_code
     user_agent = meta.get("HTTP_USER_AGENT")
     if user_agent:
         fields["user_agent"] = user_agent[:_MAX_USER_AGENT]

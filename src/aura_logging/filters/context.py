@@ -49,13 +49,7 @@ class RequestContextFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the fields; always true."""
         attributes = record.__dict__
-        bound = context.current()
-        host = self._host
-        ambient = self._ambient if host is None or host.is_fresh() else self._look_around(host)
-        of_ambient, of_bound, added = self._merged
-        if ambient is not of_ambient or bound is not of_bound:
-            added = {**ambient, **bound}
-            self._merged = (ambient, bound, added)
+        added = self.fields()
         if attributes.keys().isdisjoint(added):
             # Nothing of the log call's own to spare: one C call for what is a loop otherwise.
             attributes.update(added)
@@ -64,6 +58,17 @@ class RequestContextFilter(logging.Filter):
             if name not in attributes or attributes[name] is None:
                 attributes[name] = value
         return True
+
+    def fields(self) -> Mapping[str, Any]:
+        """Return what is added to a record logged here and now; the same object for as long as it is the same."""
+        bound = context.current()
+        host = self._host
+        ambient = self._ambient if host is None or host.is_fresh() else self._look_around(host)
+        of_ambient, of_bound, added = self._merged
+        if ambient is not of_ambient or bound is not of_bound:
+            added = {**ambient, **bound}
+            self._merged = (ambient, bound, added)
+        return added
 
     def _look_around(self, host: HostMetrics) -> Mapping[str, Any]:
         self._ambient = {"correlation_id": None, **self._service, **host.fields()}

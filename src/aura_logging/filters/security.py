@@ -6,8 +6,8 @@ import logging
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
 
 from aura_logging.encoding import encode
 from aura_logging.health import Health, Status
@@ -17,14 +17,17 @@ from aura_logging.privacy.engine import ENGINE_NAME
 from aura_logging.privacy.findings import Finding
 from aura_logging.privacy.record_scrubber import RecordScrubber, blank
 from aura_logging.privacy.scrubber import Scrubber
+from aura_logging.records import kept_line
 from aura_logging.resilience.forks import tell_after_fork
-from aura_logging.threats.log_lines import annotate
+from aura_logging.threats.log_lines import annotate, threat_type_of
 
 __all__ = ["SecurityFilter", "use_everywhere"]
 
 # `{"timestamp":"2025-11-23T05:41:00.123456Z",` begins every line: nothing of the caller's is in these bytes, and
 # as a tenth of the line they are a tenth of the scan.
 _TIMESTAMP_BYTES = 40
+
+_MOST_KNOWN = 2_000
 
 _without_options: weakref.WeakSet[SecurityFilter] = weakref.WeakSet()
 
@@ -91,6 +94,7 @@ class SecurityFilter(logging.Filter):
         )
         self._scrubs = scrub
         self._detects = detect
+        self._harmless: set[str] = set()
         self.after_fork_in_child()
         tell_after_fork(self)
         self._findings: Counter[str] = Counter()
@@ -106,6 +110,8 @@ class SecurityFilter(logging.Filter):
         """Scrub with this scrubber from here on."""
         self.scrubber = scrubber
         self._suspects = scrubber.engine.suspects
+        # In one piece: another scrubber finds other things clean.
+        self._verdicts: tuple[Callable[[bytes], object], set[bytes]] = (self._suspects, set())
         self._record_scrubber = RecordScrubber(scrubber)
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -120,6 +126,43 @@ class SecurityFilter(logging.Filter):
         except Exception as error:  # noqa: BLE001  # a log call must not fail, nor may what it says slip through
             self._fail(record, error)
         return True
+
+    def line_left(self, record: logging.LogRecord) -> bytes | None:
+        """Return the line of a record that `filter` has just passed, if there is one and nobody can have changed it.
+
+        For a handler that asks right after `filter`: it spares looking for changes, which costs as much as the scan.
+        """
+        return kept_line(record, "aura") if self._scrubs and type(self) is SecurityFilter else None
+
+    def lets_pass(
+        self, logger: str, level: int, template: str, line: bytes, news: bytes, site: bytes, context: bytes
+    ) -> bool:
+        """Tell whether a record that there is not yet would pass as it is; false also where only it could tell.
+
+        `line` is what `encode` would make of it. Of its parts `news` is scanned each time; `site` and `context`, which
+        many lines repeat, once. A value, and its name, lies within one of them. No argument may be a mapping;
+        `template` is the message before they are filled in. The hot path: straight-line.
+        """
+        if (
+            self._detects
+            and (template not in self._harmless or level < logging.INFO or logger.startswith("django"))
+            and not self._is_harmless(logger, level, template)
+        ):
+            return False
+        if not self._scrubs:
+            return True
+        suspects, clean = self._verdicts
+        if ((site in clean and context in clean) or _learn(suspects, clean, (site, context))) and _is_plain(news):
+            return not suspects(news)
+        return not suspects(line[_TIMESTAMP_BYTES:])
+
+    def _is_harmless(self, logger: str, level: int, template: str) -> bool:
+        if logger.startswith("django"):  # of whose records the fields tell as well
+            return False
+        is_harmless = threat_type_of(logger, level, template) is None
+        if is_harmless and level >= logging.INFO and "%" in template:  # one that comes again
+            _remember(template, self._harmless)
+        return is_harmless
 
     def _count(self, findings: list[Finding]) -> None:
         if findings:
@@ -141,3 +184,27 @@ class SecurityFilter(logging.Filter):
             detail=f"{failed} records could not be scrubbed and were blanked" if failed else "",
             facts={"findings": findings, "scrubbing_failures": failures, "scan_engine": ENGINE_NAME},
         )
+
+
+def _is_plain(part: bytes) -> bool:
+    """Tell whether a part is in the line as it is; what a line must not have is escaped there."""
+    return part.isascii() and 0x7F not in part
+
+
+def _learn(suspects: Callable[[bytes], object], clean: set[bytes], parts: Iterable[bytes]) -> bool:
+    """Return whether the parts are clean, and remember those that are."""
+    for part in parts:
+        if part not in clean:
+            if not _is_plain(part) or suspects(part):
+                return False
+            _remember(part, clean)
+    return True
+
+
+Part = TypeVar("Part", str, bytes)
+
+
+def _remember(part: Part, known: set[Part]) -> None:
+    if len(known) >= _MOST_KNOWN:
+        known.clear()
+    known.add(part)

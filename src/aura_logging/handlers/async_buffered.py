@@ -22,7 +22,7 @@ from aura_logging.handlers.delivery import Delivery
 from aura_logging.handlers.hearing import here, is_delivering, may_log_inside
 from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
-from aura_logging.handlers.targets import line_stamp, target_for, wanted
+from aura_logging.handlers.targets import LineTarget, line_stamp, target_for, wanted
 from aura_logging.handlers.wrapping import leave_alone
 from aura_logging.health import Health, Status
 from aura_logging.resilience.breaker import CircuitBreaker
@@ -146,6 +146,8 @@ class AsyncBufferedHandler(logging.Handler):
             Worker(self._delivery.work, f"aura-{self._target.handler.name or 'delivery'}-{number}")
             for number in range(workers)
         )
+        # Whether lines are plain JSON, and the handler and its formatter with which that was found.
+        self._plain: tuple[bool, logging.Handler, object] = (False, self._target.handler, self)
         self._closed = False
         self.after_fork_in_child()
         tell_after_fork(self)
@@ -173,6 +175,7 @@ class AsyncBufferedHandler(logging.Handler):
 
         A record that a filter returns takes this one's place, on Python 3.11 too.
         """
+        filter_: object = None
         for filter_ in self.filters:
             kept = filter_.filter(record) if isinstance(filter_, logging.Filter) else _as_function(filter_)(record)
             if kept is True:
@@ -181,8 +184,22 @@ class AsyncBufferedHandler(logging.Handler):
                 return False
             if isinstance(kept, logging.LogRecord):
                 record = kept
-        self.emit(record)
+        # The last filter may have encoded the record, and nobody can have changed it since.
+        line_left: Callable[[logging.LogRecord], bytes | None] | None = getattr(filter_, "line_left", None)
+        line = line_left(record) if line_left is not None and self._writes_plain_json() else None
+        if line is None or not self.emit_line(record.levelno, line):
+            self.emit(record)
         return record
+
+    def _writes_plain_json(self) -> bool:
+        if getattr(self.emit, "__func__", None) is not _OWN_EMIT:
+            return False  # somebody wants to see the record
+        is_plain, handler, formatter = self._plain
+        if handler.formatter is not formatter:
+            writer = self.plain_json_writer()
+            is_plain, handler = writer is not None, writer or self._target.handler
+            self._plain = (is_plain, handler, handler.formatter)
+        return is_plain
 
     def emit(self, record: logging.LogRecord) -> None:
         """Accept the record; never raises and, but for `when_full="block"`, never waits.
@@ -214,8 +231,38 @@ class AsyncBufferedHandler(logging.Handler):
             if (waiting >= self._wake_at and waiting % self._wake_every == 0) or not running:
                 self._hurry(waiting)
         except Exception as error:  # noqa: BLE001  # whatever happens here, the application goes on
-            self._delivery.note_error(error)
-            self._outbox.refuse("internal_error")
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> None:
+        self._delivery.note_error(error)
+        self._outbox.refuse("internal_error")
+
+    def plain_json_writer(self) -> logging.Handler | None:
+        """Return the handler whose formatter makes this one's lines, if they are `encoding.encode`'s own."""
+        if not isinstance(self._target, LineTarget):
+            return None
+        ask: Callable[[], logging.Handler | None] = getattr(self._target.handler, "plain_json_writer", lambda: None)
+        return ask()
+
+    def emit_line(self, level: int, line: bytes) -> bool:
+        """Do what `emit` would for a record of this level that is encoded already; false if that takes the record.
+
+        Only for a handler with a `plain_json_writer`. Never raises. A line it says true to is accepted or counted.
+        """
+        try:
+            handler = self._target.handler
+            if not self._running[0] or level < handler.level or handler.filters or here.handlers:
+                return False
+            outbox = self._outbox
+            lost = outbox.put(level, line)
+            if lost:
+                self._delivery.say_last_words(lost)
+            waiting = outbox.queued
+            if waiting >= self._wake_at and waiting % self._wake_every == 0:
+                self._hurry(waiting)
+        except Exception as error:  # noqa: BLE001  # as in `emit`
+            self._refuse(error)
+        return True
 
     def _hurry(self, waiting: int) -> None:
         if not self._running[0]:  # closed, or at interpreter exit: nobody will come by later
@@ -421,6 +468,9 @@ class AsyncBufferedHandler(logging.Handler):
                 "unjournaled": dict(ledger.unjournaled),
             },
         )
+
+
+_OWN_EMIT = AsyncBufferedHandler.emit
 
 
 def _last_words(emergency: HandlerReference | None) -> last_words.LastWords | None:

@@ -119,6 +119,13 @@ class FailoverHandler(logging.Handler):
         """Return the record as the first child writes it."""
         return self._line(record)
 
+    def plain_json_writer(self) -> logging.Handler | None:
+        """Return the child whose formatter makes the lines, if they are `encode`'s own."""
+        ask: Callable[[], logging.Handler | None] = getattr(
+            self._children[0].handler, "plain_json_writer", lambda: None
+        )
+        return ask()
+
     def write_lines(self, lines: Sequence[Line], count: int | None = None) -> None:
         """Hand the lines to the first child that is well; does not raise: the last resort is standard error."""
         count = len(lines) if count is None else count

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import orjson
 
+from aura_logging.patterns import ENGINE_NAME, CompileSet, compile_set
 from aura_logging.privacy.detector import Detector
-
-try:
-    from aura_logging.privacy.re2_set import compile_set
-except ImportError:  # no wheel for this platform
-    from aura_logging.privacy.re_set import compile_set
-
-    ENGINE_NAME = "re"
-else:
-    ENGINE_NAME = "re2"
 
 __all__ = ["Engine", "ENGINE_NAME", "compile_set"]
 
 # What the encoder cut from a line, another handler might write: such a line is never clean.
 _CUT_FROM_THE_LINE = rb" characters cut\]| more cut\"|[0-9] fields cut|\[cut: nested"
-
-CompileSet = Callable[[Sequence[bytes]], Callable[[bytes], Sequence[int] | None]]
 
 
 class Engine:

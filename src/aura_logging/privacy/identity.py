@@ -16,12 +16,15 @@ _GROUPED = re.compile(
     r"(?<![0-9])(?<![0-9][-.\u2010-\u2015])([0-9]{3})([-. +\u00a0\u2010-\u2015])([0-9]{2})\2([0-9]{4})"
     r"(?![0-9]|[-.][0-9])"
 )
-_NAMED = r"\bssn|\bsoc(?:ial)?[ _-]?sec(?:urity)?|\bsocialsecurity"
-# After its name a number may stand bare, or grouped in any way: "SSN: 078051120", "ssn=07805-1120".
-_AFTER_NAME = re.compile(
-    r"(?i)(?:" + _NAMED + r")[^0-9]{0,24}?(?<![0-9])([0-9]{3})[-. +]?([0-9]{2})[-. +]?([0-9]{4})(?![0-9])"
+_NAMED = (
+    r"(?<![a-z])ssns?(?![a-z])|(?-i:(?<=[a-z])SSN(?![a-z]))|(?<![a-z])soc(?:ial)?\.?[ _-]{0,2}sec(?:urity)?"
+    r"|(?<![a-z])ss ?(?:#|no\b|num)|(?<![a-z])social ?[:#]"
 )
-_BARE = re.compile(r"\s*([0-9]{3})[-. +]?([0-9]{2})[-. +]?([0-9]{4})\s*")
+# After its name a number may stand bare, or grouped in any way: "SSN: 078051120", "ssn=07805-1120".
+_ANY_GAP = r"(?:[ \t]?[-./_+\u00a0\u2010-\u2015\u2212][ \t]?|[ \t]{1,2})?"
+_ANY_GROUPS = rf"([0-9]{{3}}){_ANY_GAP}([0-9]{{2}}){_ANY_GAP}([0-9]{{4}})"
+_AFTER_NAME = re.compile(rf"(?i:{_NAMED})[^0-9]{{0,32}}?(?<![0-9]){_ANY_GROUPS}(?![0-9])")
+_BARE = re.compile(rf"\s*{_ANY_GROUPS}\s*")
 _FIELD = re.compile(r"(?i)(?:^|[^a-z])ssn(?:$|[^a-z])|soc(?:ial)?[ _-]?sec")
 
 
@@ -42,12 +45,20 @@ def _ssns(text: str, field: str) -> Iterator[Span]:
 
 
 _SCAN_GAP = rb"(?:[-. +]|\xc2\xa0|\xe2\x80[\x90-\x95]|%20|%2d)"
+_SCAN_ANY_GAP = (
+    rb"(?:(?:[ \t]|\\t){0,2}(?:[-./_+]|\xc2\xa0|\xe2\x80[\x90-\x95]|\xe2\x88\x92|%20|%2d|%2f)?(?:[ \t]|\\t)?)"
+)
 
 US_SSN = Detector(
     name="us_ssn",
     scan=any_of(
         BEFORE_DIGIT + rb"[0-9]{3}" + _SCAN_GAP + rb"[0-9]{2}" + _SCAN_GAP + rb"[0-9]{4}" + AFTER_DIGIT,
-        rb"(?:ssn|soc(?:ial)?[ _-]?sec)[^0-9]{0,48}[0-9]{3}[-. +]?[0-9]{2}[-. +]?[0-9]{4}" + AFTER_DIGIT,
+        rb"(?:ssn|soc(?:ial)?\.?[ _-]{0,2}sec|(?:^|[^a-z]|\\[nrtbf])ss ?(?:#|no|num)|social ?[:#])[^0-9]{0,64}[0-9]{3}"
+        + _SCAN_ANY_GAP
+        + rb"[0-9]{2}"
+        + _SCAN_ANY_GAP
+        + rb"[0-9]{4}"
+        + AFTER_DIGIT,
     ),
     find=_ssns,
     keep_last=4,
@@ -62,9 +73,15 @@ US_SSN = Detector(
         "?ssn=078051123&x",
         "ssn:\n123-45-6789",
         "applicant(899-12-3456)",
+        "SSN 078/05/1123",
+        "Soc. Sec. No.: 078 - 05 - 1123",
+        "SS# 078_05_1123",
+        "userSSN=078051123",
+        "Social: 078-05-1123",
     ),
     counter_examples=(
         "000-12-3456",
+        "Bar Assn 123456789",
         "666-12-3456",
         "900-12-3456",
         "078-00-1123",

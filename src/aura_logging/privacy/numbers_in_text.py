@@ -1,15 +1,23 @@
-"""Tell numbers that a person wrote from the columns of numbers that programs print."""
+"""Tell numbers that a person wrote from the columns and ids that programs print."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["is_column_of_numbers"]
+__all__ = ["is_column_of_numbers", "is_in_uuid"]
 
 _HTTP_BEFORE = re.compile(r"HTTP/[0-9.]+[\"' ]*$|[\"\]] $")
 _NUMBER_BEFORE = re.compile(r"(?:^|[\s\[(])-?[0-9.]+ $")
 _NUMBER_AFTER = re.compile(r" -?[0-9.]+(?:$|[\s\])])")
 _AS_FAR_AS_IT_MATTERS = 24
+_UUID = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])")
+_UUID_LENGTH = 36
+
+
+def is_in_uuid(text: str, start: int, end: int) -> bool:
+    """Tell whether the range is part of a UUID: a few in ten thousand hold something like a number of a person's."""
+    around = _UUID.finditer(text, max(0, start - _UUID_LENGTH), end + _UUID_LENGTH)
+    return any(found.start() <= start and end <= found.end() for found in around)
 
 
 def is_column_of_numbers(text: str, start: int, end: int) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from aura_logging.privacy.pattern_syntax import Characters, Choice, Node, Repeat, Sequence
+from aura_logging.patterns.syntax import Characters, Choice, Node, Repeat, Sequence
 
 __all__ = ["refuse_slow"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from aura_logging.privacy.pattern_syntax import ASCII_SIZE, BEYOND_ASCII, Characters, Choice, Node, Repeat, Sequence
+from aura_logging.patterns.syntax import ASCII_SIZE, BEYOND_ASCII, Characters, Choice, Node, Repeat, Sequence
 
 __all__ = ["scan_pattern"]
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from aura_logging.options import OptionError, nearest
+from aura_logging.patterns.syntax import parse
 from aura_logging.privacy.detector import Detector, Span
 from aura_logging.privacy.engine import compile_set
 from aura_logging.privacy.pattern_safety import refuse_slow
 from aura_logging.privacy.pattern_scan import scan_pattern
-from aura_logging.privacy.pattern_syntax import parse
 
 __all__ = ["custom_pattern", "patterns_from_settings"]
 

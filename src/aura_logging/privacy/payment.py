@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from aura_logging.privacy.checksums import IBAN_LENGTHS, is_card, is_iban, luhn
 from aura_logging.privacy.detector import Detector, Span
+from aura_logging.privacy.numbers_in_text import is_in_uuid
 from aura_logging.privacy.scan_syntax import BEFORE_DIGIT, BEFORE_WORD, any_of, digits
 
 __all__ = ["CREDIT_CARD", "IBAN"]
 
 _FEWEST_DIGITS, _MOST_DIGITS = 12, 19
 
-_GAP = r"[ .+\-\u00a0\u2000-\u200a\u2010-\u2015\u202f]"
+_GAP = r"(?: [-\u2010-\u2015] |  |[ .+\-/_\u00a0\u2000-\u200a\u2010-\u2015\u202f])"
 # Groups of digits with one separator between each two: what follows a decimal point is no card.
 _NUMBER = re.compile(r"(?<![0-9])(?<![0-9]\.)[0-9]+(?:" + _GAP + r"[0-9]+)*")
 _UNEVEN_GROUPINGS = frozenset({(4, 6, 5), (4, 6, 4), (4, 5, 6), (8, 8), (6, 10), (6, 13)})
@@ -57,7 +58,9 @@ def _issued_cards(text: str) -> Iterator[Span]:
                 continue
             start = run.start() + groups[first][1]
             end = run.start() + groups[last][1] + len(groups[last][0])
-            if not (_FRACTION.match(text, end) or _inside_encoded_data(text, start, end)):
+            if not (
+                _FRACTION.match(text, end) or _inside_encoded_data(text, start, end) or is_in_uuid(text, start, end)
+            ):
                 yield start, end
             first = last + 1
 
@@ -100,12 +103,16 @@ def _inside_encoded_data(text: str, start: int, end: int) -> bool:
     return len(glued) + end - start > _LONGEST_GLUED_TOKEN and not glued.isalpha()
 
 
+_RARE_GAP = rb"(?: (?:-|\xe2\x80[\x90-\x95]) |  |/|%2f|_)"
+
 CREDIT_CARD = Detector(
     name="credit_card",
     scan=BEFORE_DIGIT
     + any_of(
         rb"(?:[34][0-9]|2[2-7]|81|86|9[78])[0-9]{2}" + digits(9),
         rb"(?:[56][0-9]{3}|1800|2131|0604)" + digits(8),
+        # Separators that are rarer: groups of four, or American Express's and Diners' four and six.
+        rb"[2-6][0-9]{3}" + _RARE_GAP + rb"[0-9]{4}(?:" + _RARE_GAP + rb"[0-9]{4}|[0-9]{2}" + _RARE_GAP + rb"[0-9]{4})",
     )
     + rb"|(?:^|[^a-z]|\\[nrtbf]|t|k|_)(?:card|pan)[^0-9]{0,32}[0-9]{4}(?:[ -]?[0-9]){8}",
     find=_cards,
@@ -118,6 +125,11 @@ CREDIT_CARD = Detector(
         "4012.8888.8888.1881",
         "3782 822463 10005",
         "3056 930902 5904",
+        "4111/1111/1111/1111",
+        "4111_1111_1111_1111",
+        "4111 - 1111 - 1111 - 1111",
+        "4111  1111  1111  1111",
+        "3782 - 822463 - 10005",
         "2223003122003222",
         "6011111111111117",
         "3530111333300000",
@@ -152,12 +164,15 @@ CREDIT_CARD = Detector(
         "4320-16019-1977-4756",
         "9f86d081884c7d654111111111111111a2feaa0c55ad015a",
         "978-0-306-40615-7",
+        "dc97ad4c-4fde-239c-6242-575486255025",
         "snowflake 1175928847299117063",
         "4006381333931",
     ),
 )
 
-_IBAN_CANDIDATE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:[ \-+\u00a0]?[A-Za-z0-9]){11,30}")
+_IBAN_CANDIDATE = re.compile(
+    r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:(?:  |[ .\-+/_\u00a0\u2007\u2010-\u2015\u202f])?[A-Za-z0-9]){11,30}"
+)
 _IBAN_SIGN = re.compile(r"[A-Za-z0-9]")
 
 
@@ -185,7 +200,7 @@ def _end_of_iban(text: str, match: re.Match[str]) -> int | None:
     return end if is_iban("".join(sign.group() for sign in signs[:length])) else None
 
 
-_SCAN_GAP = rb"(?:[ +-]|\xc2\xa0|%20)?"
+_SCAN_GAP = rb"(?:[ .+/_-]|  |\xc2\xa0|\xe2\x80[\x80-\xaf]|%20)?"
 # Countries whose letters are hexadecimal digits too; their account numbers begin with digits, unlike a UUID's groups.
 _HEXADECIMAL = any_of(*(name.lower().encode() for name in sorted(IBAN_LENGTHS) if set(name) <= set("ABCDEF")))
 _OTHERS = any_of(*(name.lower().encode() for name in sorted(IBAN_LENGTHS) if not set(name) <= set("ABCDEF")))
@@ -206,6 +221,10 @@ IBAN = Detector(
         "gb82 west 1234 5698 7654 32 please",
         "iban=DE89370400440532013000&x",
         "DE89-3704-0044-0532-0130-00",
+        "DE89.3704.0044.0532.0130.00",
+        "DE89/3704/0044/0532/0130/00",
+        "DE89  3704  0044  0532  0130  00",
+        "DE89_3704_0044_0532_0130_00",
         "FR14 2004 1010 0505 0001 3M02 606",
         "NO93 8601 1117 947",
         "to\nNL91ABNA0417164300.",

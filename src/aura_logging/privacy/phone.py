@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from aura_logging.privacy.checksums import is_isbn10
 from aura_logging.privacy.detector import Detector, Span
-from aura_logging.privacy.numbers_in_text import is_column_of_numbers
+from aura_logging.privacy.numbers_in_text import is_column_of_numbers, is_in_uuid
 from aura_logging.privacy.scan_syntax import BEFORE_DIGIT, ESCAPED, GAP, PUNCTUATION, any_of
 
 __all__ = ["PHONE"]
@@ -99,7 +99,7 @@ _GROUPED = (
     r"[78][ -]9[0-9]{2}[ -][0-9]{3}[ -][0-9]{2}[ -]?[0-9]{2}",  # Russia, mobile
     # Poland, Spain, Portugal: mobile ranges only, for three by three is also how thousands are set apart.
     r"(?:4[58]|50(?=[5-9])|5[1379]|6[0-9]|7[0-9]|88|9[1-36])[0-9](?P<nine>[ -])[0-9]{3}(?P=nine)[0-9]{3}",
-    r"[1-9][0-9]{2} [0-9]{3} [0-9]{2} [0-9]{2}",  # Colombia, Turkey
+    r"(?:(?<![0-9A-Za-z.,-])0 )?[1-9][0-9]{2} [0-9]{3} [0-9]{2} [0-9]{2}",  # Colombia, Turkey
     r"[679][0-9]{2} [0-9]{2} [0-9]{2} [0-9]{2}",  # Spain
     r"[1-9][0-9] [0-9]{3} [0-9]{2} [0-9]{2}",  # Poland
 )
@@ -128,8 +128,9 @@ _SHAPES = (
     ),
     _Shape(
         re.compile(
-            rf"(?<![0-9A-Za-z])(?<![0-9][.,:/+])(?<![0-9A-Za-z]-)(?:\(0[1-9][0-9]{{0,4}}\)|0[1-9][0-9]{{0,4}}(?={_GAP}|/))"
-            rf"(?:{_GAP}{{0,2}}|/ ?)[0-9]{{2,8}}(?:{_GAP}[0-9]{{2,5}}){{0,4}}{_STOP}(?![A-Za-z])"
+            rf"(?<![0-9A-Za-z])(?<![0-9][.,:/+])(?<![0-9A-Za-z]-)(?:\(0[1-9][0-9]{{0,4}}\)"
+            rf"|0[1-9][0-9]{{0,4}}(?={_GAP}| ?/))(?:{_GAP}{{0,2}}| ?/ ?)[0-9]{{2,8}}"
+            rf"(?:{_GAP}[0-9]{{2,5}}){{0,4}}{_STOP}(?![A-Za-z])"
         ),
         _national,
     ),
@@ -144,7 +145,12 @@ _SHAPES = (
 _TRUNK_ZERO_BARE = re.compile(r"(?<![^\s(\"'<,;])0[1-9][0-9]{8,9}(?![^\s)\"'>,;.!?]|\.[0-9])")
 
 _NUMBER = rf"[+(]?[0-9](?:{_MARK}{{0,2}}[0-9]){{6,14}}"
-_WORDS = r"(?:tele)?phone|mobile|cell(?:ular)?|tel|fax|handy|msisdn|whatsapp|sms"
+_WORDS = (
+    r"(?:tele)?phone|t[eé]l[eé]phone|telefone?|tel[eé]fono|telefoon|handynummer|rufnummer|mobile|m[oó]vil|mobil|"
+    r"cell(?:ular)?|celular|t[eé]l|fax|handy|msisdn|whatsapp|sms|"
+    r"(?:contact|callback|my|your|his|her) (?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in) )?"
+    r"(?:number|no\.|nr\.?)"
+)
 _ASKS = r"(?:call(?:ed|ing)?|reach|text|dial|ring)(?: (?:me|us|him|her|them|at|on|back|now)){1,3}"
 _AFTER_WORD = re.compile(
     rf"(?i:(?<![a-z])(?:{_WORDS}|{_ASKS})|(?<=[a-z_])(?:phone|mobile|cell))"
@@ -177,7 +183,7 @@ def _phones(text: str, field: str) -> Iterator[Span]:
     )
     end = -1
     for span in sorted(spans, key=lambda found: (found[0], -found[1])):
-        if span[0] >= end:
+        if span[0] >= end and not is_in_uuid(text, *span):
             yield span
             end = span[1]
 
@@ -192,8 +198,10 @@ def _signs(count: int) -> bytes:
 
 _BEFORE_TRUNK = rb"(?:^|[^0-9a-z.,:/+-]|(?:^|[^0-9])[.,:/+]|(?:^|[^0-9a-z])-|\\[nrtbf]|" + ESCAPED + rb"[.,:/+-]?)"
 _SCAN_WORD = any_of(
-    rb"phone|mobile|msisdn|whatsapp|handy",
-    rb"(?:^|[^a-z]|\\[nrtbf])(?:cell|tel|fax|sms)",
+    rb"phone|mobile|msisdn|whatsapp|handy|rufnummer|telefo|tel\xc3\xa9fono|t\xc3\xa9l|m\xc3\xb3vil",
+    rb"(?:contact|callback|my|your|his|her)[ +](?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in)[ +])?"
+    rb"(?:number|no\.|nr)",
+    rb"(?:^|[^a-z]|\\[nrtbf])(?:cell|celular|tel|fax|sms|movil|mobil)",
     rb"(?:call|called|calling|reach|text|dial|ring)[ +](?:me|us|him|her|them|at|on|back|now)",
 )
 
@@ -272,6 +280,12 @@ PHONE = Detector(
         "608 148 03 85",
         "612 34 56 78",
         "03/ 697 02 65",
+        "089 / 126 35 92",
+        "0 510 307 15 04",
+        "Telefon: 4155552671",
+        "my number is 4155552671",
+        "contact number: 4155552671",
+        "My CN number is 13812345678",
         "02290 77242 795",
         "+48 572 651 676",
         "+33 6 69 18 05 88",
@@ -301,6 +315,7 @@ PHONE = Detector(
         "Boston, MA 02108-1234",
         "EIN 04-0771661",
         "9864e1a2-20b5-4262-96a2-d9fab07f16cf",
+        "7897470c-2ee2-ad28-3052-2470e1a818c8",
         '"GET / HTTP/1.1" 200 512 1234',
         "pages 12 2024-2025",
         "192.168.100.200",
@@ -308,6 +323,8 @@ PHONE = Detector(
         "request 4155552671 done in 12 ms",
         "phone_id: 41555526",
         "hotel 41555526",
+        "her number one hit of 1975123456",
+        "my order number is 2694614084",
         "size 512 488 123 512",
         "4111 1111 1111 1111",
         "123-45-6789",

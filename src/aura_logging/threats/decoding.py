@@ -22,7 +22,7 @@ _ENTITY = re.compile(r"&(?:#0{0,8}\d{1,5};?|#x0{0,8}[0-9a-f]{1,4};?|[a-z]{2,31};
 # How attackers spell a slash in what they hope is decoded by hand.
 _SPELT_DOTS = re.compile(r"0x(2e|2f|5c)(?=[^0-9a-f]|0x|\Z)", re.IGNORECASE)
 # What some servers took for a slash, a backslash or a quote.
-_LOOKALIKES = {0x2215: "/", 0x2044: "/", 0x2216: "\\", 0xEFC8: "\\", 0xF025: "/", 0x02BC: "'", 0x2032: "'"}
+_LOOKALIKES = {0x2215: "/", 0x2044: "/", 0x2216: "\\", 0xEFC8: "\\", 0xF025: "/", 0x02BC: "'", 0x2032: "'", 0x3002: "."}
 _CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, 0xAD, *range(0x200B, 0x2010), 0xFEFF])
 
 

@@ -1,33 +1,22 @@
 """Decide in one pass over a request as it came which signatures have to look closer: for nearly all requests, none."""
 
-# a pattern is one thing, and broken up is harder to compare
-
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from aura_logging.patterns import CompileSet, compile_set
 from aura_logging.threats.signature import Signature
 from aura_logging.threats.sql_hints import SQL_HINTS
 
-try:
-    from aura_logging.threats.re2_gate import compile_gate
-except ImportError:  # no wheel for this platform
-    from aura_logging.threats.re_gate import compile_gate
-
-    GATE_NAME = "re"
-else:
-    GATE_NAME = "re2"
-
-__all__ = ["DISGUISED", "GATE_NAME", "Gate", "compile_gate"]
-
-CompileGate = Callable[[Sequence[bytes]], Callable[[bytes], Sequence[int] | None]]
+__all__ = ["DISGUISED", "Gate"]
 
 DISGUISED: tuple[bytes, ...] = (
     # What a browser has to encode in a form but people seldom type: quotes, brackets, control characters, $ % ; < > \
     # ^ ` { | }. And what no encoder has a reason to: letters, digits, the dot.
     rb"%(?:0[0-9a-f]|1[0-9a-f]|2[1245789ae]|3[0-9bce]|4[1-9a-f]|5[0-9acef]|6[0-9a-f]|7[0-9a-f]|c[01]|[ef][08c]%80|u[0-9a-f]{3})",
     rb"#x?[0-9a-f]{2,7}|&(?:lt|gt|quot|apos|colon|lpar|rpar|tab|newline|sol|bsol|period|equals|grave|dollar|num|nbsp);",
-    rb"\\(?:x[0-9a-f]|u00|u\{)|[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbc|\xef\xb9|0x(?:2f|5c|2e)",
+    rb"\\(?:x[0-9a-f]|u00|u\{)|[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbc|\xef\xb9|"
+    rb"\xe2\x91|\xe2\x92|\xe2\x93|%e2%9[123]|//[^/ ]{1,30}\xe3\x80\x82|(?:/|%2f){2}[^/ ]{1,30}%e3%80%82|0x(?:2f|5c|2e)",
 )
 """Hints that something is written in another way than it needs to be: it is decoded, and then gated again."""
 
@@ -39,14 +28,14 @@ class Gate:
     of encodings.
     """
 
-    def __init__(self, signatures: Sequence[Signature], compile_gate: CompileGate = compile_gate) -> None:
+    def __init__(self, signatures: Sequence[Signature], compile_set: CompileSet = compile_set) -> None:
         self.signatures = tuple(signatures)
         hints = [signature.hint for signature in self.signatures]
         self.first_sql = len(hints)
         hints += SQL_HINTS
         self.first_disguise = len(hints)
         hints += DISGUISED
-        self.suspects = compile_gate(hints)
+        self.suspects = compile_set(hints)
         self._prove()
 
     def _prove(self) -> None:

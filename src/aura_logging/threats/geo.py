@@ -90,7 +90,7 @@ class JourneyWatch:
         fastest_km_per_hour: float = FASTEST_KM_PER_HOUR,
         clock: Clock = time.time,
     ) -> None:
-        self._locate = locate
+        self.locate = locate
         self._proxies = tuple(ipaddress.ip_network(proxy, strict=False) for proxy in proxies)
         self._memory: MutableMapping[str, Visit] = _Recent(USERS_AT_MOST) if memory is None else memory
         self._fastest = fastest_km_per_hour
@@ -101,7 +101,7 @@ class JourneyWatch:
         """Remember that a user was seen at an address, and return what is odd about that."""
         if self._is_proxy(address):
             return []
-        place = self._locate(address)
+        place = self.locate(address)
         if place is None:
             return []
         now = self._clock()

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Any
 
 from aura_logging.health import Health, Status
+from aura_logging.patterns import ENGINE_NAME
 from aura_logging.threats.decoding import decode, fold, without_plus
-from aura_logging.threats.gate import GATE_NAME, Gate
+from aura_logging.threats.gate import Gate
 from aura_logging.threats.signature import HEADERS, PATH
 from aura_logging.threats.signatures import SIGNATURES
 from aura_logging.threats.sql_injection import find_sql
@@ -72,7 +73,7 @@ class Inspector:
         return Health(
             Status.DEGRADED if failed else Status.HEALTHY,
             detail=f"{failed} requests could not be inspected" if failed else "",
-            facts={"failures": failures, "gate": GATE_NAME},
+            facts={"failures": failures, "gate": ENGINE_NAME},
         )
 
     def _examine(self, parts: Mapping[str, Any]) -> Inspection:

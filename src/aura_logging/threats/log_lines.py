@@ -25,6 +25,9 @@ _BY_LOGGER: Mapping[str, str] = {
 
 _UNAUTHORIZED = 401
 
+# Loggers whose records always say whether they are security events; on the first, all are.
+_ALWAYS_SAID = frozenset({"aura.security", "aura.request"})
+
 LOG_LINE_KINDS = frozenset({*_BY_LOGGER.values(), "suspicious_operation", "authentication_failure"})
 """Every `threat_type` that a log line alone can have."""
 
@@ -73,6 +76,8 @@ def annotate(record: logging.LogRecord) -> str | None:
     if kind is not None:
         fields["security_event"] = True
         fields.setdefault("threat_type", kind)
+    elif record.name in _ALWAYS_SAID and "security_event" not in fields:
+        fields["security_event"] = record.name == "aura.security"
     return kind
 
 

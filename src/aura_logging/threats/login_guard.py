@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import math
 import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from aura_logging.health import Health, Status
 from aura_logging.resilience.clock import Clock
+from aura_logging.resilience.forks import tell_after_fork
 from aura_logging.threats.windows import MemoryWindows, Windows
 
 __all__ = ["LOGIN_THREAT_TYPES", "LoginGuard", "LoginGuardOptions", "LoginThreat", "Scope"]
@@ -23,6 +26,9 @@ LOGIN_THREAT_TYPES = ("brute_force", "credential_stuffing", "password_spraying",
 
 _MINUTE = 60.0
 _HOUR = 3_600.0
+_ALONE_SECONDS = 5.0
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +76,10 @@ class LoginThreat:
 class LoginGuard:
     """Counts attempts in `windows`, by account, address, pair and network; any thread may call it.
 
-    Four workers count as one when they share `SqliteWindows`. Each case is told once in `tell_again_seconds`, by
-    whichever process crosses the threshold. Nothing is blocked. No call raises: while the shared store fails, this
-    process counts alone, and `health()` says so. Accounts are kept as they are typed, lower-cased: up to `KEYS_AT_MOST`
-    of them, for as long as a window.
+    Four workers count as one when they share `SqliteWindows`, and many hosts with `RedisWindows`. Each case is told
+    once in `tell_again_seconds`, by whichever process crosses the threshold. Nothing is blocked. No call raises: when
+    the shared store fails, this process counts alone for five seconds before it tries again, and `health()` says so.
+    Accounts are kept as they are given, lower-cased, for as long as a window: give pseudonyms to keep no names.
 
     `clock` gives wall time: processes have no other clock in common.
     """
@@ -84,14 +90,22 @@ class LoginGuard:
         options: LoginGuardOptions | None = None,
         clock: Clock = time.time,
     ) -> None:
-        self._windows = windows or MemoryWindows()
+        self._windows = MemoryWindows() if windows is None else windows
         self._fallback = MemoryWindows()
         self._options = options or LoginGuardOptions()
         self._clock = clock
+        # Told to the shared windows at once: as many requests as are a twentieth of too many.
+        self._batch = max(1, self._options.requests_per_address // 20)
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
         self._requests: dict[str, int] = {}
         self._attempts = itertools.count()
+        self._alone_until = -math.inf
+        tell_after_fork(self)
+
+    def after_fork_in_child(self) -> None:
+        """Take a lock of its own: another thread of the parent may have held this one."""
+        self._lock = threading.Lock()
 
     def failed(self, account: str, address: str, pattern: str = "") -> list[LoginThreat]:
         """Count a failed login, and return the thresholds it crossed.
@@ -134,25 +148,34 @@ class LoginGuard:
         self._forget(f"pair:brute_force:{account}\0{address}")
 
     def requested(self, address: str) -> LoginThreat | None:
-        """Count a request, and return a flood if it is one too many.
+        """Count a request, and return a flood if it is one too many: `count_request`, then `judge_requests`."""
+        return self.judge_requests(address) if self.count_request(address) else None
 
-        Costs under a microsecond: requests are counted here, and told to the shared windows by the twentieth of
-        the threshold, so a flood over several processes is noticed up to that late for each.
+    def count_request(self, address: str) -> bool:
+        """Count a request here, and tell whether it is time for `judge_requests`; asks no store, under a microsecond.
+
+        That is at every twentieth of the threshold, so a flood over several processes is noticed up to that late
+        for each.
         """
         options = self._options
         threshold = options.requests_per_address
         if not threshold or not address:
-            return None
-        batch = max(1, threshold // 20)
+            return False
+        batch = self._batch
         with self._lock:
             number = self._requests.get(address, 0) + 1
             if number < batch:
                 if len(self._requests) > 10_000:
                     self._requests.clear()
                 self._requests[address] = number
-                return None
+                return False
             self._requests[address] = 0
-        now = self._clock()
+        return True
+
+    def judge_requests(self, address: str) -> LoginThreat | None:
+        """Tell the shared windows of the requests counted here, and return a flood if they are too many."""
+        options, batch = self._options, self._batch
+        threshold, now = options.requests_per_address, self._clock()
         key = f"address:request_flood:{address}"
         member = f"{os.getpid()}:{next(self._attempts)}:{now}"
         total = self._note(key, member, now, options.request_seconds, threshold // batch + 1, batch)
@@ -172,25 +195,24 @@ class LoginGuard:
         )
 
     def _note(self, key: str, member: str, now: float, seconds: float, at_most: int, weight: int = 1) -> int:
-        try:
-            return self._windows.note(key, member, now, seconds, at_most, weight)
-        except OSError as error:
-            self._count(error)
-            return self._fallback.note(key, member, now, seconds, at_most, weight)
+        return self._asked(now, lambda windows: windows.note(key, member, now, seconds, at_most, weight))
 
     def _claim(self, key: str, now: float, seconds: float) -> bool:
-        try:
-            return self._windows.claim(key, now, seconds)
-        except OSError as error:
-            self._count(error)
-            return self._fallback.claim(key, now, seconds)
+        return self._asked(now, lambda windows: windows.claim(key, now, seconds))
 
     def _forget(self, key: str) -> None:
         self._fallback.forget(key)
-        try:
-            self._windows.forget(key)
-        except OSError as error:
-            self._count(error)
+        self._asked(self._clock(), lambda windows: windows.forget(key))
+
+    def _asked(self, now: float, ask: Callable[[Windows], Answer]) -> Answer:
+        if now >= self._alone_until:
+            try:
+                return ask(self._windows)
+            except OSError as error:
+                # Not again at once: each call may wait for as long as the store's time-out.
+                self._alone_until = now + _ALONE_SECONDS
+                self._count(error)
+        return ask(self._fallback)
 
     def _count(self, error: OSError) -> None:
         with self._lock:

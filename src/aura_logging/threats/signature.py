@@ -21,7 +21,17 @@ from functools import cached_property
 
 from aura_logging.threats.threat import Kind
 
-__all__ = ["ANYWHERE", "BLANK", "EXCEPT_HEADERS", "HEADERS", "PATH", "SLASH", "Signature", "USER_AGENT"]
+__all__ = [
+    "ANYWHERE",
+    "BLANK",
+    "EXCEPT_ADDRESSES",
+    "EXCEPT_HEADERS",
+    "HEADERS",
+    "PATH",
+    "SLASH",
+    "Signature",
+    "USER_AGENT",
+]
 
 BLANK = rb"(?:[ \t\r\n\v\f+]|%20|/\*\*/)"
 """A hint's blank, as it stands in a URL."""
@@ -36,13 +46,16 @@ USER_AGENT = "user-agent"
 PATH = "path"
 ANYWHERE = "anywhere"
 EXCEPT_HEADERS = "except headers"
+EXCEPT_ADDRESSES = "except headers that hold addresses"
+
+_ADDRESSES = frozenset({"referer", "host", "origin", "x-forwarded-for", "x-forwarded-host"})
 
 
 @dataclass(frozen=True)
 class Signature:
     """One rule: its id, what it means, how it is found, and how it is told from what merely looks like it.
 
-    `rule` is `family.name` and never changes its meaning. `location` is `ANYWHERE`, `EXCEPT_HEADERS`, or the name of
+    `rule` is `family.name` and never changes its meaning. `location` is `ANYWHERE`, an exception, or the name of
     the one part in which it counts. Each of `examples` is found by this rule; in `counter_examples` nothing is
     found by any rule. Tests walk both, in the part of `location`, or in a query.
     """
@@ -67,4 +80,6 @@ class Signature:
             return True
         if self.location == EXCEPT_HEADERS:
             return location not in HEADERS
+        if self.location == EXCEPT_ADDRESSES:
+            return location not in _ADDRESSES
         return location == self.location

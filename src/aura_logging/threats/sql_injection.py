@@ -21,9 +21,9 @@ _TRUNCATED = Fingerprint(
 _EMPTY_OPERATION = Fingerprint(
     "sqli.empty_operation",
     0.6,
-    (SINGLE,),
-    r"\A'\s*(?:[-&^*=<>|]{1,3}|like|xor|mod|div)\s*'\Z",
-    ("'-'", "'='", "'^'"),
+    (SINGLE, DOUBLE),
+    r"\A(?:'\s*(?:[-&^*=<>|]{1,3}|like|xor|mod|div)\s*'|\"\s*(?:[-&^=<>]{1,3}|\|\|)\s*\")\Z",
+    ("'-'", "'='", "'^'", '"="'),
     ("'", "''", "'a'"),
 )
 _JOINED = Fingerprint(
@@ -42,7 +42,16 @@ _ALWAYS_TRUE = Fingerprint(
     ("or true--", "') or true--", "1 or 1#"),
     ("and 5 -- more", "or true"),
 )
-OF_TEXT = (_TRUNCATED, _EMPTY_OPERATION, _JOINED, _ALWAYS_TRUE)
+_ENDED = Fingerprint(
+    "sqli.clause_is_ended",
+    0.7,
+    (SINGLE, DOUBLE),
+    r"(?i)\A[\w@.-]{0,20}['\"]\)*\s{1,3}(?:is\s(?:not\s)?null|desc|asc|limit\s\d{1,6}"
+    r"|(?:order|group)\s+by\s[\w., ]{1,40}|having\s[^-#]{1,40})\s{0,3}(?:--|\#|/\*)",
+    ("1' is not null--", "x') order by 2--", "' desc #"),
+    ("5' is not much --", "'asc' -- or desc"),
+)
+OF_TEXT = (_TRUNCATED, _ENDED, _EMPTY_OPERATION, _JOINED, _ALWAYS_TRUE)
 
 
 def find_sql(text: str) -> Fingerprint | None:

@@ -6,9 +6,11 @@ import contextlib
 import os
 import sqlite3
 import threading
-import weakref
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from aura_logging.resilience.forks import tell_after_fork
 
 __all__ = ["SqliteWindows"]
 
@@ -23,10 +25,9 @@ CREATE TABLE IF NOT EXISTS member (
     PRIMARY KEY (key, name)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS member_until ON member (until);
+CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, text TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS claim (key TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 """
-
-_alive: weakref.WeakSet[SqliteWindows] = weakref.WeakSet()
 
 
 class SqliteWindows:
@@ -44,7 +45,7 @@ class SqliteWindows:
         self._connection: sqlite3.Connection | None = None
         self._inherited: sqlite3.Connection | None = None
         self._calls = 0
-        _alive.add(self)
+        tell_after_fork(self)
 
     def note(self, key: str, member: str, now: float, seconds: float, at_most: int, weight: int = 1) -> int:
         """Note a member, and return the weight of those in the window."""
@@ -53,6 +54,7 @@ class SqliteWindows:
             if self._calls % _SWEEP_EVERY == 0:
                 connection.execute("DELETE FROM member WHERE until <= ?", (now,))
                 connection.execute("DELETE FROM claim WHERE until <= ?", (now,))
+                connection.execute("DELETE FROM note WHERE until <= ?", (now,))
             connection.execute(
                 "INSERT INTO member VALUES (?, ?, ?, ?, ?) ON CONFLICT (key, name) DO UPDATE SET "
                 "at = max(at, excluded.at), until = max(until, excluded.until), weight = excluded.weight",
@@ -80,6 +82,17 @@ class SqliteWindows:
         with self._transaction() as connection:
             connection.execute("DELETE FROM member WHERE key = ?", (key,))
 
+    def recall(self, key: str, now: float) -> str | None:
+        """Return the note under a key."""
+        with self._transaction() as connection:
+            row = connection.execute("SELECT text FROM note WHERE key = ? AND until > ?", (key, now)).fetchone()
+            return None if row is None else str(row[0])
+
+    def remember(self, key: str, note: str, now: float, seconds: float) -> None:
+        """Keep a note under a key."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", (key, note, now + seconds))
+
     def close(self) -> None:
         """Close the connection; a later call opens one again."""
         with self._lock:
@@ -104,12 +117,12 @@ class SqliteWindows:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             connection = sqlite3.connect(
                 self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             try:
-                connection.executescript(_SCHEMA)
+                _set_up(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -122,16 +135,23 @@ class SqliteWindows:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
-    def _begin_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """Leave the parent its connection."""
         # Another thread of the parent may have held it; the parent's connection must not be used here, nor closed.
         self._lock = threading.Lock()
         # Kept, because to let go of it would close it.
         self._inherited, self._connection = self._connection, None
 
 
-def _begin_children() -> None:
-    for windows in list(_alive):
-        windows._begin_child()
-
-
-os.register_at_fork(after_in_child=_begin_children)
+def _set_up(connection: sqlite3.Connection) -> None:
+    """Make the tables; waits for others who do so at the same moment, because SQLite itself does not for WAL."""
+    for pause in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5):
+        try:
+            connection.executescript(_SCHEMA)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            time.sleep(pause)
+        else:
+            return
+    connection.executescript(_SCHEMA)

@@ -91,9 +91,11 @@ def _leaves(value: Any, depth: int) -> Iterator[str]:
     elif isinstance(value, Mapping):
         if depth:
             for key, inner in value.items():
-                # `{"$gt": ""}`: the name is the attack.
+                # `{"$gt": ""}`, `user[$ne]=`: the name is the attack.
                 if isinstance(key, str) and (not key.isidentifier() or "__" in key):
-                    yield f'{{"{key}":'
+                    yield f"{key}=" if "[" in key else f'{{"{key}":'
+                if key == "constructor" and isinstance(inner, Mapping) and "prototype" in inner:
+                    yield "constructor.prototype"
                 yield from _leaves(inner, depth - 1)
     elif isinstance(value, Sequence) and depth:
         for inner in value:

@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from typing import Protocol, runtime_checkable
 
+from aura_logging.resilience.forks import tell_after_fork
+
 __all__ = ["KEYS_AT_MOST", "MemoryWindows", "Windows"]
 
 KEYS_AT_MOST = 50_000
@@ -38,6 +40,14 @@ class Windows(Protocol):
         """Forget a key's members."""
         ...
 
+    def recall(self, key: str, now: float) -> str | None:
+        """Return the note under a key, until its time is over."""
+        ...
+
+    def remember(self, key: str, note: str, now: float, seconds: float) -> None:
+        """Keep a note under a key for so long, in the place of the one before."""
+        ...
+
 
 class MemoryWindows:
     """`Windows` of one process; a forked child goes on with a copy of its own."""
@@ -47,6 +57,12 @@ class MemoryWindows:
         self._lock = threading.Lock()
         self._members: OrderedDict[str, OrderedDict[str, tuple[float, int]]] = OrderedDict()
         self._claims: OrderedDict[str, float] = OrderedDict()
+        self._notes: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        tell_after_fork(self)
+
+    def after_fork_in_child(self) -> None:
+        """Take a lock of its own: another thread of the parent may have held this one."""
+        self._lock = threading.Lock()
 
     def note(self, key: str, member: str, now: float, seconds: float, at_most: int, weight: int = 1) -> int:
         """Note a member, and return the weight of those in the window."""
@@ -79,6 +95,20 @@ class MemoryWindows:
         """Forget a key's members."""
         with self._lock:
             self._members.pop(key, None)
+
+    def recall(self, key: str, now: float) -> str | None:
+        """Return the note under a key."""
+        with self._lock:
+            note, until = self._notes.get(key, (None, now))
+            return note if until > now else None
+
+    def remember(self, key: str, note: str, now: float, seconds: float) -> None:
+        """Keep a note under a key."""
+        with self._lock:
+            self._notes[key] = (note, now + seconds)
+            self._notes.move_to_end(key)
+            if len(self._notes) > self._keys_at_most:
+                self._notes.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._members)

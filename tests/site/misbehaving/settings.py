@@ -19,7 +19,7 @@ if "SITE_PRESET" in os.environ:
     LOGGING["handlers"]["metrics"]["flush_interval"] = float(os.environ.get("SITE_METRICS_INTERVAL", "5"))
     LOGGING["handlers"]["async_file"]["buffer_size"] = 10_000
 
-AURA = json.loads(os.environ.get("SITE_AURA", "{}"))
+AURA = {"THREATS": {"login_store": str(STATE_DIR / "aura-logins.db")}} | json.loads(os.environ.get("SITE_AURA", "{}"))
 
 INSTALLED_APPS = [
     "aura_logging.django",

@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 
 from aura_logging import context, propagation
 from aura_logging.client_address import TrustedProxies
-from aura_logging.django import receivers, request_queries
+from aura_logging.django import receivers, request_queries, security
 from aura_logging.django.bodies import watch
 from aura_logging.django.conf import declare, options
 from aura_logging.django.late_fields import LateFields
@@ -68,6 +68,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         options(ContextOptions)
         options(PerformanceOptions)
         receivers.connect()
+        security.connect()
 
     def begin(self, request: HttpRequest) -> _Request:
         """Bind the ids and what is known already; start measuring."""
@@ -111,6 +112,8 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
                 probe.response_bytes = _size(response) if has_body else None
                 context.settle()  # no view and no middleware of the project comes any more
                 write()
+        else:
+            security.observe_request(state.request)
         return response
 
     def fail(self, state: _Request, error: BaseException) -> None:
@@ -149,10 +152,12 @@ def _resume(trace: propagation.Trace, bound: Mapping[str, Any]) -> None:
 def _write(state: _Request, probe: RequestProbe, status_code: int, view: ViewCode) -> None:
     summary = probe.summary(status_code)
     level = summary.level
+    seen = security.observe_request(state.request)
     if not log.isEnabledFor(level):
         return
     measured = summary.fields()
     measured.update(request_queries.fields(state.queries, options(PerformanceOptions)))
     if state.outgoing is not None:
         measured.update(state.outgoing.fields())
+    measured.update(seen)
     wide_record.write(log, level, "request finished", view, measured)

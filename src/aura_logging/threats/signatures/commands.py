@@ -96,6 +96,39 @@ COMMANDS = (
         ("$(5)", "use `foo` and `bar`", "the `id` column", "total $(USD) 5"),
     ),
     Signature(
+        "command_injection.whole_value",
+        "command_injection",
+        0.75,
+        rb"(?:[;|&\n]|%0a|%3b|%7c|%26)(?: |%20|\+){0,3}(?:(?:reboot|halt|poweroff|hostname|date|w|ver|env|who|last|uptime)(?: |%20|\+){0,3}(?:[;|&#\"'\n]|%[0237][0-9a-f]|$)|shutdown(?: |%20|\+)|which(?: |%20|\+)|(?:grep|sort|wc|cut|awk|sed)(?: |%20|\+)[^;|&=]{0,60}(?:/|%2f))|<<<|ifs(?:=|%3d)|cat(?:<|%3c)|[<>](?: |%20|\+)?(?:/|%2f)(?:tmp|etc|var|dev|proc|usr|home|root|opt)|"
+        rb"[0-9](?:>|%3e)(?:&|%26)[0-9]|-oproxycommand|--(?:upload-pack|receive-pack|checkpoint-action|to-command|use-askpass|open-files)|(?:python[0-9.]{0,4}|perl|ruby|php|node|lua)(?: |%20|\+)-|[\"'](?: |%20|\+){0,3}[;|&]{1,2}(?: |%20|\+){0,3}(?:id|ls|pwd|ps|env|whoami|dir)|%22(?:%20|\+){0,3}%7c|printf(?: |%20|\+)|(?:\?|%3f){2}[a-z]?[ /+%]|powershell",
+        r"\A[\s\"']{0,3}[;|&\n]{1,2}\s{0,3}(?:reboot|shutdown\s+(?:-\w|now|/s)[^;|&]{0,20}|halt|poweroff|hostname|date|who|last|uptime|w|ver|env|which\s+\w{1,20}|(?:grep|sort|wc|cut|awk|sed)\s[^;|&]{0,60}/[^;|&]{1,80})\s{0,3}[;|&\#\"'\n]{0,3}\s{0,3}\Z|"
+        r"(?:\b(?:bash|sh|cat|base64|xargs|python\d?)|\$0)(?:\s?-\w{1,3})?\s?<<<|[;|&]\s{0,3}\w{1,10}=[^\s;|&]{1,60}[;|&]{1,2}\s{0,3}[`$]|\A[;|&\s]{0,4}(?:cat|less|head|tail|more)<\s?/|"
+        r"\A\s{0,3}[<>]{1,2}\s?/(?:tmp|etc|var|dev|proc|usr|home|root|opt)/\S{1,100}\s{0,3}\Z|\A\s{0,3}\d>&\d\s{0,3}\Z|\A-{1,2}(?:oProxyCommand|upload-pack|receive-pack|checkpoint-action|to-command|use-askpass|open-files-in-pager)=\S|"
+        r"\A[;|&\s\"']{0,4}(?:python[\d.]{0,4}|perl|ruby|php|node|lua)\s+(?:-r\w{2,20}\s+)?-[a-z]{1,3}\s{0,2}[\"']|[\"']\s{0,3}[;|&]{1,2}\s{0,3}(?:id|ls|pwd|ps|env|whoami|dir)\s{0,3}[;|&\#]|\$\(\s?printf\s|"
+        r"\A\w{1,20}(?:\|{1,2}|;|&&?)(?:whoami|ls|pwd|ifconfig|uname|netstat)\Z|\A[;|&\s]{0,4}(?:/[\w*?]{1,6}){1,3}/[\w*]{0,6}\?[\w?*]{1,6}(?:\s|\Z)|\A[;|&\s]{0,4}/\?{2,4}/\S{0,20}",
+        (
+            ";reboot",
+            "| hostname",
+            "cat</etc/passwd",
+            "python3 -c 'import os'",
+            "ruby -rsocket -e'x'",
+            ";bash<<<id",
+            "2>&1",
+            "-oProxyCommand=id",
+            "/???/??t /???/??ss??",
+            '" | id | "',
+        ),
+        (
+            "time; date",
+            "up to date; last seen here",
+            "size <2>& more",
+            "what is a python -- or a ruby",
+            "a > /b",
+            "'one'; 'two'",
+            "why?? because / why ?? not",
+        ),
+    ),
+    Signature(
         "command_injection.shellshock",
         "command_injection",
         1.0,

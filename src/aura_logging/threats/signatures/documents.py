@@ -8,15 +8,15 @@ from aura_logging.threats.signature import EXCEPT_HEADERS, Signature
 
 __all__ = ["DOCUMENTS"]
 
-_OPERATORS = "ne|gte?|lte?|n?in|eq|regex|where|exists|x?or|and|nor|not|all|size|mod|elemMatch|expr|function|type|text|options|comment|accumulator|lookup|ifNull"
+_OPERATORS = "ne|gte?|lte?|n?in|eq|regex|where|exists|x?or|and|nor|not|all|size|mod|elemMatch|expr|function|type|text|options|comment|accumulator|lookup|ifNull|func|slice|geoWithin|near|jsonSchema|unionWith|out|merge"
 
 DOCUMENTS = (
     Signature(
         "xxe.entity",
         "xxe",
         0.95,
-        rb"<![^a-z]{0,3}(?:doctype|entity|attlist|element|\[cdata)|xinclude|xi:include|%3c!|<\?xml",
-        r"<!\s{0,3}ENTITY\s|<!DOCTYPE\s[^>\[]{1,200}(?:\[|\bSYSTEM\s|PUBLIC\s{1,5}[\"'][^\"'-]{0,3}[\"'])|<!(?:ELEMENT|ATTLIST)\s|xi:include|2001/XInclude|<!\[CDATA\[[^\]]{0,80}(?:<|\]\]>\w|'|\balert)|<\?xml-stylesheet|"
+        rb"<![^a-z]{0,3}(?:doctype|entity|attlist|element|notation|\[cdata|\[in|\[ig)|[&%]xxe|>[ \t]{0,3}&[a-z0-9]{1,12};|%26xxe|xinclude|xi:include|%3c!|<\?xml",
+        r"<!\s{0,3}(?:ENTITY|NOTATION)\s|<!\[(?:INCLUDE|IGNORE)\[|\A\s{0,3}[&%]xxe\w{0,10};|<(?P<tag>[\w:-]{1,30})>\s{0,3}&(?:xxe\w{0,10}|file|payload|ent(?:ity)?|ext\w{0,8}|exfil\w{0,6}|send|lol\d{0,3}|read|remote|data|test|x|sp)\d{0,2};\s{0,3}</(?P=tag)>|<!DOCTYPE\s[^>\[]{1,200}(?:\[|\bSYSTEM\s|PUBLIC\s{1,5}[\"'][^\"'-]{0,3}[\"'])|<!(?:ELEMENT|ATTLIST)\s|xi:include|2001/XInclude|<!\[CDATA\[[^\]]{0,80}(?:<|\]\]>\w|'|\balert)|<\?xml-stylesheet|"
         r"<\?xml[^>]{0,100}\?>[^\x00]{0,100}?(?:<!|<!\[CDATA|<\w{1,20}>&\w{1,20};|jar:|<xsl:)",
         (
             '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>',
@@ -38,8 +38,8 @@ DOCUMENTS = (
         "nosql.script",
         "nosql",
         0.8,
-        rb"this\.|db\.[a-z]|return|mapreduce|objectid|tojson|\|\|[^=\n]{0,16}==|sleep\(|new(?: |\+|%20)?date",
-        r"(?:['\"}|&;]|\A)\s{0,3}(?:&&|\|\||;)?\s{0,3}this\.\w{1,40}(?:\.match|\[|\s?[!=]=)|\bdb\.\w{1,40}\.(?:insert|find|drop|remove|update|mapReduce|aggregate|count)\w{0,10}\s?\(|"
+        rb"this\.|db\.[a-z]|return|mapreduce|while(?: |%20|\+)?\(|getcollectionnames|emit\(|\}while|objectid|tojson|\|\|[^=\n]{0,16}==|sleep\(|new(?: |\+|%20)?date",
+        r"['\"]\s{0,3};?\s{0,3}while\s?\(\s?(?:true|1)\s?\)|db\.getCollectionNames|\bemit\s?\(\s?this\b|do\s?\{[^{}]{0,80}new\s?Date\b|\A\$(?:ne|gte?|lte?|nin|regex|where|exists)\Z|(?:['\"}|&;]|\A)\s{0,3}(?:&&|\|\||;)?\s{0,3}this\.\w{1,40}(?:\.match|\[|\s?[!=]=)|\bdb\.\w{1,40}\.(?:insert|find|drop|remove|update|mapReduce|aggregate|count)\w{0,10}\s?\(|"
         r"['\"]\s{0,3}[;}]\s{0,3}return\b|(?:['\"}]\s{0,3};?|\A\W{1,5})\s{0,3}return\s?\(?(?:true|1\s?==?\s?1|this\.)|['\"]\s{0,3}\|\|\s{0,3}['\"]?\w{0,8}['\"]?\s{0,3}={2,3}|\A\s?\|\|\s?\d\s?={1,3}\s?\d|\.mapReduce\s?\(|tojson\s?\(\s?(?:this|db)|\}\s?\]\s?,\s?\$|['\"]\s?;\s?\w{1,12}\s?=\s?new\s?Date|\Athis\.\w{1,30}\.(?:length|match)",
         ("' && this.password.match(/.*/)//", "db.users.drop()", "'; return true; var x='", "|| 1==1", "' || 'a'=='a"),
         ("I return 1 item", "look at this. it works", "return to sender", "return true to your roots"),
@@ -48,9 +48,9 @@ DOCUMENTS = (
         "ldap.filter",
         "ldap",
         0.85,
-        rb"\)[^a-z0-9]{0,6}\(|\([^a-z0-9]{0,3}[|&!]|\(\*|\*\)|\*\||\|\(|&\(|\\2[89a]|%28|%29",
+        rb"\([a-z][a-z0-9-]{1,40}[ ]{0,2}(?:=|%3d)[ ]{0,2}(?:\*|%2a)|\)[^a-z0-9]{0,6}\(|\([^a-z0-9]{0,3}[|&!]|\(\*|\*\)|\*\||\|\(|&\(|\\2[89a]|%28|%29",
         r"\)\s{0,3}\(\s{0,3}[|&!]?\s{0,3}\(?\s{0,3}[\w-]{1,40}\s{0,3}[~<>]?=|\*\)\s{0,3}\(|\*\)\s{0,3}\)\s{0,3}\(?\s{0,3}[|&(]|\(\s{0,3}[|&!]\s{0,3}\(\s{0,3}[\w-]{1,40}\s{0,3}[~<>]?=|\A[\w*]{0,30}\)\s{0,3}\(\s{0,3}[|&!]\s{0,3}(?:[(|&)]|\Z)|"
-        r"\A\*\(\)?[|&]|\(\*\)[*|)]|\A\(?[|&]\(\w+=\*|\)\s?\(\s?(?:objectclass|uid|cn|mail|userpassword)\s?=|\*\)\)?(?:%00|\x00)|\A\W{0,3}\(\s?(?:objectclass|uid|cn|sn|mail|userpassword)\s?=\s?\*",
+        r"\A\*\(\)?[|&]|\(\*\)[*|)]|\A\(?[|&]\(\w+=\*|\)\s?\(\s?(?:objectclass|uid|cn|mail|userpassword)\s?=|\*\)\)?(?:%00|\x00)|\A\W{0,3}\(\s?[a-z][\w-]{1,40}\s?=\s?[\w]{0,30}\*|(?:\\2[89a]\W{0,3}){2}",
         ("*)(uid=*))(|(uid=*", "admin*)((|userPassword=*)", "*(|(objectclass=*))", "x)(cn=a", "*()|&'"),
         ("(a)(b)", "(RUSTIC OR ORGANIC)", "f(x)=(y)", "* (new)", "(x=1) and (y=2)"),
         EXCEPT_HEADERS,

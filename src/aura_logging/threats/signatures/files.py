@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from aura_logging.threats.signature import EXCEPT_HEADERS, PATH, SLASH, Signature
+from aura_logging.threats.signature import EXCEPT_ADDRESSES, PATH, SLASH, Signature
 
 __all__ = ["FILES"]
 
@@ -61,12 +61,12 @@ FILES = (
         + SLASH
         + rb"{1,3}(?:etc|var|sess|conf|log|apache|webserver|library|[a-z0-9_$]{1,20}"
         + SLASH
-        + rb"\.)|\.(?:ssh|aws|bash_|kube|docker|gnupg)|(?:windows|winnt|inetpub)"
+        + rb"\.)|(?:^|[^a-z0-9]|%2f)\.(?:env|svn|ds_store)|etc/\./|\.(?:ssh|aws|bash_|kube|docker|gnupg)|(?:windows|winnt|inetpub)"
         + SLASH
         + rb"|boot\.ini|win\.ini|system\.ini|php\.ini|my\.cnf|\.ht(?:access|passwd|group)|\.bash|httpd\.conf|access[._]log|error[._]log|passwd|shadow|global\.asa|web\.config|\.svn|\.git|web-inf|meta-inf|li4v|li5c|zxrjl3|l2v0yy9|li4l|program(?: |%20|\+)files",
         # The whole value is the path: in a sentence it is only mentioned.
         rf"\A(?:file:)?(?:[^\s\"'<>]{{0,200}}?[/\\=:,;|.]|)[/\\]*(?:etc[/\\]+(?:{_UNIX_FILES})(?:[/\\%\x00.\s;?:)\"'|&<]|\Z)|proc[/\\]+self[/\\])"
-        r"|\A(?:file:)?[/\\.]*[/\\]+etc[/\\]+[a-z][\w.-]{1,30}(?:[/\\][\w.-]{1,40}){0,3}\Z|\A(?:Li4v|Li5c|ZXRjL3|L2V0Yy9|Li4l)[\w+/]{4,2000}={0,2}\Z|\A[/\\]?master\.passwd\Z|\A[^\s]{0,100}?(?:\A|[/\\])(?:(?:web|meta)-inf[/\\]\w|\.git[/\\](?:config|head|index))"
+        r"|\A(?:file:)?[/\\.]*[/\\]+etc[/\\]+[a-z][\w.-]{1,30}(?:[/\\][\w.-]{1,40}){0,3}\Z|\A(?:Li4v|Li5c|ZXRjL3|L2V0Yy9|Li4l)[\w+/]{4,2000}={0,2}\Z|\A[/\\]?master\.passwd\Z|\A[/\\]{0,3}\.(?:env(?:\.\w{1,12})?|svn/(?:entries|wc\.db)|ds_store|htpasswd|aws/credentials)\Z|\A[/\\]+etc(?:[/\\]\.)+[/\\]\w|\A[^\s]{0,100}?(?:\A|[/\\])(?:(?:web|meta)-inf[/\\]\w|\.git[/\\](?:config|head|index))"
         rf"|\A[\"'(]?(?:file:)?[/\\.]*[/\\]+(?:{_ROOTS})[^\s]{{0,200}}\s{{0,3}}\Z"
         r"|\A[^\s\"'<>]{0,200}?(?:\A|[/\\])(?:boot\.ini|win\.ini|system\.ini|php\.ini|my\.cnf|my\.ini|\.htaccess|\.htpasswd|\.bash_history|\.bash_profile|\.bashrc|httpd\.conf|global\.asax?|web\.config|id_rsa|id_dsa|authorized_keys|access[._]log|error[._]log|wp-config\.php|known_hosts|\.mysql_history|\.profile|\.rhosts|\.netrc|\.pgpass|sam\._|ntuser\.dat|desktop\.ini|php-fpm\.conf|\.s?ht\w+|config\.inc\.php)(?:[\x00%?.;]\S{0,30})?\Z"
         r"|\A[/\\\"']*(?:[a-z]:[/\\]*|[/\\])(?:windows|winnt|inetpub|boot\.ini|xampp|apache|php|mysql|wamp|program files[^\\/]{0,10}[/\\]+(?:apache|mysql|php|xampp|microsoft sql)|system volume)\S{0,200}(?:\.\w{2,4}|[/\\])?\s{0,3}\Z"
@@ -88,7 +88,7 @@ FILES = (
             "/home/julia/documents/letter.pdf",
             "usr/local is where it lives",
         ),
-        EXCEPT_HEADERS,
+        EXCEPT_ADDRESSES,
     ),
     Signature(
         "path_traversal.scheme",
@@ -98,7 +98,7 @@ FILES = (
         r"(?:\A|[=\s\"'(,])(?:php://(?:filter|input|stdin|fd|output|memory|temp)|(?:zip|phar|glob|expect|compress\.\w{2,5}|rar|ssh2\.\w+)://|data://text)",
         ("php://filter/convert.base64-encode/resource=index", "expect://id", "phar://x.jpg/a"),
         ("the php: // of it", "https://example.com/data://x"),
-        EXCEPT_HEADERS,
+        EXCEPT_ADDRESSES,
     ),
     Signature(
         "path_traversal.null_byte",

@@ -31,8 +31,9 @@ MARKUP = (
         rb"import|style|isindex|xss|noscript|template|portal|plaintext|listing|xmp|body|html|form|input|button|textarea|select|"
         rb"video|audio|marquee|keygen|event-source|animate|set|image|title|comment|nolayer|vmlframe|handler|head)"
         rb"(?:[^a-z0-9_-]|$)",
-        r"<[/\\\x00<%?]{0,6}(?:x:|\w{1,10}:)?(?:script|iframe|object|embed|applet|frame|frameset|svg|math|i?layer|bgsound|isindex|"
-        r"xss|portal|plaintext|listing|event-source|vmlframe|noembed|keygen|handler|html|nolayer)(?=[^a-z0-9_.-]|\Z)"
+        # Not "the <script> tag is old": words, and nothing but words, to the end.
+        r"<(?!script>[\s,.?!'\"`)]{1,3}(?:tags?|elements?|blocks?|is|in|to|and|or|from|inside|should|does|into|at|on|the)\b[\w\s,.?!'\"`)-]{0,400}\Z)[/\\\x00<%?]{0,6}(?:x:|\w{1,10}:)?(?:script|iframe|object|embed|applet|frame|frameset|svg|math|i?layer|bgsound|isindex|"
+        r"xss|portal|plaintext|listing|event-source|vmlframe|noembed|keygen|handler|html|nolayer)(?=[^a-z0-9_.@-]|\Z)"
         r"|<\s*/?\s*(?:base|meta|link)\s+[^<>]{0,500}?(?:href|content|http-equiv|rel|charset)\s*="
         r"|<\s*(?:body|form|input|button|textarea|select|video|audio|marquee|style|template|image|title|xml|import|animate|set)"
         r"(?:[\s/][^<>]{0,500}?(?:=|autofocus)|/[^>\s]|\s*>[^<>]{0,300}<\s*(?:script|/style|img|svg))"
@@ -49,6 +50,7 @@ MARKUP = (
         ),
         (
             "<b>bold</b>",
+            "How do I escape <script> in HTML?",
             '<a href="/about">about</a>',
             "I <3 scripts",
             "a < b and form > substance",
@@ -77,7 +79,7 @@ MARKUP = (
         "xss.address",
         "xss",
         0.9,
-        rb"script[^a-z]{0,10}(?::|%3a)|data[^a-z]{0,4}(?::|%3a)[^,]{0,30}(?:html|xml|base64|javascript)",
+        rb"s[^a-z0-9]{0,4}c[^a-z0-9]{0,4}r[^a-z0-9]{0,4}i[^a-z0-9]{0,4}p[^a-z0-9]{0,4}t[^a-z]{0,10}(?::|%3a)|data[^a-z]{0,4}(?::|%3a)[^,]{0,30}(?:html|xml|base64|javascript)",
         r"(?:\A|[\s\"'`=(<>,;/\\\[{])(?:j\W{0,8}a\W{0,8}v\W{0,8}a|v\W{0,8}b|l\W{0,8}i\W{0,8}v\W{0,8}e)\W{0,8}s\W{0,8}c\W{0,8}r\W{0,8}i\W{0,8}p\W{0,8}t\s{0,5}:"
         r"(?=\S{0,200}?[(=`\[%/#*'\"+!;{&\\])(?!\s)|"
         r"(?:=|\A|\(|,)\s{0,5}[\"'`]?\s{0,5}(?:j[\s\x00]{0,8}a[\s\x00]{0,8}v[\s\x00]{0,8}a|v[\s\x00]{0,8}b)[\s\x00]{0,8}s[\s\x00]{0,8}c[\s\x00]{0,8}r[\s\x00]{0,8}i[\s\x00]{0,8}p"
@@ -124,7 +126,7 @@ MARKUP = (
         rb"(?:alert|confirm|prompt|eval|msgbox|fromcharcode|settimeout|setinterval|function|unescape|fetch|atob|import|write(?:ln)?|"
         rb"createelement|getelement[a-z]{1,20}|queryselector|execscript|constructor|location|cookie|xmlhttprequest|domain|innerhtml)"
         rb"[^a-z0-9]{0,3}(?:[(`\[=.)\]]|%28|%60)|document\.|window\.|self\[|top\[|\[\]\[|\+\[\]|\.constructor|(?:parent|this|globalthis|frames)\[|=\(\{|/\*-/\*",
-        r"\A[\s\"'`;)}\]\\/*+&|^,>?!~-]{0,20}(?:[\w.]{0,30}=)?\(?"
+        r"\A(?!alert\s?\(\)\s[a-z])[\s\"'`;)}\]\\/*+&|^,>?!~-]{0,20}(?:[\w.]{0,30}=)?\(?"
         rf"(?:{_SINKS})\s{{0,3}}(?:\(|`\S{{1,30}}`|\?\.\(|/\*)"
         rf"|[\"'`;)}}\]]\s{{0,5}}[-+*;,&|^/<>?%]{{1,2}}\s{{0,5}}(?:window\.|self\.|top\.|\(\s?\d?,\s?)?(?:{_SINKS})\s{{0,3}}(?:\(|`\S{{1,30}}`)"
         r"|document\.(?:cookie|domain|location|body|head)\s{0,3}(?:[).;=,\]+]|\Z)(?![a-z])"
@@ -145,6 +147,7 @@ MARKUP = (
             "1alert(1)",
             "x/void(1)",
             "please call alert(1) in the handler",
+            "alert() does nothing in my browser",
             "see document.location for details",
             "1 function (1)",
         ),

@@ -19,17 +19,36 @@ _TOOLS = (
     "golismero|sitelockspider|vulnx|blackwidow/|x-scan|cloudmapper|crowbar|thc-|tsunamisecurityscanner|jaeles|kiterunner|hexometer scan|"
     "qualysguard|was/|mysqloit|internet ninja|scanmyserver|prog\\.customcrawler|bilbo|sqlpowerinjector|datacha0s|nsauditor|pmafind|"
     "webshag|webtrends security|websecurify|whcc/|s\\.t\\.a\\.l\\.k\\.e\\.r|t34mh4k|struts-pwn|toata|zollard|fhscan|floodgate|"
-    "amiga-aweb/3\\.4|anyevent-http/|detectify|probely|rapid7|insightvm|log4j[- ]?scan|gospider|hakrawler|aquatone|httprobe|katana/"
+    "amiga-aweb/3\\.4|anyevent-http/|detectify|probely|rapid7|insightvm|log4j[- ]?scan|gospider|hakrawler|aquatone|httprobe|katana/|"
+    "fuzz faster|cmsmap|nimbostratus|projectdiscovery|shellshock-scan|interactsh|arjun|rustbuster|paramspider|subfinder|sn1per|sitadel|vulners|"
+    "whatwaf|wafw00f|sslyze|intruder\\.io|tsunami security|hakai/|compatible; qualys|qualys was|autogetcontent|bfac|crimscanner|domino hunter|"
+    "email extractor|f-secure radar|get-minimal|gootkit|inspath|metis/|\\.nasl|nmap-nse|qqgamehall|security scan|sql power injector|sysscan|tbi-webscanner|"
+    "teh forest lobster|this is an exploit|voideye|webbandit|webvulnscan|wordpress hash grabber|xmlrpc exploit|wpspider|user-agent:|ghauri|nosqlmap|"
+    "crlfuzz|ssrfmap|recon-ng|theharvester|eyewitness|gowitness|naabu|webcruiser|vuln(?:erability)?[ -]?scan|pentest|exploit-db|sqliv|lfimap|x8/|cariddi|"
+    "bbot|osmedeus|reconftw|pocsuite|xray/|goby|afrog|fscan|yakit|acunetix|leakix|cert-?graph|blind-?sql"
 )
-_HINT = _TOOLS.encode().replace(rb"\.", rb"\.")
+_HINT = _TOOLS.encode()
+
+
+def _by_first_letter(names: str) -> str:
+    """Write alternatives so that `re` tries those of one letter at a place, and not all of them: a sixth of the time."""
+    groups: dict[str, list[str]] = {}
+    for name in names.split("|"):
+        groups.setdefault(name[0] if name[0].isalnum() else "", []).append(name)
+    return "|".join(
+        f"{first}(?:{'|'.join(name[len(first) :] for name in group)})" for first, group in sorted(groups.items())
+    )
+
 
 SCANNERS = (
     Signature(
         "scanner.tool",
         "scanner",
         0.95,
-        rb"(?:^|[^a-z0-9])(?:" + _HINT + rb")",
-        rf"(?:\A|[^a-z0-9])(?:{_TOOLS})(?:[^a-z]|\Z)|(?:vega|zap|nmap|whcc|was|medusa|blackwidow|anyevent-http|katana)/",
+        rb"(?:^|[^a-z0-9])(?:"
+        + _HINT
+        + rb"|(?:blackwidow|medusa|katana|trivy|hello,? world|meg|nmap|zap|was)(?:$|\n)|x[0-9]{2}mozilla)",
+        rf"(?:\A|[^a-z0-9])(?:{_by_first_letter(_TOOLS)})(?:[^a-z]|\Z)|(?:vega|zap|nmap|whcc|was|medusa|blackwidow|anyevent-http|katana)/|\A(?:blackwidow|medusa|katana|trivy|hello,? world|meg|nmap|zap|was)\Z|\Ax\d\dmozilla",
         (
             "sqlmap/1.7.2#stable (https://sqlmap.org)",
             "Mozilla/5.00 (Nikto/2.1.6) (Evasions:None) (Test:000001)",

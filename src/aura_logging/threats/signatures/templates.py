@@ -16,7 +16,7 @@ TEMPLATES = (
         rb"(?:\$|%24)(?:\{|%7b)|jndi|\$%7b|%24\{",
         r"\$\{[^}]{0,200}?j[^a-z]{0,80}(?:n|\$\{)[^}]{0,100}|jndi\s{0,3}:\s{0,3}(?:ldaps?|rmi|dns|nis|iiop|corba|nds|https?|\$\{)|"
         r"\$\{\s{0,3}(?:lower|upper|env|sys|java|main|ctx|date|base64|hostname|docker|k8s|log4j|map|marker|sd|spring|web|bundle|jndi|event|::|[\w:]{0,20}:?-\w)\s{0,3}(?::|\})|"
-        r"\$\{[^{}]{0,40}:-[^{}]{0,10}\}|\$\{\s{0,3}\$\{",
+        r"\$\{[^{}]{0,40}:-[^{}]{0,10}\}|\$\{\s{0,3}\$\{|\$\{(?:dns|xml|script|url|file|const|urldecoder|properties|resourcebundle):[^{}]{1,200}\}",
         (
             "${jndi:ldap://x.example/a}",
             "${${lower:j}ndi:${lower:l}dap://x.example/a}",
@@ -31,10 +31,28 @@ TEMPLATES = (
         "ssti",
         0.85,
         rb"\{\{|\$\{|#\{|<%|\*\{|@\(|~\{|\[\[|\{[0-9@%*#!=]|%7b%7b|%\{",
-        r"(?:\{\{[{=!%-]?|[$#*@~%]\{|<%[=-]?|@\(|\$\{\{|\[\[\$?\{?|\{@|\A\{=?|\{%\s?=?)\s{0,5}[\"'(]{0,2}\d{1,12}[\"']?\s{0,3}[-*+/%^]\s{0,3}[\"']?\d{1,12}[\"')]{0,3}\s{0,5}(?:\}|%>|\)|\]\])|"
+        r"(?:\{\{[{=!%-]?|[$#*@~%]\{|<%[=-]?|@\(|\$\{\{|\[\[\$?\{?|\{@|\A\{=?|\{%\s?=?)\s{0,5}[\"'(]{0,2}\d{1,12}[\"']?\s{0,3}[-*+/%^]\s{0,3}[\"']?\d{1,12}[\"')]{0,3}\s{0,5}(?:%?\}|%>|\)|\]\])|"
         r"\{\{\s{0,3}\d+\s{0,3}\*\s{0,3}'\d+'|\$\{\{<%\[%'\"|\A\W{4,}%\}?>?\{\{|\{\{=\s?\w+\s?\}\}|<%=\s?\w+\s?%>",
         ("{{7*7}}", "${7*7}", "<%= 7*7 %>", "#{7*7}", "{{7*'7'}}", "@(1+2)", "*{3*3}"),
         ("{{name}}", "{{ user.first_name }}", "(3*4)", "${total}", "{% block title %}"),
+    ),
+    Signature(
+        "ssti.function",
+        "ssti",
+        0.85,
+        rb"\{\{|\{%|\{\$smarty|\{@[a-z]|#\{|\$\{|@(?:system|html)\.|%7b%7b",
+        r"\{\{[^{}\n]{0,200}?(?:file_excerpt|(?<![\w.])(?:source|include|read_file|file|load)\s?\(\s?[\"'](?:/|\.\.|[a-z]:)|\bg\.pop\b|\bdict\.|\.mro\s?\()|\{\{\s?(?:printf\s+\"|\.(?:System|Exec|ExecuteCommand|Secret|Password|Env)\b)|"
+        r"\{%\s{0,3}include\s+request\.|\{\$smarty\.|\{@math\b|\#\{\s{0,3}%x|[$#]\{[^{}\n]{0,80}?(?:pageContext|getSession\s?\(|setAttribute\s?\(|facesContext|applicationScope|(?<![\w.])session\.(?:get|set)\w{0,12}\s?\()|"
+        r"@(?:System|Html)\.(?:Diagnostics|IO|Raw|Net|Reflection)\b",
+        (
+            "{{ '/etc/passwd'|file_excerpt(1,30) }}",
+            "{{ source('/etc/passwd') }}",
+            "{$smarty.version}",
+            '${pageContext.request.getSession().setAttribute("admin",true)}',
+            "{% include request.GET.page %}",
+            '@System.Diagnostics.Process.Start("x")',
+        ),
+        ("{{ block('title') }}", "{% include 'request.html' %}", "{{ .Title }}", "mail me @System.", "${session}"),
     ),
     Signature(
         "ssti.object",

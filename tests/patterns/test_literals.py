@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aura_logging.privacy.literals import required_words
-from aura_logging.privacy.pattern_syntax import parse
+from aura_logging.patterns.literals import required_words
+from aura_logging.patterns.syntax import parse
 
 
 @pytest.mark.parametrize(

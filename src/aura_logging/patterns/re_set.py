@@ -1,6 +1,6 @@
-"""Run the scan patterns over a line one after another with `re`, where RE2 has no wheel: the same verdicts, slower.
+"""Run the patterns over some bytes one after another with `re`, where RE2 has no wheel: the same verdicts, slower.
 
-Most patterns cannot match without some word; a line that holds none of a pattern's words is spared that pattern.
+Most patterns cannot match without some word; a text that holds none of a pattern's words is spared that pattern.
 """
 
 from __future__ import annotations
@@ -8,22 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from aura_logging.privacy.literals import required_words
-from aura_logging.privacy.pattern_syntax import parse
+from aura_logging.patterns.literals import required_words
+from aura_logging.patterns.syntax import parse
 
 __all__ = ["compile_set"]
 
 
 def compile_set(patterns: Sequence[bytes]) -> Callable[[bytes], Sequence[int] | None]:
-    """Return a function that tells the indices of the patterns found in a line.
+    """Return a function that tells the indices of the patterns found in some bytes.
 
-    Each pattern is bounded in what it repeats, so that the time grows with the line and not with its square;
-    `patterns.py` holds patterns from settings to that.
+    Each pattern is bounded in what it repeats, so that the time grows with the text and not with its square;
+    `privacy/patterns.py` holds patterns from settings to that.
     """
     searches = [(re.compile(pattern, re.IGNORECASE).search, _words(pattern)) for pattern in patterns]
 
-    def suspects(line: bytes) -> list[int]:
-        lowered = line.lower()
+    def suspects(text: bytes) -> list[int]:
+        lowered = text.lower()
         found = []
         for index, (search, words) in enumerate(searches):
             if words is not None:
@@ -32,7 +32,7 @@ def compile_set(patterns: Sequence[bytes]) -> Callable[[bytes], Sequence[int] | 
                         break
                 else:
                     continue
-            if search(line) is not None:
+            if search(text) is not None:
                 found.append(index)
         return found
 

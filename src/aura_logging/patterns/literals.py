@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aura_logging.privacy.pattern_syntax import ASCII_SIZE, Characters, Choice, Node, Repeat, Sequence
+from aura_logging.patterns.syntax import ASCII_SIZE, Characters, Choice, Node, Repeat, Sequence
 
 __all__ = ["required_words"]
 

@@ -1,0 +1,1 @@
+"""Keep audit entries: in files, or (in `aura_logging.django`) in the database."""
