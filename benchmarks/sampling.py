@@ -48,6 +48,13 @@ class Nowhere(logging.Handler):
         return kept
 
 
+class Idle(logging.Filter):
+    """Lets everything pass: what `logging` takes to ask any filter."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return True
+
+
 def logger_with(name: str, *filters: logging.Filter) -> logging.Logger:
     logger = logging.Logger(f"benchmark.{name}", logging.DEBUG)
     handler = Nowhere()
@@ -85,6 +92,7 @@ def warnings(logger: logging.Logger) -> Callable[[int], None]:
 
 CANDIDATES: dict[str, tuple[Callable[[int], None], str]] = {
     "no filter": (infos(logger_with("none")), ""),
+    "a filter that does nothing": (infos(logger_with("idle", Idle())), ""),
     "kept, rate 1": (infos(logger_with("whole", unlimited(rates={}))), "kept"),
     "kept, rate 0.99": (infos(logger_with("kept", unlimited(rates={"INFO": 0.99}))), "kept"),
     "kept, looked for storms": (warnings(logger_with("warned", unlimited())), "kept"),
