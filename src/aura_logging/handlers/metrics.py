@@ -12,6 +12,7 @@ from typing import Any
 
 from aura_logging import records
 from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, anomaly_rules, standard_rules
+from aura_logging.handlers.self_report import self_report
 from aura_logging.health import Health
 from aura_logging.metrics.extraction import Extraction
 from aura_logging.metrics.forks import at_fork
@@ -92,6 +93,16 @@ class MetricsHandler(logging.Handler):
         self._counting.recorder.close()
         super().close()
 
+    @property
+    def store(self) -> MetricsStore:
+        """Where the numbers go."""
+        return self._counting.recorder.store
+
+    @property
+    def alert_rules(self) -> tuple[Rule, ...]:
+        """The rules that the timer evaluates; none without `alerts`."""
+        return self._counting.rules
+
     def health(self) -> Health:
         """Return the state of the store and of what waits to be added to it."""
         return self._counting.recorder.health()
@@ -105,8 +116,14 @@ class _Counting:
         self._extract = Extraction(registry)
         self._ledger = Ledger(registry)
         self.recorder = Recorder(
-            store, flush_interval, registry=registry, before_drain=self._ledger, mirror_directory=mirrors
+            store,
+            flush_interval,
+            registry=registry,
+            before_drain=self._ledger,
+            tell=self_report,
+            mirror_directory=mirrors,
         )
+        self.rules: tuple[Rule, ...] = ()
         self._question = f"counted in {id(self)}"
         self._start = self.recorder.start
         at_fork(in_child=self._ledger.begin)
@@ -118,6 +135,7 @@ class _Counting:
 
     def alert(self, rules: Sequence[Rule]) -> None:
         """Evaluate these rules after each flush."""
+        self.rules = tuple(rules)
         self.recorder.after_flush = AlertEvaluator(self.recorder.store, rules).evaluate
 
 
