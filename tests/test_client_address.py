@@ -95,6 +95,46 @@ def test_a_unix_socket_is_trusted_where_that_is_said_and_a_missing_address_is_no
     assert TrustedProxies(["unix", "10.0.0.0/8"]).client("", "198.51.100.9, 10.0.0.1") == "198.51.100.9"
 
 
+@given(strangers, headers)
+def test_what_a_stranger_writes_makes_its_address_certain_or_unknown_but_never_another(
+    stranger: Any, header: str
+) -> None:
+    assert OURS.certain_client(str(stranger), header) in (str(stranger), None)
+    assert OURS.certain_client("10.0.0.1", f"{header}, {stranger}") in (str(stranger), None)
+
+
+@pytest.mark.parametrize(
+    ("remote", "header", "client"),
+    [
+        ("203.0.113.5", "", "203.0.113.5"),
+        ("203.0.113.5", "127.0.0.1", None),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.9", None),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.9", "198.51.100.9"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        ("10.0.0.1", "198.51.100.9, unknown", None),
+        ("10.0.0.1", "unknown, 10.0.0.2", None),
+        ("10.0.0.1", "127.0.0.1", None),
+        ("10.0.0.1", "127.0.0.1, 10.9.9.9", None),
+        ("", "198.51.100.9", None),
+        ("", "", None),
+        ("nonsense", "", None),
+    ],
+)
+def test_a_door_opens_for_a_certain_address_only(remote: str, header: str, client: str | None) -> None:
+    assert OURS.certain_client(remote, header) == client
+
+
+def test_a_local_proxy_may_tell_of_local_clients() -> None:
+    local = TrustedProxies(["127.0.0.1", "unix"])
+
+    assert local.certain_client("127.0.0.1", "127.0.0.1") == "127.0.0.1"
+    assert local.certain_client("127.0.0.1", "127.0.0.2, 127.0.0.1") == "127.0.0.2"
+    assert local.certain_client("", "127.0.0.1") == "127.0.0.1"
+    assert local.certain_client("", "") is None
+    assert local.certain_client("127.0.0.1", "127.0.0.1, 198.51.100.9") == "198.51.100.9"
+
+
 @pytest.mark.parametrize("entry", ["proxy.example", "10.0.0.0/33", "10.0.0", "", "unix:/run/x.sock", 10, None])
 def test_an_entry_that_is_no_address_is_an_error_that_names_it(entry: Any) -> None:
     with pytest.raises(ValueError, match="trusted_proxies has") as caught:

@@ -60,6 +60,28 @@ class TrustedProxies:
         find = self._behind if len(forwarded_for) <= _LONGEST_REMEMBERED else self._find_behind
         return find(forwarded_for) or peer
 
+    def certain_client(self, remote: str, forwarded_for: str = "") -> str | None:
+        """Return the client's address if nothing about it is a guess, else `None`: ask this before a door is opened.
+
+        `client` settles for the nearest address it knows, which is right for a log line. Here a header that nobody
+        is trusted to write, or a hop that cannot be read, makes the address unknown. So does a loopback hop that
+        another machine wrote down: it is that machine's loopback.
+        """
+        nearest, is_trusted = _address(remote), self._peer(remote)[1]
+        if not forwarded_for:
+            return None if nearest is None else str(nearest)
+        if not is_trusted:
+            return None
+        is_local = nearest is None or nearest.is_loopback
+        for hop in reversed(forwarded_for.split(",")):
+            nearest = _address(hop)
+            if nearest is None or (nearest.is_loopback and not is_local):
+                return None
+            if not self._trusts(nearest):
+                break
+            is_local = nearest.is_loopback
+        return str(nearest)
+
     def _find_peer(self, remote: str) -> tuple[str | None, bool]:
         address = _address(remote)
         if address is None:

@@ -13,7 +13,7 @@ from aura_logging.client_address import TrustedProxies
 from aura_logging.django.conf import declare
 from aura_logging.propagation import REQUEST_ID_HEADERS, Trace, accept
 
-__all__ = ["ContextOptions", "first_fields", "trace_of"]
+__all__ = ["ContextOptions", "address_headers", "first_fields", "trace_of"]
 
 _MAX_USER_AGENT = 512
 # Longer than thirty hops; a stranger's part of the header is not worth reading, nor keeping.
@@ -56,13 +56,19 @@ def first_fields(request: HttpRequest, trace: Trace, proxies: TrustedProxies) ->
     """Return what is known before any middleware ran: ids, client, method, path."""
     meta = request.META
     fields: dict[str, Any] = {**trace.fields(), "method": request.method, "path": request.path}
-    client_ip = proxies.client(meta.get("REMOTE_ADDR") or "", _last_hops(meta.get("HTTP_X_FORWARDED_FOR") or ""))
+    client_ip = proxies.client(*address_headers(request))
     if client_ip is not None:
         fields["client_ip"] = client_ip
     user_agent = meta.get("HTTP_USER_AGENT")
     if user_agent:
         fields["user_agent"] = user_agent[:_MAX_USER_AGENT]
     return fields
+
+
+def address_headers(request: HttpRequest) -> tuple[str, str]:
+    """Return the peer's address and what was written of those before it, as `TrustedProxies` reads them."""
+    meta = request.META
+    return meta.get("REMOTE_ADDR") or "", _last_hops(meta.get("HTTP_X_FORWARDED_FOR") or "")
 
 
 def _last_hops(forwarded_for: str) -> str:

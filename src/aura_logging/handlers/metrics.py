@@ -42,7 +42,9 @@ class MetricsHandler(logging.Handler):
     Redis there is none unless you name one, and such counts are lost then.
 
     `alerts` has the timer evaluate rules too, in one process of all that share the store, and log on `aura.alerts`:
-    True for the standard rules, a mapping of `AlertOptions` for other thresholds, or a list of `Rule`s.
+    True for the standard rules, a mapping of `AlertOptions` for other thresholds, or a list of `Rule`s. In a Django
+    project `AURA["ALERTS"]` has the thresholds of handlers that are given none here, and `AURA["METRICS"]["store"]`
+    is the store of all.
 
     >>> handler = MetricsHandler(store="memory://")
     """
@@ -52,19 +54,47 @@ class MetricsHandler(logging.Handler):
         store: str | MetricsStore | None = None,
         flush_interval: float = 5.0,
         level: int | str = logging.NOTSET,
-        alerts: bool | Mapping[str, Any] | Sequence[Rule] = False,
+        alerts: bool | Mapping[str, Any] | Sequence[Rule] | None = None,
         mirror: str | os.PathLike[str] | None = None,
     ) -> None:
         if not isinstance(flush_interval, (int, float)) or not 0 < flush_interval <= _LONGEST_INTERVAL:
             raise OptionError(
                 f"flush_interval={flush_interval!r}; give seconds, over 0 and at most {_LONGEST_INTERVAL:.0f}."
             )
-        rules = _rules(alerts)
-        self._counting = _counting_for(default_url() if store is None else store, float(flush_interval), mirror)
-        if rules:
-            self._counting.alert(rules)
+        self._flush_interval = float(flush_interval)
+        self._mirror = mirror
+        self._rules = _rules(alerts)
+        self._takes_thresholds = alerts is None or alerts is True
+        self._counting = self._counting_in(default_url() if store is None else store)
         # Last: from here on `logging` knows the handler and will flush it, so it must be whole.
         super().__init__(level)
+
+    @property
+    def store(self) -> MetricsStore:
+        """The store that is added to."""
+        return self._counting.recorder.store
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that are evaluated for this handler."""
+        return tuple(self._rules)
+
+    def use(self, *, store: str | None = None, alerts: AlertOptions | None = None) -> None:
+        """Count into the store at this URL from here on, and alert by these thresholds where none were given.
+
+        What was counted before is flushed to where it was meant to go. `LOGGING` is configured before anybody can
+        read a project's other settings; this lets those come later.
+        """
+        if alerts is not None and self._takes_thresholds:
+            self._rules = _standard(alerts)
+            self._counting.alert(self._rules)
+        if store is None:
+            return
+        before, self._counting = self._counting, self._counting_in(store)
+        if self._counting is not before and before.recorder.is_running:
+            # First: what the whole process counted is shared among the recorders that run.
+            self._counting.recorder.start()
+            before.recorder.close()
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Count the record if the filters let it through, without the lock that `logging` holds around `emit`.
@@ -107,6 +137,12 @@ class MetricsHandler(logging.Handler):
         """Return the state of the store and of what waits to be added to it."""
         return self._counting.recorder.health()
 
+    def _counting_in(self, store: str | MetricsStore) -> _Counting:
+        counting = _counting_for(store, self._flush_interval, self._mirror)
+        if self._rules:
+            counting.alert(self._rules)
+        return counting
+
 
 class _Counting:
     """What all handlers with one store share: the instruments, what fills them, and the way to the store."""
@@ -139,15 +175,18 @@ class _Counting:
         self.recorder.after_flush = AlertEvaluator(self.recorder.store, rules).evaluate
 
 
-def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule]) -> Sequence[Rule]:
-    if alerts is False:
+def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule] | None) -> Sequence[Rule]:
+    if alerts is False or alerts is None:
         return ()
     if alerts is True or isinstance(alerts, Mapping):
-        chosen = fill(AlertOptions, {} if alerts is True else alerts, where="MetricsHandler(alerts=...)")
-        return (*standard_rules(chosen), *(anomaly_rules() if chosen.anomalies else ()))
+        return _standard(fill(AlertOptions, {} if alerts is True else alerts, where="MetricsHandler(alerts=...)"))
     if isinstance(alerts, Sequence) and all(isinstance(rule, Rule) for rule in alerts):
         return alerts
     raise OptionError(f"alerts={alerts!r}; give True, a dict of thresholds, or a list of Rule.")
+
+
+def _standard(options: AlertOptions) -> Sequence[Rule]:
+    return (*standard_rules(options), *(anomaly_rules() if options.anomalies else ()))
 
 
 _shared: weakref.WeakValueDictionary[str, _Counting] = weakref.WeakValueDictionary()

@@ -92,6 +92,11 @@ class Recorder:
         if not self._running:
             self._start()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the timer was started in this process, and has not been stopped."""
+        return self._running
+
     def flush(self, timeout: float = _CLOSE_SECONDS) -> bool:
         """Add everything counted so far to the store, on this thread; return whether nothing is left."""
         if not self._flush_lock.acquire(timeout=timeout):

@@ -5,6 +5,7 @@ from django.urls import include, path
 from misbehaving import async_views, sync_views
 
 urlpatterns = [
+    path("aura/", include("aura_logging.django.urls")),
     path("plain", sync_views.plain),
     path("things/<int:number>/", sync_views.ClassBased.as_view()),
     path("echo", sync_views.echo),
