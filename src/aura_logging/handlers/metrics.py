@@ -123,16 +123,6 @@ class MetricsHandler(logging.Handler):
         self._counting.recorder.close()
         super().close()
 
-    @property
-    def store(self) -> MetricsStore:
-        """Where the numbers go."""
-        return self._counting.recorder.store
-
-    @property
-    def alert_rules(self) -> tuple[Rule, ...]:
-        """The rules that the timer evaluates; none without `alerts`."""
-        return self._counting.rules
-
     def health(self) -> Health:
         """Return the state of the store and of what waits to be added to it."""
         return self._counting.recorder.health()
@@ -159,7 +149,6 @@ class _Counting:
             tell=self_report,
             mirror_directory=mirrors,
         )
-        self.rules: tuple[Rule, ...] = ()
         self._question = f"counted in {id(self)}"
         self._start = self.recorder.start
         at_fork(in_child=self._ledger.begin)
@@ -171,7 +160,6 @@ class _Counting:
 
     def alert(self, rules: Sequence[Rule]) -> None:
         """Evaluate these rules after each flush."""
-        self.rules = tuple(rules)
         self.recorder.after_flush = AlertEvaluator(self.recorder.store, rules).evaluate
 
 
