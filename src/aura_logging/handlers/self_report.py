@@ -16,7 +16,7 @@ from aura_logging.handlers.live import LiveHandler, named_live_handlers
 from aura_logging.health import Checkable, Health, Status
 from aura_logging.resilience.clock import Clock
 
-__all__ = ["FORMAT", "program", "self_report"]
+__all__ = ["FORMAT", "pid_namespace", "program", "self_report"]
 
 FORMAT = 1
 """Changes when a reader of the old form would misread the new one."""
@@ -37,6 +37,7 @@ def self_report(every_seconds: float = 0.0, clock: Clock = time.time) -> str:
         "format": FORMAT,
         "host": socket.gethostname(),
         "pid": os.getpid(),
+        "namespace": pid_namespace(),
         "program": program(),
         "started_at": round(_started_at, 3),
         "told_at": round(clock(), 3),
@@ -45,6 +46,14 @@ def self_report(every_seconds: float = 0.0, clock: Clock = time.time) -> str:
         "filters": list(_filters(handlers)),
     }
     return orjson.dumps(report, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def pid_namespace() -> str:
+    """Return which numbering of processes this is: two containers may have the same host name and the same pids."""
+    try:
+        return Path("/proc/self/ns/pid").readlink().name
+    except OSError:  # no Linux, or a sandbox without /proc
+        return ""
 
 
 def program(arguments: Sequence[str] | None = None) -> str:
