@@ -102,7 +102,8 @@ def _condition(told: Mapping[str, Any], now: float, is_running: Callable[[int], 
 def _worker(worker: str, told: Mapping[str, Any], condition: Condition, now: float) -> Worker:
     handlers = tuple(_handler(each) for each in told["handlers"])
     filters = tuple(_filter(each) for each in told["filters"])
-    states = [each.status for each in (*handlers, *filters) if each.status is not None]
+    told_states = [*(each.status for each in handlers), *(each.status for each in filters)]
+    states = [state for state in told_states if state is not None]
     if condition in (Condition.GONE, Condition.SILENT):
         states.append(Status.DEGRADED)
     return Worker(

@@ -135,6 +135,11 @@ class StructuredFileHandler(logging.Handler):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._path} ({logging.getLevelName(self.level)})>"
 
+    @property
+    def path(self) -> Path:
+        """The file that is named, absolute; a symbolic link is not followed."""
+        return self._path
+
     def line(self, record: logging.LogRecord) -> bytes:
         """Return the record's output, newline included; never raises.
 

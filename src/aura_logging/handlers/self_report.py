@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psutil
 
 from aura_logging.handlers.live import LiveHandler, named_live_handlers
 from aura_logging.health import Checkable, Health, Status
@@ -23,7 +24,6 @@ FORMAT = 1
 
 _LONGEST_DETAIL = 300
 _MOST_HANDLERS = 64
-_started_at = time.time()
 
 
 def self_report(every_seconds: float = 0.0, clock: Clock = time.time) -> str:
@@ -39,13 +39,20 @@ def self_report(every_seconds: float = 0.0, clock: Clock = time.time) -> str:
         "pid": os.getpid(),
         "namespace": pid_namespace(),
         "program": program(),
-        "started_at": round(_started_at, 3),
+        "started_at": round(_started_at(), 3),
         "told_at": round(clock(), 3),
         "every_seconds": every_seconds,
         "handlers": [_handler(each) for each in handlers],
         "filters": list(_filters(handlers)),
     }
     return orjson.dumps(report, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _started_at() -> float:
+    try:
+        return psutil.Process().create_time()
+    except psutil.Error:  # a sandbox without /proc
+        return time.time()
 
 
 def pid_namespace() -> str:
