@@ -75,27 +75,25 @@ def examine(store: MetricsStore | None, questions: Questions | None = None, cloc
     system = look_around(our_directories(topology))
     journals = tuple(_journals())
     about_configuration = [*check_logging(topology), *_without_metrics(store), *asked.more]
-    recommendations = [
-        *advise(
-            Evidence(
-                handlers,
-                workers,
-                metrics,
-                system,
-                journals,
-                probes or (),
-                thresholds or (),
-                failovers=_names(topology, FailoverHandler),
-                rotating=_names(topology, StructuredFileHandler),
-                sizes={
-                    each.name: each.handler.buffer_size
-                    for each in topology.handlers
-                    if isinstance(each.handler, AsyncBufferedHandler)
-                },
-            )
-        ),
-        *about_configuration,
-    ]
+    recommendations = advise(
+        Evidence(
+            handlers,
+            workers,
+            metrics,
+            system,
+            journals,
+            probes or (),
+            thresholds or (),
+            about_configuration,
+            failovers=_names(topology, FailoverHandler),
+            rotating=_names(topology, StructuredFileHandler),
+            sizes={
+                each.name: each.handler.buffer_size
+                for each in topology.handlers
+                if isinstance(each.handler, AsyncBufferedHandler)
+            },
+        )
+    )
     status = worst(each.status for each in recommendations)
     return HealthReport(
         now,

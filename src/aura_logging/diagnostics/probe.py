@@ -134,6 +134,9 @@ class _Attempt:
     def _handed_over(self, record: logging.LogRecord) -> bool:
         """Hand it over as a logger would; what a handler at the end would keep to itself is raised."""
         handler: Any = self._handler
+        for above in self._topology.above(self._node)[:-1]:
+            # Behind another, it gets what that one's filters have made of a record.
+            record = wanted(above.handler, record) or record
         if self._node.inner:
             return bool(handler.handle(record))
         kept: Any = handler.filter(record)

@@ -40,6 +40,7 @@ class Evidence:
     journals: Sequence[JournalState]
     probes: Sequence[Probe]
     thresholds: Sequence[Threshold]
+    configuration: Sequence[Recommendation] = ()
     failovers: frozenset[str] = frozenset()
     """Names of the handlers that have another to go to when one behind them fails."""
     rotating: frozenset[str] = frozenset()
@@ -125,7 +126,7 @@ def _at_workers(evidence: Evidence) -> Iterator[Recommendation]:
             "worker_gone",
             Status.DEGRADED if len(gone) < len(served) else Status.UNHEALTHY,
             f"{worker.program} pid {worker.pid}",
-            f"it ended without a word, {_ago(worker.told_seconds_ago)} after it last told how it was: it was killed, or "
+            f"it ended without a word; it last told how it was {_ago(worker.told_seconds_ago)} ago. It was killed, or "
             "it crashed.",
             "Look for SIGKILL and the OOM killer in the system's journal (journalctl -k | grep -i oom), and for "
             "WORKER TIMEOUT in the server's log. What it had not delivered: manage.py aura_logs recover --dry-run",
@@ -136,7 +137,7 @@ def _at_workers(evidence: Evidence) -> Iterator[Recommendation]:
                 "worker_silent",
                 Status.DEGRADED,
                 f"{worker.program} pid {worker.pid}",
-                f"it runs, and has not told how it is for {_ago(worker.told_seconds_ago)}: it hangs, or its store does.",
+                f"it runs, and has told nothing for {_ago(worker.told_seconds_ago)}: it hangs, or its store does.",
                 f"See what it does: py-spy dump --pid {worker.pid}",
             )
     for worker in evidence.workers:
@@ -256,6 +257,10 @@ def _at_traffic(evidence: Evidence) -> Iterator[Recommendation]:
         )
 
 
+def _at_configuration(evidence: Evidence) -> Iterator[Recommendation]:
+    yield from evidence.configuration
+
+
 _LOOKS: tuple[Callable[[Evidence], Iterator[Recommendation]], ...] = (
     _at_the_store,
     _at_probes,
@@ -264,6 +269,7 @@ _LOOKS: tuple[Callable[[Evidence], Iterator[Recommendation]], ...] = (
     _at_journals,
     _at_disks,
     _at_thresholds,
+    _at_configuration,
     _at_traffic,
 )
 
