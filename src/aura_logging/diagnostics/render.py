@@ -120,7 +120,7 @@ def _handlers(report: HealthReport, paint: Paint) -> Iterator[str]:
 
 
 def _handler(each: HandlerTotals, depth: int, paint: Paint) -> str:
-    state = each.status.value if each.status is not None else "–"
+    state = each.status.value if each.status is not None else "-"
     style = _COLOURS[each.status] if each.status is not None else "quiet"
     name = fitted("  " * depth + (each.name.rpartition("/")[2] if depth else each.name), 21)
     lost = sum(each.dropped.values()) if each.dropped or each.accepted is not None else None
@@ -183,12 +183,12 @@ def _probes(report: HealthReport, paint: Paint) -> Iterator[str]:
     if report.probes is None:
         return
     yield _title("Test record", "through this process's own handlers", paint)
+    yield paint(f"  {'':<24} {'':<10} {'the call':>10} {'arrived':>8}", "quiet")
     for each in report.probes:
         styles = {"failed": "red", "delivered": "green", "accepted": "green"}
         style = styles.get(each.outcome, "quiet")
-        times = f"{each.latency_seconds * 1000:7.2f} ms" + (
-            f" {_time(each.lag_seconds):>8}" if each.lag_seconds else ""
-        )
+        call = f"{each.latency_seconds * 1000:.2f} ms" if each.latency_seconds else ""
+        times = f"{call:>10} {_time(each.lag_seconds) if each.lag_seconds else '':>8}"
         scrubbed = "  scrubbed" if each.is_scrubbed else ""
         yield f"  {fitted(each.handler, 24):<24} {paint(f'{each.outcome:<10}', style)} {times}{scrubbed}"
         if each.outcome != "delivered":
@@ -199,10 +199,12 @@ def _thresholds(report: HealthReport, paint: Paint) -> Iterator[str]:
     if report.thresholds is None:
         return
     yield _title("Alert thresholds", "" if report.thresholds else "no rules are evaluated", paint)
+    if report.thresholds:
+        yield paint(f"  {'':<30} {'now':>10} {'threshold':>10}", "quiet")
     for each in report.thresholds:
         value = "no data" if each.value is None else f"{each.value:.4g}"
         mark = paint("✘ exceeded", "red") if each.is_exceeded else paint("✔", "green")
-        yield f"  {fitted(each.rule, 30):<30} {value:>10} of {each.threshold:<8g} {mark}"
+        yield f"  {fitted(each.rule, 30):<30} {value:>10} {each.threshold:>10g}  {mark}"
 
 
 def _to_do(report: HealthReport, paint: Paint) -> Iterator[str]:
@@ -278,7 +280,7 @@ def _count(number: int | None) -> str:
 
 def _time(seconds: float | None) -> str:
     if seconds is None:
-        return "–"
+        return "-"
     return f"{seconds * 1000:.0f} ms" if seconds < 9.9995 else f"{seconds:.1f} s"
 
 

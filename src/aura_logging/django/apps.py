@@ -19,11 +19,12 @@ class AuraConfig(AppConfig):
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
-        from aura_logging.django import instrumentation, metrics_store, middleware, privacy, receivers  # noqa: F401  # they declare their options
+        from aura_logging.django import checks, instrumentation, metrics_store, middleware, privacy, receivers  # noqa: F401  # they declare their options
 
         check_all()
         privacy.apply()
         metrics_store.apply()
         receivers.connect()
+        checks.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()

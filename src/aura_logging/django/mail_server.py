@@ -8,7 +8,9 @@ __all__ = ["mail_server"]
 
 
 def mail_server() -> tuple[str, int] | None:
-    """Return host and port if mail goes by SMTP; None for a backend that needs no server we know."""
+    """Return host and port if mail to ADMINS goes by SMTP; None without ADMINS, and for other backends."""
+    if not settings.ADMINS:
+        return None
     if settings.EMAIL_BACKEND != "django.core.mail.backends.smtp.EmailBackend" or not settings.EMAIL_HOST:
         return None
     return str(settings.EMAIL_HOST), int(settings.EMAIL_PORT)
