@@ -278,8 +278,8 @@ def _is_unbounded(waiting: object, size: object) -> bool:
 def _writes_to_the_same(topology: Topology, one: HandlerNode, other: HandlerNode) -> bool:
     return any(
         _destination(end) == _destination(other_end) is not None
-        for end in topology.chain(one)
-        for other_end in topology.chain(other)
+        for end in topology.usual_chain(one)
+        for other_end in topology.usual_chain(other)
     )
 
 

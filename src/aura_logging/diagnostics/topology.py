@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aura_logging.diagnostics.report import LoggerState
+from aura_logging.handlers.failover import FailoverHandler
 from aura_logging.handlers.files import StructuredFileHandler
 from aura_logging.handlers.live import named_live_handlers
 from aura_logging.handlers.wrapping import directly_wrapped
@@ -74,6 +75,13 @@ class Topology:
         yield node
         for name in node.inner:
             yield from self.chain(self.named(name))
+
+    def usual_chain(self, node: HandlerNode) -> Iterator[HandlerNode]:
+        """Yield the handlers that a record comes to while all are well: not those that stand by behind a failover."""
+        yield node
+        stands_by = isinstance(node.handler, FailoverHandler) and not node.handler.is_round_robin
+        for name in node.inner[:1] if stands_by else node.inner:
+            yield from self.usual_chain(self.named(name))
 
     def above(self, node: HandlerNode) -> list[HandlerNode]:
         """Return the handlers that a record has passed when it comes to this one, the first first, and it."""
