@@ -164,7 +164,9 @@ CHANGES: list[tuple[str, Change, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("code", "change", "problem"), CHANGES, ids=[f"{code} {text[:20]}" for code, _, text in CHANGES])
+@pytest.mark.parametrize(
+    ("code", "change", "problem"), CHANGES, ids=[f"{code} {text[:20]}" for code, _, text in CHANGES]
+)
 def test_what_is_wrong_with_logging_is_found(sound: Logging, code: str, change: Change, problem: str) -> None:
     logs = Path(sound["handlers"]["json"]["filename"]).parent
     if code == "aura.W113":
@@ -269,7 +271,7 @@ def test_sentry_without_our_hooks_or_without_a_start_is_found(sound: Logging, mo
 def test_django_runs_them_and_an_error_stops_the_start(sound: Logging) -> None:
     with override_settings(LOGGING=sound, **(SOUND | {"MIDDLEWARE": MIDDLEWARE[::-1]})):
         logging.config.dictConfig(copy.deepcopy(sound))
-        with pytest.raises(SystemCheckError, match="aura.E003"):
+        with pytest.raises(SystemCheckError, match=r"aura\.E003"):
             call_command("check", "--tag", "aura")
 
 

@@ -14,6 +14,9 @@ from aura_logging.handlers.files import StructuredFileHandler
 from aura_logging.handlers.live import named_live_handlers
 from aura_logging.handlers.wrapping import directly_wrapped
 
+_LOGGERS_OF_THEIR_OWN = ("sentry_sdk",)
+"""Loggers that a library configures for itself, whatever LOGGING says."""
+
 __all__ = ["HandlerNode", "LoggerNode", "Topology", "file_of", "kind_of", "read_topology", "sends_away_to"]
 
 
@@ -116,7 +119,8 @@ def read_topology() -> Topology:
         tuple(
             LoggerNode(each.name, tuple(names[id(h)] for h in each.handlers if id(h) in names), each)
             for each in loggers
-            if each is root or each.handlers or each.level or each.filters or not each.propagate
+            if (each is root or each.handlers or each.level or each.filters or not each.propagate)
+            and not each.name.startswith(_LOGGERS_OF_THEIR_OWN)
         ),
         handlers,
     )

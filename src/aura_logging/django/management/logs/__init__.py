@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from django.core.management.base import CommandParser, OutputWrapper
 
-from aura_logging.django.management.logs import recover, scan
+from aura_logging.django.management.logs import query, recover, scan, show, tail
 
 __all__ = ["SUBCOMMANDS", "Subcommand"]
 
@@ -29,4 +29,10 @@ class Subcommand(Protocol):
         ...
 
 
-SUBCOMMANDS: Mapping[str, Subcommand] = {"recover": recover, "scan": scan}
+SUBCOMMANDS: Mapping[str, Subcommand] = {
+    "query": query,
+    "recover": recover,
+    "scan": scan,
+    "show": show,
+    "tail": tail,
+}
