@@ -187,6 +187,7 @@ def test_options_come_from_the_environment_and_the_caller_wins(monkeypatch: pyte
     assert (context["service_name"], context["environment"], context["version"]) == ("shop", "staging", "1.2")
     assert config["handlers"]["json"]["filename"] == "elsewhere/app.jsonl"
     assert config["handlers"]["metrics"]["store"] == "redis://127.0.0.1:6379/0"
+    assert config["handlers"]["metrics"]["mirror"] == "elsewhere/metrics-live"
     assert mine["handlers"]["json"]["filename"] == f"{tmp_path}/mine/app.jsonl"
     assert mine["filters"]["request_context"]["service_name"] == "mine"
     assert (tmp_path / "elsewhere").is_dir()
@@ -223,6 +224,15 @@ def test_a_bad_value_in_the_environment_names_the_variable(url: str, monkeypatch
 
     with pytest.raises(OptionError, match="REDIS_URL"):
         presets.production()
+
+
+def test_only_a_store_elsewhere_needs_a_place_for_its_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:6379/0")
+
+    assert presets.production()["handlers"]["metrics"]["mirror"] == "logs/metrics-live"
+    assert presets.testing()["handlers"]["metrics"]["mirror"] is None
+    assert presets.production(metrics_store="memory://")["handlers"]["metrics"]["mirror"] is None
+    assert presets.production(metrics_store="sqlite:///m.db")["handlers"]["metrics"]["mirror"] is None
 
 
 def test_a_password_in_a_bad_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,11 +20,15 @@ NAMES = {
     ),
     "aura_logging.presets": ("production", "development", "testing"),
     "aura_logging.filters": ("RequestContextFilter", "SamplingFilter", "SecurityFilter"),
-    "aura_logging.handlers": ("AsyncBufferedHandler", "FailoverHandler", "MetricsHandler", "StructuredFileHandler"),
+    "aura_logging.handlers": (
+        "AsyncBufferedHandler", "FailoverHandler", "MetricsHandler", "StructuredFileHandler", "WebhookHandler",
+    ),
     "aura_logging.formatters": ("JsonFormatter", "ConsoleFormatter"),
     "aura_logging.privacy": ("Scrubber", "Finding"),
     "aura_logging.metrics": ("open_store", "counter", "gauge", "histogram", "timer"),
-    "aura_logging.testing": ("ManualClock", "capture", "assert_no_pii"),
+    "aura_logging.testing": (
+        "ManualClock", "MetricsStoreContract", "capture", "assert_no_pii", "assert_request_budget",
+    ),
     "aura_logging.django.middleware": ("PerformanceMonitoringMiddleware",),
 }  # fmt: skip
 
@@ -51,6 +55,7 @@ OPTIONS = {
         "handlers": inspect.Parameter.empty, "strategy": "failover", "failover_threshold": 5, "cooldown_seconds": 30,
     },
     "handlers.MetricsHandler": {"store": None, "flush_interval": 5.0},
+    "handlers.WebhookHandler": {"url": inspect.Parameter.empty, "secret": None},
     "handlers.StructuredFileHandler": {
         "filename": inspect.Parameter.empty, "max_bytes": 64 * 1024 * 1024, "backup_count": 20, "compress": "gzip",
     },

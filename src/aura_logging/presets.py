@@ -102,7 +102,7 @@ def testing(**options: Any) -> LoggingDict:
     config = _base(chosen)
     config["root"] = {"level": chosen.level or "DEBUG", "handlers": ["console"]}
     config["handlers"]["console"]["level"] = "WARNING"
-    config["handlers"]["metrics"]["store"] = "memory://"
+    config["handlers"]["metrics"] |= {"store": "memory://", "mirror": None}
     config["loggers"]["aura.security"]["handlers"] = []
     config["loggers"]["django.security"]["handlers"] = []
     return config
@@ -167,6 +167,8 @@ def _base(options: PresetOptions) -> LoggingDict:
             "metrics": {
                 "class": "aura_logging.handlers.MetricsHandler",
                 "store": options.metrics_store or f"sqlite:///{directory / 'aura-metrics.db'}",
+                # SQLite has its own place for this, beside the database.
+                "mirror": str(directory / "metrics-live") if _is_elsewhere(options.metrics_store) else None,
                 "flush_interval": 5.0,
                 "alerts": True,
                 # No level: it counts what the others drop.
@@ -190,6 +192,10 @@ def _base(options: PresetOptions) -> LoggingDict:
             "aura.security": {"level": "INFO", "handlers": ["security"]},
         },
     }
+
+
+def _is_elsewhere(metrics_store: str | None) -> bool:
+    return metrics_store is not None and check_url(metrics_store)[0] not in ("memory", "sqlite")
 
 
 def _alert_target() -> LoggingDict:

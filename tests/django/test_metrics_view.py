@@ -135,6 +135,20 @@ def test_handlers_count_into_the_store_of_the_settings(root: logging.Logger, tmp
     assert [sample.amount.sum for sample in after.totals(names)] == [1]
 
 
+def test_a_store_elsewhere_is_mirrored_where_the_database_was_to_be(
+    root: logging.Logger, tmp_path: Path, free_port: Any
+) -> None:
+    handler = attached(root, store=f"sqlite:///{tmp_path}/m.db")
+
+    with override_settings(AURA={"METRICS": {"store": f"redis://127.0.0.1:{free_port()}/0"}}):
+        metrics_store.apply()
+        logging.getLogger("shop").warning("counted, and nobody is there")
+
+    assert handler.health().facts["mirror"] == "on"
+    assert len(list(tmp_path.glob("aura-metrics-*.live/*.live"))) == 1
+    assert not (tmp_path / "m.db").exists()
+
+
 @override_settings(AURA={"ALERTS": {"disabled": ["threats", "memory"], "max_error_rate": 0.5}})
 def test_thresholds_of_the_settings_reach_handlers_that_have_none_of_their_own(root: logging.Logger) -> None:
     plain = attached(root, store=MemoryStore())

@@ -106,6 +106,12 @@ def test_the_request_line_tells_what_the_client_saw(demo: Demo) -> None:
         assert line["request_duration"] > 0
 
 
+def test_the_store_has_counted_each_request_once(demo: Demo) -> None:
+    requests = len([line for line in demo.lines if line["logger"] == "aura.request"])
+
+    assert f"{requests:,} in the log, {requests:,} in the store" in demo.printed
+
+
 def test_a_slow_request_is_marked_as_slow(demo: Demo) -> None:
     for one in demo.sent_of("slow report"):
         (line,) = (line for line in demo.lines_of(one["correlation_id"]) if line["logger"] == "aura.request")

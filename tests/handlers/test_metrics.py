@@ -76,6 +76,20 @@ def test_records_are_counted_by_level_and_logger(log: logging.Logger) -> None:
     assert totals(store, "aura_log_records_total") == {("INFO", "tests.metrics"): 3, ("WARNING", "tests.metrics"): 1}
 
 
+def test_threats_are_counted_by_kinds_that_there_are_and_all_others_as_one(log: logging.Logger) -> None:
+    store = MemoryStore()
+    handler = MetricsHandler(store=store)
+    log.addHandler(handler)
+    kinds = ("sqli", "csrf_failure", "brute_force", "impossible_travel", None, "0f6a made up", "fraud", 7)
+    for kind in kinds:
+        log.warning("seen", extra={"security_event": True, "threat_type": kind})
+    handler.flush()
+    counted = {kind: count for (_, kind), count in totals(store, "aura_security_events_total").items()}
+    assert counted == {
+        "sqli": 1, "csrf_failure": 1, "brute_force": 1, "impossible_travel": 1, "none": 2, "other": 2,
+    }  # fmt: skip
+
+
 def test_it_works_from_a_logging_dict_with_a_sqlite_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = {

@@ -66,16 +66,17 @@ def serve(arguments: argparse.Namespace, terminal: Terminal) -> int:
     with own_directory(arguments.state, fresh=False) as state_dir:
         prepare(state_dir)
         with GunicornServer(state_dir, arguments.port) as server:
-            terminal.heading("The shop is open")
-            for label, value in (
-                ("shop", server.url + "/"),
-                ("admin", server.url + "/admin/"),
-                ("log in as", f"grace (staff) or ada, password: {traffic.PASSWORD}"),
-                ("log lines", short(state_dir)),
-            ):
-                terminal.say(f"  {label:<10} {value}")
-            terminal.say(f"  {'':<10} {terminal.paint('Ctrl-C closes it.', 'quiet')}")
             try:
+                terminal.heading("The shop is open")
+                for label, value in (
+                    ("shop", server.url + "/"),
+                    ("admin", server.url + "/admin/"),
+                    ("metrics", server.url + "/aura/metrics"),
+                    ("log in as", f"grace (staff) or ada, password: {traffic.PASSWORD}"),
+                    ("log lines", short(state_dir)),
+                ):
+                    terminal.say(f"  {label:<10} {value}")
+                terminal.say(f"  {'':<10} {terminal.paint('Ctrl-C closes it.', 'quiet')}")
                 code = server.wait()
             except (KeyboardInterrupt, SystemExit):  # Ctrl-C, or a SIGTERM of our own
                 terminal.say()

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from aura_logging.metrics import open_store
+from aura_logging.metrics.window import Window, read_window
+
 from demo.lines import LOG, Lines
 from demo.places import SHOP_DIR, short
 from demo.terminal import Terminal
@@ -79,6 +82,34 @@ def nothing_was_lost(run: Run, terminal: Terminal) -> bool:
     return not missing and not surplus
 
 
+def what_was_counted(run: Run, terminal: Terminal) -> bool:
+    """Ask the store that both workers counted into, as the dashboard and Prometheus do."""
+    terminal.heading("Counted by both workers, in one store")
+    window = read_window(open_store(f"sqlite:///{run.state_dir}/aura-metrics.db"), seconds=600)
+    outcome, written = window.outcome(), len(run.lines.requests())
+    terminal.wrapped([f"{'requests':>10} {'failed':>8} {'p50':>9} {'p95':>9}  route"])
+    routes = window.outcomes("route")
+    slowest = sorted(routes, key=lambda route: -_milliseconds(window, 0.95, route=route))[:4]
+    for name, each, labels in [
+        ("all", outcome, {}),
+        *((route, routes[route], {"route": route}) for route in slowest),
+    ]:
+        p50, p95 = (f"{_milliseconds(window, q, **labels):,.0f} ms" for q in (0.5, 0.95))
+        terminal.wrapped([f"{each.requests:>10,.0f} {each.error_rate:>8.1%} {p50:>9} {p95:>9}  {name}"])
+    fired = [line["alert"] for line in run.lines.all if line.get("alert_phase") == "firing"]
+    terminal.wrapped([f"alerts fired: {', '.join(sorted(fired)) or 'none yet: the run was too short'}"])
+    if outcome.requests != written:
+        terminal.failed(f"{outcome.requests:,.0f} requests were counted, {written:,} written down")
+        return False
+    terminal.done("every request counted once", f"{written:,} in the log, {outcome.requests:,.0f} in the store")
+    return True
+
+
+def _milliseconds(window: Window, q: float, **labels: str) -> float:
+    found = window.quantile(q, "aura_request_duration_seconds", **labels)
+    return 1_000 * found.value if found else 0.0
+
+
 def three_lines(run: Run, terminal: Terminal) -> bool:
     """Pretty-print one wide request line, one of the application's own, and one with a traceback."""
     crash = _crash(run)
@@ -121,7 +152,9 @@ def what_to_open_next(run: Run, terminal: Terminal) -> bool:
     return True
 
 
-SECTIONS: list[Section] = [what_was_sent, what_was_written, nothing_was_lost, three_lines, what_to_open_next]
+SECTIONS: list[Section] = [
+    what_was_sent, what_was_written, nothing_was_lost, what_was_counted, three_lines, what_to_open_next,
+]  # fmt: skip
 
 
 def _in_two_columns(cells: list[str], terminal: Terminal) -> None:

@@ -24,7 +24,8 @@ class ServerError(Exception):
 def environment(state_dir: Path) -> dict[str, str]:
     """Return the environment for the shop's processes."""
     defaults = {"SLOW_REQUEST_THRESHOLD": "0.5"}  # seconds; the default of 2 would make a dull demo
-    ours = {"DJANGO_SETTINGS_MODULE": "shop.settings", "SHOP_STATE_DIR": str(state_dir)}
+    # REDIS_URL would have the numbers go elsewhere; a run keeps all it makes in its own directory.
+    ours = {"DJANGO_SETTINGS_MODULE": "shop.settings", "SHOP_STATE_DIR": str(state_dir), "REDIS_URL": ""}
     return defaults | os.environ | ours
 
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.contrib.staticfiles.views import serve as serve_static
-from django.urls import path
+from django.urls import include, path
 
 from books import views as books
 from orders import views as orders
@@ -23,6 +23,7 @@ urlpatterns = [
     path("login/", auth.LoginView.as_view(), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("admin/", admin.site.urls),
+    path("aura/", include("aura_logging.django.urls")),
     # A real site lets its web server or WhiteNoise do this; here there is neither.
     path("static/<path:path>", serve_static, {"insecure": True}),
 ]

@@ -101,6 +101,15 @@ PANELS: Mapping[str, Sequence[Panel]] = {
             # One event may be on the request's record and on aura.security.
             {"{{threat_type}}": "max by (threat_type) (increase(aura_security_events_total[$__rate_interval]))"},
         ),
+        Panel(
+            "Redacted by detector",
+            {
+                "{{detector}}": _rate("aura_privacy_findings_total", "detector"),
+                "blanked: {{error}}": _rate("aura_privacy_failures_total", "error"),
+            },
+            "cps",
+            help="A detector that begins to find more is a place in the code that began to log too much.",
+        ),
     ),
     "Host": (
         Panel(

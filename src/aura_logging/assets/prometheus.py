@@ -55,11 +55,11 @@ def recording_rules() -> Sequence[RecordingRule]:
 
 
 def alerting_rules(options: AlertOptions | None = None) -> Sequence[AlertingRule]:
-    """Return the alerts with these thresholds, by default the contract's."""
+    """Return the alerts with these thresholds, by default the contract's, but for those that are `disabled`."""
     chosen = options or AlertOptions(slow_request_seconds=2.0, max_queries=20)
     slow = _bound_from(chosen.slow_request_seconds, shown(catalogue.REQUEST_DURATION.bounds))
     many = _bound_from(chosen.max_queries, shown(catalogue.REQUEST_DB_QUERIES.bounds))
-    return (
+    rules = (
         AlertingRule(
             "AuraSlowRequests",
             _above("aura_request_duration_seconds", slow),
@@ -107,11 +107,22 @@ def alerting_rules(options: AlertOptions | None = None) -> Sequence[AlertingRule
             "1m",
         ),
     )
+    disabled = {_ALERTS_OF_RULES[name] for name in chosen.disabled}
+    return tuple(rule for rule in rules if rule.alert not in disabled)
 
 
-def files() -> Mapping[str, str]:
+_ALERTS_OF_RULES = {
+    "slow_requests": "AuraSlowRequests",
+    "many_queries": "AuraManyQueries",
+    "error_rate": "AuraErrorRate",
+    "memory": "AuraMemory",
+    "threats": "AuraThreat",
+}
+
+
+def files(options: AlertOptions | None = None) -> Mapping[str, str]:
     """Return the rules' file and a scrape configuration."""
-    return {"aura-rules.yml": _rules_text(), "prometheus.yml": _SCRAPE}
+    return {"aura-rules.yml": _rules_text(alerting_rules(options)), "prometheus.yml": _SCRAPE}
 
 
 def _above(histogram: str, bound: float) -> str:
@@ -125,12 +136,12 @@ def _bound_from(threshold: float, bounds: Sequence[float]) -> float:
     return next((bound for bound in bounds if bound >= threshold), bounds[-1])
 
 
-def _rules_text() -> str:
+def _rules_text(alerts: Sequence[AlertingRule]) -> str:
     lines = ["groups:", "  - name: aura-recording", "    interval: 30s", "    rules:"]
     for recording in recording_rules():
         lines += [f"      - record: {recording.record}", f"        expr: {_quoted(recording.expr)}"]
     lines += ["  - name: aura-alerts", "    rules:"]
-    for rule in alerting_rules():
+    for rule in alerts:
         lines += [
             f"      - alert: {rule.alert}",
             f"        expr: {_quoted(rule.expr)}",

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["files"]
+__all__ = ["files", "fluentbit", "loki", "vector"]
 
 
 def files() -> Mapping[str, str]:
-    """Return one file for each shipper; all read `*.jsonl` in /var/log/aura."""
-    return {"vector.yaml": _VECTOR, "fluent-bit.conf": _FLUENT_BIT, "parsers.conf": _PARSERS, "loki.alloy": _ALLOY}
+    """Return the files of all three; each reads `*.jsonl` in /var/log/aura."""
+    return {**vector(), **fluentbit(), **loki()}
+
+
+def vector() -> Mapping[str, str]:
+    """Return a configuration of Vector that sends to Loki."""
+    return {"vector.yaml": _VECTOR}
+
+
+def fluentbit() -> Mapping[str, str]:
+    """Return a configuration of Fluent Bit, and the parser it names."""
+    return {"fluent-bit.conf": _FLUENT_BIT, "parsers.conf": _PARSERS}
+
+
+def loki() -> Mapping[str, str]:
+    """Return a configuration of Alloy, Loki's own agent."""
+    return {"loki.alloy": _ALLOY}
 
 
 _VECTOR = """\

@@ -4,7 +4,7 @@
     def health(request): ...
 
 An address counts only when it is certain (`TrustedProxies.certain_client`). A site behind a proxy that it was not told
-of in `AURA["CONTEXT"]["trusted_proxies"]` sees that proxy's address on every request, and must not take the world for it.
+of in `AURA["CONTEXT"]["trusted_proxies"]` sees that proxy's address on every request: it must not let in the world.
 """
 
 from __future__ import annotations

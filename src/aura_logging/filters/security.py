@@ -17,6 +17,7 @@ from aura_logging.privacy.engine import ENGINE_NAME
 from aura_logging.privacy.findings import Finding
 from aura_logging.privacy.record_scrubber import RecordScrubber, blank
 from aura_logging.privacy.scrubber import Scrubber
+from aura_logging.resilience.forks import tell_after_fork
 from aura_logging.threats.log_lines import annotate
 
 __all__ = ["SecurityFilter", "use_everywhere"]
@@ -90,11 +91,16 @@ class SecurityFilter(logging.Filter):
         )
         self._scrubs = scrub
         self._detects = detect
-        self._lock = threading.Lock()
+        self.after_fork_in_child()
+        tell_after_fork(self)
         self._findings: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         if scrubber is None and not given:
             _without_options.add(self)
+
+    def after_fork_in_child(self) -> None:
+        """Leave the parent's lock to it: a thread that is not here may hold it."""
+        self._lock = threading.Lock()
 
     def use(self, scrubber: Scrubber) -> None:
         """Scrub with this scrubber from here on."""
@@ -127,8 +133,8 @@ class SecurityFilter(logging.Filter):
 
     def health(self) -> Health:
         """Tell what was found, by detector, and how many records could not be scrubbed, by error."""
-        with self._lock:
-            findings, failures = dict(self._findings), dict(self._failures)
+        # Without the lock, for it is asked in a forked child too: copying a dict of strings is one step to all others.
+        findings, failures = dict(self._findings), dict(self._failures)
         failed = sum(failures.values())
         return Health(
             Status.DEGRADED if failed else Status.HEALTHY,

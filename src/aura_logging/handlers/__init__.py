@@ -6,5 +6,6 @@ from aura_logging.handlers.async_buffered import AsyncBufferedHandler
 from aura_logging.handlers.failover import FailoverHandler
 from aura_logging.handlers.files import StructuredFileHandler
 from aura_logging.handlers.metrics import MetricsHandler
+from aura_logging.handlers.webhook import WebhookHandler
 
-__all__ = ["AsyncBufferedHandler", "FailoverHandler", "MetricsHandler", "StructuredFileHandler"]
+__all__ = ["AsyncBufferedHandler", "FailoverHandler", "MetricsHandler", "StructuredFileHandler", "WebhookHandler"]

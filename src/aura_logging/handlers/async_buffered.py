@@ -65,9 +65,10 @@ class AsyncBufferedHandler(logging.Handler):
     cannot, and are used by one at a time.
 
     A failing target is retried with growing pauses; after `failure_threshold` failures in a row the breaker opens,
-    and one probe every `cooldown_seconds` finds out when it is well. A record on which the target's own code
-    fails is dropped. What is lost at ERROR or above goes to `emergency`: `"stderr"` (never waited for), `None`,
-    or a handler.
+    and one probe every `cooldown_seconds` finds out when it is well. `retry_jitter` (0 to 1) lengthens each pause by
+    a random share, so that a fleet does not come back to a sick target all at once. A record on which the target's
+    own code fails is dropped. What is lost at ERROR or above goes to `emergency`: `"stderr"` (never waited for),
+    `None`, or a handler.
 
     `journal` is a directory on a local disk: each line lies in a memory-mapped file there before `emit` returns, so a
     process that is killed loses nothing; the worker of any live or later process of the service with a handler of the
@@ -98,6 +99,7 @@ class AsyncBufferedHandler(logging.Handler):
         failure_threshold: int = 5,
         cooldown_seconds: float = 30.0,
         shutdown_seconds: float = 5.0,
+        retry_jitter: float = 0.0,
         level: int | str = logging.NOTSET,
         clock: Clock = time.monotonic,
         stream: Callable[[], str] = lambda: secrets.token_hex(4),
@@ -112,7 +114,7 @@ class AsyncBufferedHandler(logging.Handler):
         )
         overflow = when_full_of(when_full, has_journal=journal is not None)
         self._journal_options = None if journal is None else JournalOptions(journal, journal_max_bytes, fsync)
-        breaker = CircuitBreaker(failure_threshold, cooldown_seconds, clock)
+        breaker = CircuitBreaker(failure_threshold, cooldown_seconds, clock, jitter=retry_jitter)
         last_words = _last_words(emergency)
         self._target = target_for(dictconfig.resolve(target, option="target"), in_parallel=workers > 1)
         # Behind the target's own: at exit handlers close in reverse, and the target must outlive us.
@@ -133,6 +135,7 @@ class AsyncBufferedHandler(logging.Handler):
             workers=workers,
             idle_seconds=flush_interval,
             last_words=last_words,
+            jitter=retry_jitter,
             clock=clock,
         )
         self._payload = self._target.payload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +31,7 @@ class Delivery:
 
     A target that fails is offered the same batch again after growing pauses; behind an open breaker it is not
     offered anything. An entry on which the target's own code fails is dropped, as `"target_error"`. What is lost
-    at ERROR or above is handed to `last_words`.
+    at ERROR or above is handed to `last_words`. `jitter` lengthens each pause by a random share of up to it.
 
     Several threads may work at once, up to `workers`; each has its own batch. Nothing here logs.
     """
@@ -44,6 +45,7 @@ class Delivery:
         workers: int = 1,
         idle_seconds: float = 1.0,
         last_words: LastWords | None = None,
+        jitter: float = 0.0,
         clock: Clock = time.monotonic,
     ) -> None:
         self.outbox = outbox
@@ -51,6 +53,7 @@ class Delivery:
         self.breaker = breaker
         self._idle_seconds = idle_seconds
         self._last_words = last_words
+        self._jitter = jitter
         self._clock = clock
         self._batch_size = target.batch_size(workers, outbox.size)
         self._plenty = max(1, outbox.size // 4)
@@ -197,7 +200,8 @@ class Delivery:
         self.say_last_words(self.outbox.settle(batch, failure.taken))
         self.breaker.record_failure()
         self.failures_in_a_row += 1
-        return min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2.0 ** min(self.failures_in_a_row - 1, 10))
+        pause = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2.0 ** min(self.failures_in_a_row - 1, 10))
+        return pause * (1.0 + self._jitter * random.random())  # noqa: S311  # no secret
 
     def _notice(self, batch: Batch) -> object:
         if not batch.losses:

@@ -22,6 +22,7 @@ from aura_logging.metrics.registry import Registry
 from aura_logging.metrics.stores import MetricsStore, check_url, default_url, open_store
 from aura_logging.metrics.stores.sqlite import SqliteStore
 from aura_logging.options import OptionError, fill
+from aura_logging.threats import THREAT_TYPES
 
 __all__ = ["MetricsHandler"]
 
@@ -90,7 +91,12 @@ class MetricsHandler(logging.Handler):
             self._counting.alert(self._rules)
         if store is None:
             return
-        before, self._counting = self._counting, self._counting_in(store)
+        before = self._counting
+        if self._mirror is None and check_url(store)[0] not in ("memory", "sqlite"):
+            # A store elsewhere has no place for its mirror; that of a database that was to be here is one.
+            meant = before.recorder.store
+            self._mirror = meant.path.parent if isinstance(meant, SqliteStore) else None
+        self._counting = self._counting_in(store)
         if self._counting is not before and before.recorder.is_running:
             # First: what the whole process counted is shared among the recorders that run.
             self._counting.recorder.start()
@@ -139,7 +145,7 @@ class _Counting:
 
     def __init__(self, store: MetricsStore, flush_interval: float, mirrors: Path | None) -> None:
         registry = Registry()
-        self._extract = Extraction(registry)
+        self._extract = Extraction(registry, THREAT_TYPES)
         self._ledger = Ledger(registry)
         self.recorder = Recorder(
             store,

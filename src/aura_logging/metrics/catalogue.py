@@ -65,6 +65,20 @@ SECURITY_EVENTS = Metric(
     "",
     ("threat_type", "logger"),
 )
+PRIVACY_FINDINGS = Metric(
+    "aura_privacy_findings_total",
+    "counter",
+    "Personal data and secrets that were redacted in log records, by detector.",
+    "",
+    ("detector",),
+)
+PRIVACY_FAILURES = Metric(
+    "aura_privacy_failures_total",
+    "counter",
+    "Records that could not be scrubbed and were blanked, by type of error.",
+    "",
+    ("error",),
+)
 HANDLER_ACCEPTED = Metric(
     "aura_handler_accepted_total", "counter", "Records a handler took over for delivery.", "", ("handler",)
 )
@@ -114,6 +128,8 @@ CATALOGUE: tuple[Metric, ...] = (
     CPU_PERCENT,
     SYSTEM_LOAD,
     SECURITY_EVENTS,
+    PRIVACY_FINDINGS,
+    PRIVACY_FAILURES,
     HANDLER_ACCEPTED,
     HANDLER_DELIVERED,
     HANDLER_DROPPED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from aura_logging import records
@@ -32,10 +32,12 @@ class Extraction:
     """Counts records in a registry; any thread may call it.
 
     Fields are read with suspicion: what is not a finite number is not counted, and a missing label is `none`.
-    A field that holds nonsense never raises.
+    A field that holds nonsense never raises. A `threat_type` that is none of `threat_types` counts as `other`; with
+    `None`, any counts as it is.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, threat_types: Collection[str] | None = None) -> None:
+        self._threat_types = None if threat_types is None else frozenset(threat_types)
         counter, gauge, histogram = registry.counter, registry.gauge, registry.histogram
         self._registry = registry
         self._volume = counter(catalogue.LOG_RECORDS)
@@ -76,11 +78,16 @@ class Extraction:
             kind = fields.get("exception_type") or records.exception_type(record)
             self._errors.of(record.name, _label(fields.get("route")), _label(kind)).inc()
         if fields.get("security_event") is True:
-            self._security.of(_label(fields.get("threat_type")), _source(record.name)).inc()
+            self._security.of(self._threat_type(fields.get("threat_type")), _source(record.name)).inc()
         if "metric" in fields:
             reason = count_business(self._registry, fields)
             if reason:
                 self._rejected.of(_label(fields["metric"]) if reason == "value" else NO_VALUE, reason).inc()
+
+    def _threat_type(self, value: Any) -> str:
+        label = _label(value)
+        known = self._threat_types
+        return label if known is None or label in known or label == NO_VALUE else "other"
 
     def _count_request(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> None:
         route = _label(fields.get("route"))

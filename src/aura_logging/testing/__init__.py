@@ -1,11 +1,12 @@
 """Help for the tests of code that logs: a clock to turn, records to look at, assertions about them.
 
-A store or a sink of your own can be held against the contract that ours keep: `aura_logging.metrics.stores.contract`.
+A store of your own can be held against the contract that ours keep: subclass `MetricsStoreContract`.
 The pytest plugin is `aura_logging.testing.pytest_plugin`; it is not loaded unless a `conftest.py` asks for it.
 """
 
 from __future__ import annotations
 
+from aura_logging.metrics.stores.contract import MetricsStoreContract
 from aura_logging.performance.budgets import BudgetExceededError, assert_request_budget
 from aura_logging.privacy.assertions import assert_no_pii
 from aura_logging.testing.capture import CapturedRecords, capture
@@ -15,6 +16,7 @@ __all__ = [
     "BudgetExceededError",
     "CapturedRecords",
     "ManualClock",
+    "MetricsStoreContract",
     "assert_no_pii",
     "assert_request_budget",
     "capture",

@@ -13,7 +13,9 @@ from typing import Protocol, runtime_checkable
 
 from aura_logging.resilience.clock import Clock
 
-__all__ = ["GeoLocator", "Journey", "JourneyWatch", "Place", "Visit", "great_circle_km"]
+__all__ = ["JOURNEY_TYPES", "GeoLocator", "Journey", "JourneyWatch", "Place", "Visit", "great_circle_km"]
+
+JOURNEY_TYPES = ("impossible_travel", "new_country")
 
 _EARTH_RADIUS_KM = 6_371.0088  # mean radius, IUGG
 
@@ -59,7 +61,7 @@ class Visit:
 class Journey:
     """What is odd about where a user came from.
 
-    `threat_type` is `impossible_travel` or `new_country`. `km` and `km_per_hour` are along the great circle since
+    `threat_type` is one of `JOURNEY_TYPES`. `km` and `km_per_hour` are along the great circle since
     the last visit; 0 where places have no coordinates, infinite speed where no time passed.
     """
 

@@ -15,9 +15,11 @@ from aura_logging.health import Health, Status
 from aura_logging.resilience.clock import Clock
 from aura_logging.threats.windows import MemoryWindows, Windows
 
-__all__ = ["LoginGuard", "LoginGuardOptions", "LoginThreat", "Scope"]
+__all__ = ["LOGIN_THREAT_TYPES", "LoginGuard", "LoginGuardOptions", "LoginThreat", "Scope"]
 
 Scope = Literal["account", "address", "pair", "network", "pattern"]
+
+LOGIN_THREAT_TYPES = ("brute_force", "credential_stuffing", "password_spraying", "request_flood")
 
 _MINUTE = 60.0
 _HOUR = 3_600.0
@@ -54,8 +56,7 @@ class LoginGuardOptions:
 class LoginThreat:
     """A threshold that was crossed: what it means, of whom, and how many in how many seconds.
 
-    `threat_type` is `brute_force`, `credential_stuffing`, `password_spraying` or `request_flood`. `account` and
-    `address` are those of the attempt that crossed it.
+    `threat_type` is one of `LOGIN_THREAT_TYPES`. `account` and `address` are those of the attempt that crossed it.
     """
 
     threat_type: str

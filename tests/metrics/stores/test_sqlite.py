@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -50,6 +51,30 @@ def test_many_processes_at_once_lose_no_count(tmp_path: Path) -> None:
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
     totals = merge(SqliteStore(path).totals())
     assert [totals[each].sum for each in series] == [40] * 50
+
+
+def test_a_file_that_another_process_is_just_making_is_waited_for(tmp_path: Path) -> None:
+    maker = sqlite3.connect(tmp_path / "metrics.db", isolation_level=None, check_same_thread=False)
+    maker.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.1, maker.execute, ["COMMIT"])
+    done.start()
+
+    store = SqliteStore(tmp_path / "metrics.db")
+    store.add([counted(NOW)])
+
+    done.join()
+    maker.close()
+    assert merge(store.totals())[ORDERS].sum == 1
+
+
+def test_a_file_that_stays_locked_is_an_error_in_good_time(tmp_path: Path) -> None:
+    holder = sqlite3.connect(tmp_path / "metrics.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+
+    with pytest.raises(StoreError, match="locked"):
+        SqliteStore(tmp_path / "metrics.db", busy_seconds=0.05).add([counted(NOW)])
+
+    holder.close()
 
 
 def test_buckets_go_when_their_time_is_over_and_totals_stay(tmp_path: Path) -> None:

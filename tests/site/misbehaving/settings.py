@@ -14,6 +14,7 @@ if "SITE_PRESET" in os.environ:
     LOGGING = getattr(presets, os.environ["SITE_PRESET"])(service_name="site", log_dir=STATE_DIR)
     LOGGING["filters"]["sampling"]["rates"] = {}
     LOGGING["handlers"]["async_file"]["flush_interval"] = float(os.environ.get("SITE_FLUSH_INTERVAL", "0.05"))
+    LOGGING["handlers"]["metrics"]["flush_interval"] = float(os.environ.get("SITE_METRICS_INTERVAL", "5"))
     LOGGING["handlers"]["async_file"]["buffer_size"] = 10_000
 
 AURA = json.loads(os.environ.get("SITE_AURA", "{}"))

@@ -28,6 +28,10 @@ __all__ = ["SqliteStore"]
 BUSY_SECONDS = 2.0
 """How long a flush waits for another process's: a hundred times what one takes."""
 
+_TRY_AGAIN_SECONDS = 0.005
+_PRIMARY_CODE = 0xFF
+"""What is left of an extended result code of SQLite: https://www.sqlite.org/rescode.html."""
+
 _MAINTENANCE_SECONDS = 60
 _BATCH_SECONDS = 3_600
 MAX_BYTES = 256 * 1024 * 1024
@@ -184,12 +188,23 @@ class SqliteStore:
             self.path, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
         )
         try:
-            schema.prepare(connection)
+            self._prepare(connection)
         except BaseException:
             connection.close()
             raise
         self._connection, self._inode = connection, _inode(self.path)
         return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        # SQLite itself does not wait for a file that another process is just making, or turning to WAL mode.
+        deadline = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                return schema.prepare(connection)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+                time.sleep(_TRY_AGAIN_SECONDS)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
