@@ -113,7 +113,7 @@ def _workers(report: HealthReport, paint: Paint) -> Iterator[str]:
 
 def _handlers(report: HealthReport, paint: Paint) -> Iterator[str]:
     yield _title("Handlers", "of all workers that are there", paint)
-    head = f"  {'':<21} {'state':<9} {'accepted':>10} {'delivered':>10} {'lost':>8} {'waiting':>7}  breaker"
+    head = f"  {'':<20} {'state':<9} {'accepted':>10} {'delivered':>10} {'lost':>8} {'waiting':>7}  breaker"
     yield paint(head, "quiet")
     for each in report.handlers:
         yield _handler(each, _depth(each, report.handlers), paint)
@@ -122,14 +122,14 @@ def _handlers(report: HealthReport, paint: Paint) -> Iterator[str]:
 def _handler(each: HandlerTotals, depth: int, paint: Paint) -> str:
     state = each.status.value if each.status is not None else "-"
     style = _COLOURS[each.status] if each.status is not None else "quiet"
-    name = fitted("  " * depth + (each.name.rpartition("/")[2] if depth else each.name), 21)
+    name = fitted("  " * depth + (each.name.rpartition("/")[2] if depth else each.name), 20)
     lost = sum(each.dropped.values()) if each.dropped or each.accepted is not None else None
     lost_text = paint(f"{_count(lost):>8}", *(("red",) if lost else ()))
     breaker = f"{each.circuits_open} open" if each.circuit_open else ""
     if not breaker and each.status is not None and each.accepted is not None:
         breaker = "closed"
     return (
-        f"  {name:<21} {paint(f'{state:<9}', style)} {_count(each.accepted):>10} {_count(each.delivered):>10} "
+        f"  {name:<20} {paint(f'{state:<9}', style)} {_count(each.accepted):>10} {_count(each.delivered):>10} "
         f"{lost_text} {_count(each.queued):>7}  {paint(breaker, 'red') if each.circuit_open else breaker}"
     )
 
