@@ -122,6 +122,7 @@ FIELDS: tuple[Field, ...] = (
     Field("stream", "keyword", "one handler of one process; sequence numbers count within it"),
     Field("seq", "long", "number of the record in its stream, from 1; a gap is a loss"),
     Field("recovered", "boolean", "delivered after the process that logged it had died"),
+    Field("synthetic", "boolean", "a health check's test record, of no other meaning; absent where not"),
 )
 
 _NANOSECONDS = 1_000_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,17 +19,29 @@ _REQUEST_LOGGER = "aura.request"
 _TOLD_IN_THE_HEAD = frozenset(
     {"timestamp", "level", "logger", "message", "correlation_id", "method", "path", "route", "status_code"}
     | {"request_duration", "user_id", "user_type", "client_ip", "db_queries", "db_time", "hints", "db_busiest"}
-    | {"timeline", "cpu_percent", "memory_percent", "system_load", "service_name", "environment", "version", "pid"}
+    | {
+        "timeline",
+        "slow",
+        "cpu_percent",
+        "memory_percent",
+        "system_load",
+        "service_name",
+        "environment",
+        "version",
+        "pid",
+    }
     | {"file", "line", "function", "thread_name", "stream", "seq", "trace_id", "span_id", "user_agent"}
 )
 _LISTS = ("hints", "db_busiest", "db_n_plus_one", "db_duplicates", "db_slow", "queries", "timeline")
 
 
 class PrettyLines:
-    """Turns a line as it was written into the line a developer would have seen; date first if asked."""
+    """Turns a line as it was written into the line a developer would have seen, without the fields in `hide`."""
 
-    def __init__(self, *, colour: bool) -> None:
-        self._formatter = ConsoleFormatter(color=colour)
+    def __init__(self, *, colour: bool, hide: Collection[str] | None = None) -> None:
+        self._formatter = (
+            ConsoleFormatter(color=colour) if hide is None else ConsoleFormatter(color=colour, hide=frozenset(hide))
+        )
 
     def __call__(self, raw: bytes) -> str:
         """Return the text, which may have several lines (a traceback), without control characters; never raises."""
@@ -47,15 +59,18 @@ def request_story(lines: Sequence[LogLine], *, colour: bool) -> Iterator[str]:
 
     Its record is the one on `aura.request`: route, status, duration, queries with their hints, and the timeline.
     """
-    paint, pretty = Paint(colour=colour), PrettyLines(colour=colour)
+    paint = Paint(colour=colour)
     summary = next((line.fields for line in reversed(lines) if line.fields.get("logger") == _REQUEST_LOGGER), None)
     if summary is not None:
         yield from _head(summary, paint)
         yield ""
+    pretty = PrettyLines(colour=colour, hide=_TOLD_IN_THE_HEAD if summary else None)
     first = lines[0].timestamp if lines else ""
     for line in lines:
+        # The request's own record is told in full around the lines.
+        show = PrettyLines(colour=colour, hide=line.fields) if line.fields is summary else pretty
         after = _seconds_between(first, line.timestamp)
-        yield f"{paint(f'{after:>9}', 'quiet')} {pretty(line.raw)}"
+        yield f"{paint(f'{after:>9}', 'quiet')} {show(line.raw)}"
     if summary is not None:
         yield from _details(summary, paint)
 
@@ -101,6 +116,8 @@ def _details(fields: Mapping[str, Any], paint: Paint) -> Iterator[str]:
 
 
 def _item(item: object) -> str:
+    if isinstance(item, Mapping) and {"sql", "site", "count", "seconds"} <= item.keys():
+        return f"{item['count']} in {_seconds(item['seconds'])} at {item['site']}: {item['sql']}"
     if isinstance(item, Mapping):
         return ", ".join(f"{name} {_item(value)}" for name, value in item.items())
     if isinstance(item, float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -215,29 +216,38 @@ def _at_thresholds(evidence: Evidence) -> Iterator[Recommendation]:
         if each.is_exceeded and each.value is not None:
             routes = each.facts.get("routes")
             worst = f", most of all on {routes[0]}" if isinstance(routes, list) and routes else ""
-            setting, value = _THRESHOLD_SETTINGS.get(each.rule, ("", ""))
+            setting, value = _threshold_to_try(each.rule, evidence)
+            measured = f"{each.value:.4g}, more than {each.threshold:g}, in the last {_ago(each.window_seconds)}"
             yield Recommendation(
                 "threshold_exceeded",
                 Status.UNHEALTHY,
                 each.rule,
-                f"{each.summary}: {each.value:.4g}, and {each.threshold:g} is the threshold{worst}.",
+                f"{each.summary}: {measured}{worst}.",
                 _AT_A_THRESHOLD.get(each.rule, "See the dashboard at /aura/ for what changed."),
                 setting,
                 value,
             )
 
 
+def _threshold_to_try(rule: str, evidence: Evidence) -> tuple[str, str]:
+    """Return the setting of a rule and a value that nearly all requests of the window stay below."""
+    traffic = evidence.metrics.traffic
+    if rule == "slow_requests":
+        slowest = traffic.p99_seconds if traffic is not None else None
+        return 'AURA["ALERTS"]["slow_request_seconds"]', f"{math.ceil(slowest or 4.0) + 1:.1f}"
+    if rule == "many_queries":
+        most = traffic.p95_queries if traffic is not None else None
+        return 'AURA["ALERTS"]["max_queries"]', f"{10 * math.ceil(max(most or 0.0, 40.0) / 10) + 10}"
+    return "", ""
+
+
 _AT_A_THRESHOLD: Mapping[str, str] = {
     "slow_requests": "See what they wait for: aura_logs query 'slow=true'. Where this is right, raise it.",
-    "many_queries": "See the hints of these requests: aura_logs query 'n_plus_one>0'. Where this is right, raise it.",
+    "many_queries": "See their hints: aura_logs query 'n_plus_one>0'. Where this is right, raise it.",
     "error_rate": "See the tracebacks: aura_logs query 'level>=ERROR'; then aura_logs show CORRELATION_ID.",
     "memory": "See which process grows (memory_delta by route); run fewer workers, or recycle them "
     "(gunicorn: max_requests).",
     "threats": "See who: aura_logs query 'security_event=true'.",
-}
-_THRESHOLD_SETTINGS: Mapping[str, tuple[str, str]] = {
-    "slow_requests": ('AURA["ALERTS"]["slow_request_seconds"]', "5.0"),
-    "many_queries": ('AURA["ALERTS"]["max_queries"]', "50"),
 }
 
 

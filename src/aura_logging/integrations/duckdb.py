@@ -13,6 +13,7 @@ from aura_logging.schema import FIELDS
 
 __all__ = ["Answer", "QueryError", "ask"]
 
+_ALWAYS_THERE = ("timestamp", "@timestamp", "message", "body")
 _TYPES = {"long": "BIGINT", "float": "DOUBLE", "boolean": "BOOLEAN", "date": "TIMESTAMP"}
 
 
@@ -54,14 +55,25 @@ def ask(statement: str, files: Sequence[Path], limit: int) -> Answer:
 
 
 def _make_table(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET allowed_paths = ?", [[str(path) for path in files]])
     readable = [str(path) for path in files if path.exists() and path.stat().st_size]
     if not readable:
         columns = ", ".join(f'"{field.name}" {_TYPES.get(field.kind, "VARCHAR")}' for field in FIELDS)
         connection.execute(f"CREATE TABLE logs ({columns})")
         return
-    reader = (
-        "read_json({}, format = 'newline_delimited', union_by_name = true, ignore_errors = true, sample_size = 2000)"
-    )
     listed = "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in readable) + "]"
-    connection.execute(f"CREATE VIEW logs AS SELECT * FROM {reader.format(listed)}")  # noqa: S608  # our own paths, quoted
+    options = "format = 'newline_delimited', union_by_name = true, ignore_errors = true, sample_size = 2000"
+    source = f"SELECT * FROM read_json({listed}, {options})"  # noqa: S608  # our own paths, quoted
+    types = connection.execute(f"DESCRIBE {source}").fetchall()
+    # A time with a zone comes to Python through a package that DuckDB does not bring along. Ours are all in UTC.
+    plain_times = ", ".join(
+        f"""CAST(CAST("{name}" AS VARCHAR) AS TIMESTAMP) AS "{name}" """
+        for name, kind, *_ in types
+        if kind == "TIMESTAMP WITH TIME ZONE" and '"' not in name
+    )
+    chosen = f"* REPLACE ({plain_times})" if plain_times else "*"
+    # DuckDB makes a row of nothing of a line that is no JSON.
+    telling = [name for name, *_ in types if name in _ALWAYS_THERE] or [types[0][0]]
+    is_line = " OR ".join(f'"{name}" IS NOT NULL' for name in telling)
+    connection.execute(f"CREATE VIEW logs AS SELECT {chosen} FROM ({source}) WHERE {is_line}")  # noqa: S608  # as above

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,7 +80,7 @@ def test_renamed_compressed_and_truncated_files_are_followed_too(tmp_path: Path)
     def rotate() -> None:
         append(path, b"last\n")()
         (tmp_path / "app.log.1.gz").write_bytes(gzip.compress(path.read_bytes()))
-        os.replace(path, tmp_path / "app.log.1")
+        path.replace(tmp_path / "app.log.1")
         path.write_bytes(b"new\n")
 
     seen = followed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -32,39 +33,70 @@ def follow(
     sleep: Callable[[float], object] = time.sleep,
     go_on: Callable[[], bool] = lambda: True,
 ) -> Iterator[bytes]:
-    """Yield each line that is written from now on, without its line break; waits for the file if it is not there.
+    """Return each line that is written after this call, without its line break; waits for a file that is not there.
 
     The file is looked at four times a second. When it is rotated, the old one is read to its end, then any segment
     that came and went in between, then the new one. A file that was truncated is read from its beginning.
     """
-    known = _closed(path)
+    known = set(_closed(path))
     file = _open(path)
     if file is not None:
         file.seek(0, os.SEEK_END)
+    return _followed(path, file, known, sleep, go_on)
+
+
+def _followed(
+    path: Path, file: IO[bytes] | None, known: set[str], sleep: Callable[[float], object], go_on: Callable[[], bool]
+) -> Iterator[bytes]:
     rest = b""
-    while go_on():
-        if file is None:
-            file = _open(path)
-        if file is not None:
-            rest = yield from _new_lines(file, rest)
-            if _was_replaced(file, path):
-                rest = yield from _new_lines(file, rest)
-                if rest:
-                    yield rest
-                    rest = b""
-                file.close()
+    try:
+        while go_on():
+            if file is None:
                 file = _open(path)
-                closed = _closed(path)
-                # The first of the new segments is the file that was read just now; the others were missed.
-                new = [each for name, each in closed.items() if name not in known]
-                for missed in new[1:]:
-                    for block in blocks(missed):
-                        yield from filter(None, block.split(b"\n"))
-                known = closed
-                continue
-        sleep(_LOOK_SECONDS)
-    if file is not None:
-        file.close()
+                if file is not None:
+                    for segment in _came_and_went(path, known, _inode(file)):
+                        # Retention may have removed it: what was written faster than it is kept is gone.
+                        with contextlib.suppress(FileNotFoundError):
+                            for block in blocks(segment):
+                                yield from filter(None, block.split(b"\n"))
+            if file is not None:
+                rest = yield from _new_lines(file, rest)
+                if _was_replaced(file, path):
+                    # What was written between the last look and the rotation.
+                    rest = yield from _new_lines(file, rest)
+                    if rest:
+                        yield rest
+                    rest = b""
+                    known |= _names_of(path, known, _inode(file))
+                    file.close()
+                    file = None
+                    continue
+            sleep(_LOOK_SECONDS)
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _came_and_went(path: Path, known: set[str], opened: int) -> list[LogFile]:
+    """Return the segments that nobody has read, oldest first, and add them to those that are known.
+
+    The file that was just opened is not among them, nor those after it, should it have been rotated already.
+    """
+    new = {name: file for name, file in _closed(path).items() if name not in known}
+    unread: list[LogFile] = []
+    for name, file in new.items():
+        if _inode_of(file.path) == opened:
+            break
+        unread.append(file)
+        known.add(name)
+    return unread
+
+
+def _names_of(path: Path, known: set[str], inode: int) -> set[str]:
+    """Return the name that a file has got by its rotation; of one compressed since, that of the oldest unknown."""
+    new = [(name, _inode_of(file.path)) for name, file in _closed(path).items() if name not in known]
+    same = {name for name, of_it in new if of_it == inode}
+    return same or {name for name, _ in new[:1]}
 
 
 def _new_lines(file: IO[bytes], rest: bytes) -> Generator[bytes, None, bytes]:
@@ -101,3 +133,14 @@ def _closed(path: Path) -> dict[str, LogFile]:
         for file in reversed(files_of(path))
         if file.closed_at is not None
     }
+
+
+def _inode(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_ino
+
+
+def _inode_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None

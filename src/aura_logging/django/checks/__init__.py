@@ -20,7 +20,6 @@ from aura_logging.django.checks.requests import REQUEST_CHECKS
 __all__ = ["check_at_start", "check_before_deployment", "connect"]
 
 
-
 def connect() -> None:
     """Register the checks with Django; twice does no harm."""
     register(check_at_start, "aura")

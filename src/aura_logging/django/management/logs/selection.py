@@ -44,7 +44,7 @@ def add_log(parser: CommandParser) -> None:
 
 def add_filters(parser: CommandParser) -> None:
     """Declare the filters."""
-    parser.add_argument("--level", type=_level, default="", help="This level and above.")
+    parser.add_argument("--level", type=_level, help="This level and above.")
     parser.add_argument("--logger", default="", help="This logger and those below it.")
     parser.add_argument("--route", default="", help="This route, as in orders/<int:pk>/.")
     parser.add_argument("--user", default="", help="This user's id.")
@@ -100,7 +100,7 @@ def files_of_all(logs: list[Path]) -> list[LogFile]:
 def wanted_by(options: Mapping[str, Any]) -> Wanted:
     """Return which lines are meant."""
     return Wanted(
-        level=options["level"],
+        level=options["level"] or "",
         logger=options["logger"],
         route=options["route"],
         user=options["user"],

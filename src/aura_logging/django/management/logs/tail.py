@@ -6,7 +6,6 @@ Lines are shown as the console shows them; --json writes them as they are. Ctrl-
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
@@ -53,15 +52,18 @@ def run(options: Mapping[str, Any], out: OutputWrapper, err: OutputWrapper) -> i
         out.write(raw.decode("utf-8", "backslashreplace") if options["json"] else pretty(raw))
         out.flush()
 
-    # Before the old lines are read: what comes while they are is not lost.
-    new = follow(logs[0])
-    old = search(files_of_all(logs[:1]), wanted, options["lines"], lambda problem: err.write(problem.reason))
-    for line in list(islice(old, options["lines"]))[::-1]:
+    # Before the old lines are read: what is written while they are is not lost. It may be met twice.
+    new = iter(()) if options["no_follow"] else follow(logs[0])
+    shown = set()
+    old = search(files_of_all(logs), wanted, options["lines"], lambda problem: err.write(problem.reason))
+    for line in list(old)[::-1]:
         show(line.raw)
-    if options["no_follow"]:
-        return 0
+        shown.add(line.raw)
     try:
         for raw in _wanted_of(new, wanted):
+            if raw in shown:
+                shown.discard(raw)
+                continue
             show(raw)
     except KeyboardInterrupt:
         return 0
