@@ -216,6 +216,13 @@ def test_what_is_wrong_with_the_settings_is_found(
     assert message.hint
 
 
+def test_a_rotating_file_is_no_fault_while_one_process_develops(sound: Logging, tmp_path: Path) -> None:
+    handler("old", **{"class": "logging.handlers.RotatingFileHandler", "filename": str(tmp_path / "old.log"),
+                      "maxBytes": 1000, "backupCount": 3, "delay": True})(sound)  # fmt: skip
+
+    assert found(sound, DEBUG=True) == {}
+
+
 def test_a_place_that_cannot_be_written_is_found(sound: Logging, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
     sound["handlers"]["json"]["filename"] = str(tmp_path / "file" / "app.jsonl")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.test import Client
+from django.test import Client, override_settings
 
 from aura_logging import presets
 from aura_logging.handlers.metrics import MetricsHandler
@@ -51,7 +51,10 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Logging]
     config = presets.production(log_dir=tmp_path / "logs")
     config["handlers"]["metrics"]["flush_interval"] = 60.0
     config["filters"]["sampling"]["rates"] = {}
-    yield config
+    middleware = [f"aura_logging.django.middleware.{name}" for name in ("PerformanceMonitoringMiddleware",
+                                                                        "DatabaseQueryTrackingMiddleware")]  # fmt: skip
+    with override_settings(MIDDLEWARE=middleware):
+        yield config
     for handler in logging.getLogger().handlers:
         handler.close()
 

@@ -74,7 +74,11 @@ def examine(store: MetricsStore | None, questions: Questions | None = None, cloc
     thresholds, metrics = _thresholds(store, asked, topology, metrics, clock)
     system = look_around(our_directories(topology))
     journals = tuple(_journals())
-    about_configuration = [*check_logging(topology), *_without_metrics(store), *asked.more]
+    about_configuration = [
+        *check_logging(topology, has_neighbours=len(others) > 1),
+        *_without_metrics(store),
+        *asked.more,
+    ]
     recommendations = advise(
         Evidence(
             handlers,

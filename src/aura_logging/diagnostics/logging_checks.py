@@ -1,7 +1,7 @@
 """Find in a logging topology what will lose lines, double them, break them or give secrets away.
 
 Each check is a function of the topology that yields recommendations with the id of a system check;
-`python manage.py check`, the health report and `LOGGING_CHECKS` all show the same ones.
+`python manage.py check` and the health report show the same ones.
 """
 
 from __future__ import annotations
@@ -28,9 +28,13 @@ __all__ = ["LOGGING_CHECKS", "check_logging"]
 Check = Callable[[Topology], Iterator[Recommendation]]
 
 
-def check_logging(topology: Topology) -> list[Recommendation]:
-    """Return what is wrong with the topology, the checks in the order of `LOGGING_CHECKS`."""
-    return [each for check in LOGGING_CHECKS for each in check(topology)]
+def check_logging(topology: Topology, *, has_neighbours: bool = True) -> list[Recommendation]:
+    """Return what is wrong with the topology, the checks in the order of `LOGGING_CHECKS`.
+
+    What hurts only beside other processes that have the same handlers is left out without `has_neighbours`.
+    """
+    checks = [check for check in LOGGING_CHECKS if has_neighbours or check is not rotation_knows_of_other_processes]
+    return [each for check in checks for each in check(topology)]
 
 
 def formats_have_their_fields(topology: Topology) -> Iterator[Recommendation]:

@@ -12,6 +12,7 @@ from aura_logging.diagnostics.readiness import hindrances
 from aura_logging.diagnostics.render import as_json
 from aura_logging.diagnostics.workers import this_process
 from aura_logging.django.access import monitoring_only
+from aura_logging.django.checks import findings_about_requests
 from aura_logging.django.metrics_store import store_of_settings
 
 __all__ = ["health", "live", "ready"]
@@ -53,6 +54,11 @@ def health(request: HttpRequest) -> HttpResponse:
         store = store_of_settings()
     except ImproperlyConfigured as error:
         return JsonResponse({"status": "unhealthy", "error": str(error)}, status=503)
-    asked = Questions(window_seconds=seconds, thresholds="thresholds" in request.GET, is_serving=True)
+    asked = Questions(
+        window_seconds=seconds,
+        thresholds="thresholds" in request.GET,
+        is_serving=True,
+        more=findings_about_requests(),
+    )
     report = examine(store, asked)
     return HttpResponse(as_json(report), status=200 if report.is_healthy else 503, content_type="application/json")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from aura_logging.diagnostics.logging_checks import check_logging
@@ -17,7 +18,7 @@ from aura_logging.diagnostics.topology import read_topology
 from aura_logging.django.checks.production import PRODUCTION_CHECKS
 from aura_logging.django.checks.requests import REQUEST_CHECKS
 
-__all__ = ["check_at_start", "check_before_deployment", "connect"]
+__all__ = ["check_at_start", "check_before_deployment", "connect", "findings_about_requests"]
 
 
 def connect() -> None:
@@ -28,12 +29,19 @@ def connect() -> None:
 
 def check_at_start(app_configs: Sequence[Any] | None = None, **options: Any) -> list[CheckMessage]:
     """Return what is wrong with LOGGING as it came to be, with the middlewares, and with whom is believed."""
-    return [*_messages(check_logging(read_topology())), *_messages(_found_by(REQUEST_CHECKS))]
+    # Whoever develops has one process; in production there are several, whatever is running now.
+    found = check_logging(read_topology(), has_neighbours=not settings.DEBUG)
+    return _messages([*found, *findings_about_requests()])
 
 
 def check_before_deployment(app_configs: Sequence[Any] | None = None, **options: Any) -> list[CheckMessage]:
     """Return what is fine while developing and is not in production."""
     return _messages(_found_by(PRODUCTION_CHECKS))
+
+
+def findings_about_requests() -> list[Recommendation]:
+    """Return what is wrong with the middlewares, with whom is believed, and with Sentry: for a health report."""
+    return list(_found_by(REQUEST_CHECKS))
 
 
 def _found_by(checks: Iterable[Callable[[], Iterator[Recommendation]]]) -> Iterator[Recommendation]:

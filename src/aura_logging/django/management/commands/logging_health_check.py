@@ -15,6 +15,7 @@ from aura_logging.diagnostics.examination import Questions, examine
 from aura_logging.diagnostics.render import as_json, as_summary, as_table
 from aura_logging.diagnostics.report import HealthReport
 from aura_logging.diagnostics.terminal_text import ascii_only, wants_colour
+from aura_logging.django.checks import findings_about_requests
 from aura_logging.django.mail_server import mail_server
 from aura_logging.django.metrics_store import store_of_settings
 
@@ -65,6 +66,7 @@ class Command(BaseCommand):
             probe_handlers=options["check_handlers"],
             thresholds=options["alert_thresholds"],
             mail_server=mail_server(),
+            more=findings_about_requests(),
         )
         try:
             store = store_of_settings()
