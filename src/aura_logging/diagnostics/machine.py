@@ -16,6 +16,8 @@ from aura_logging.performance.system import HostMetrics
 
 __all__ = ["look_around", "our_directories"]
 
+_DEVICES = Path("/dev")
+
 
 def look_around(directories: Iterable[Path], host_metrics: HostMetrics | None = None) -> System:
     """Return the state of this machine, and of the disks under these directories, each disk once."""
@@ -44,7 +46,7 @@ def our_directories(topology: Topology) -> list[Path]:
     for node in topology.handlers:
         file = file_of(node.handler)
         journal: Path | None = getattr(node.handler, "journal_directory", None)
-        if file is not None:
+        if file is not None and file.parent != _DEVICES:
             found[file.parent] = None
         if journal is not None:
             found[journal.absolute()] = None

@@ -57,42 +57,47 @@ def advise(evidence: Evidence) -> list[Recommendation]:
 
 
 def _at_probes(evidence: Evidence) -> Iterator[Recommendation]:
-    for probe in evidence.probes:
-        if probe.outcome == "failed":
-            yield Recommendation(
-                "probe_failed",
-                Status.UNHEALTHY,
-                probe.handler,
-                f"a test record did not arrive: {probe.detail}",
-                cure_for(probe.detail),
-                *_setting_against(evidence, probe.detail, probe.handler),
-            )
+    failed = {probe.handler: probe for probe in evidence.probes if probe.outcome == "failed"}
+    for name, probe in failed.items():
+        if _culprit(probe.detail) in failed:
+            continue  # told there
+        victims = [other for other, each in failed.items() if _culprit(each.detail) == name]
+        also = f" Nor did one through {', '.join(victims)}." if victims else ""
+        yield Recommendation(
+            "probe_failed",
+            Status.UNHEALTHY,
+            name,
+            f"a test record did not arrive: {probe.detail}.{also}",
+            cure_for(probe.detail),
+            *_setting_against(evidence, probe.detail, name),
+        )
+
+
+def _culprit(detail: str) -> str:
+    """Return the name of the handler that another one's complaint is about: `json: cannot write: …`."""
+    return detail.partition(": ")[0]
 
 
 def _at_handlers(evidence: Evidence) -> Iterator[Recommendation]:
     failed = {probe.handler for probe in evidence.probes if probe.outcome == "failed"}
     for handler in evidence.handlers:
-        if handler.status in (None, Status.HEALTHY) or handler.name in failed:
+        if handler.status in (None, Status.HEALTHY) or handler.name in failed or _culprit(handler.detail) in failed:
             continue
         # Behind a failover another handler does its work.
         status = Status.DEGRADED if handler.behind in evidence.failovers else handler.status or Status.DEGRADED
-        if handler.circuit_open:
-            where = f" in {handler.circuits_open} of {handler.workers} processes" if handler.workers > 1 else ""
-            yield Recommendation(
-                "circuit_open",
-                status,
-                handler.name,
-                f"its breaker is open{where}: {handler.detail}",
-                cure_for(handler.detail),
-                *_setting_against(evidence, handler.detail, handler.name),
-            )
-        elif handler.dropped and handler.detail.startswith("records were lost"):
+        where = f" in {handler.affected} of {handler.workers} processes" if handler.workers > 1 else ""
+        if handler.dropped and handler.detail.startswith("records were lost"):
             yield _about_losses(evidence, handler)
-        else:
-            yield Recommendation(
-                "handler_unwell", status, handler.name, handler.detail, cure_for(handler.detail),
-                *_setting_against(evidence, handler.detail, handler.name),
-            )  # fmt: skip
+            continue
+        yield Recommendation(
+            "circuit_open" if handler.circuit_open else "handler_unwell",
+            status,
+            handler.name,
+            (f"its breaker is open{where}: " if handler.circuit_open else f"it is {status.value}{where}: ")
+            + handler.detail,
+            cure_for(handler.detail),
+            *_setting_against(evidence, handler.detail, handler.name),
+        )
 
 
 def _about_losses(evidence: Evidence, handler: HandlerTotals) -> Recommendation:
@@ -217,7 +222,7 @@ def _at_thresholds(evidence: Evidence) -> Iterator[Recommendation]:
             routes = each.facts.get("routes")
             worst = f", most of all on {routes[0]}" if isinstance(routes, list) and routes else ""
             setting, value = _threshold_to_try(each.rule, evidence)
-            measured = f"{each.value:.4g}, more than {each.threshold:g}, in the last {_ago(each.window_seconds)}"
+            measured = f"{each.value:.4g} in the last {_ago(each.window_seconds)}"
             yield Recommendation(
                 "threshold_exceeded",
                 Status.UNHEALTHY,
@@ -244,7 +249,7 @@ def _threshold_to_try(rule: str, evidence: Evidence) -> tuple[str, str]:
 _AT_A_THRESHOLD: Mapping[str, str] = {
     "slow_requests": "See what they wait for: aura_logs query 'slow=true'. Where this is right, raise it.",
     "many_queries": "See their hints: aura_logs query 'n_plus_one>0'. Where this is right, raise it.",
-    "error_rate": "See the tracebacks: aura_logs query 'level>=ERROR'; then aura_logs show CORRELATION_ID.",
+    "error_rate": "See the tracebacks: aura_logs query 'level>=ERROR', then aura_logs show CORRELATION_ID.",
     "memory": "See which process grows (memory_delta by route); run fewer workers, or recycle them "
     "(gunicorn: max_requests).",
     "threats": "See who: aura_logs query 'security_event=true'.",

@@ -129,6 +129,8 @@ class HandlerTotals:
     detail: str
     workers: int
     """In how many processes it is at work."""
+    affected: int
+    """In how many of them it is in that state, if that is not a healthy one."""
     accepted: int | None
     delivered: int | None
     dropped: Mapping[str, int]

@@ -65,18 +65,16 @@ def totals(workers: Iterable[Worker], order: Sequence[HandlerState] = ()) -> lis
 def _total(states: Sequence[HandlerState], example: HandlerState) -> HandlerTotals:
     known = [each for each in states if each.status is not None]
     status = worst(each.status for each in known if each.status is not None) if known else None
-    guilty = [each for each in known if each.status is status and each.detail]
-    detail = guilty[0].detail if guilty else ""
-    if detail and len(states) > 1:
-        detail += f" (in {len(guilty)} of {len(states)} processes)"
+    guilty = [each for each in known if each.status is status and status is not Status.HEALTHY]
     open_circuits = sum(each.circuit_open for each in states)
     return HandlerTotals(
         example.name,
         example.kind,
         example.behind,
         status,
-        detail,
+        next((each.detail for each in guilty if each.detail), ""),
         workers=len(states),
+        affected=len(guilty),
         accepted=_sum(each.accepted for each in states),
         delivered=_sum(each.delivered for each in states),
         dropped=_added(each.dropped for each in states),
