@@ -15,7 +15,7 @@ from aura_logging.diagnostics.report import (
     Period,
     Recommendation,
 )
-from aura_logging.diagnostics.terminal_text import WIDTH, Paint, fitted, wrapped
+from aura_logging.diagnostics.terminal_text import WIDTH, Paint, cut, fitted, wrapped
 from aura_logging.health import Status
 
 __all__ = ["as_json", "as_summary", "as_table"]
@@ -44,12 +44,12 @@ def as_table(report: HealthReport, *, colour: bool = False) -> str:
         body = list(section(report, paint))
         if body:
             lines += ["", *body]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return "\n".join(cut(line.rstrip()) for line in lines) + "\n"
 
 
 def _heading(report: HealthReport, paint: Paint) -> Iterator[str]:
     at = datetime.fromtimestamp(report.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    left = f"aura-logging {report.version} on {fitted(report.system.host, 30)}"
+    left = f"aura-logging {fitted(report.version, 20)} on {fitted(report.system.host, 30)}"
     yield paint(left, "bold") + paint(at.rjust(WIDTH - len(left)), "quiet")
     yield _state(report, paint)
 
@@ -95,7 +95,7 @@ def _workers(report: HealthReport, paint: Paint) -> Iterator[str]:
     if not served:
         yield _title("Workers", "", paint)
         yield "  No other process has told how it is: none runs, none has logged yet, or they"
-        yield f"  count elsewhere (here: {report.metrics.store})."
+        yield f"  count elsewhere (here: {fitted(report.metrics.store, 20)})."
         return
     counts = [f"{sum(each.condition is c for each in served)} {c.value}" for c in Condition if c is not Condition.SELF]
     yield _title("Workers", ", ".join(each for each in counts if not each.startswith("0 ")), paint)
@@ -176,7 +176,7 @@ def _journals(report: HealthReport, paint: Paint) -> Iterator[str]:
     for each in report.journals:
         if each.lines or each.unreadable:
             yield _title("Journal", fitted(each.directory, 60), paint)
-            yield f"  {each.handler}: {each.lines:,} lines of {each.dead} dead, {each.unreadable} unreadable files"
+            yield f"  {fitted(each.handler, 20)}: {each.lines:,} lines of {each.dead} dead, {each.unreadable} unreadable files"
 
 
 def _probes(report: HealthReport, paint: Paint) -> Iterator[str]:
@@ -186,11 +186,11 @@ def _probes(report: HealthReport, paint: Paint) -> Iterator[str]:
     yield paint(f"  {'':<24} {'':<10} {'the call':>10} {'arrived':>8}", "quiet")
     for each in report.probes:
         styles = {"failed": "red", "delivered": "green", "accepted": "green"}
-        style = styles.get(each.outcome, "quiet")
         call = f"{each.latency_seconds * 1000:.2f} ms" if each.latency_seconds else ""
         times = f"{call:>10} {_time(each.lag_seconds) if each.lag_seconds else '':>8}"
         scrubbed = "  scrubbed" if each.is_scrubbed else ""
-        yield f"  {fitted(each.handler, 24):<24} {paint(f'{each.outcome:<10}', style)} {times}{scrubbed}"
+        outcome = paint(f"{fitted(each.outcome, 10):<10}", styles.get(each.outcome, "quiet"))
+        yield f"  {fitted(each.handler, 24):<24} {outcome} {times}{scrubbed}"
         if each.outcome != "delivered":
             yield from (paint(line, "quiet") for line in wrapped(each.detail, " " * 27))
 

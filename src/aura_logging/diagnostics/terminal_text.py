@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 from aura_logging.formatters import escape
 
-__all__ = ["WIDTH", "Paint", "ascii_only", "fitted", "wants_colour", "wrapped"]
+__all__ = ["WIDTH", "Paint", "ascii_only", "cut", "fitted", "wants_colour", "wrapped"]
 
 WIDTH = 80
 
 _STYLES: Mapping[str, str] = {"bold": "1", "quiet": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_STYLED = re.compile(r"(\x1b\[[0-9;]*m)")
 _ASCII = str.maketrans({
     "\u25cf": "*", "\u2026": "~", "\u00b7": "-", "\u2192": ">", "\u2013": "-", "\u2014": "-",
     "\u2714": "+", "\u2718": "x", "\u25b2": "!", "\u2514": "`", "\u2500": "-",
@@ -47,6 +49,19 @@ def fitted(text: str, width: int) -> str:
     """Return the text without control characters, cut to the width."""
     text = escape(text)
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def cut(line: str) -> str:
+    """Return a line of which no more than the terminal's width is seen; styles of ours take no room."""
+    room, parts = WIDTH, []
+    for part in _STYLED.split(line):
+        if _STYLED.fullmatch(part):
+            parts.append(part)
+        elif part and room:
+            seen = part if len(part) <= room else part[: room - 1] + "…"
+            parts.append(seen)
+            room -= len(seen)
+    return "".join(parts)
 
 
 def wrapped(text: str, indent: str = "", first: str | None = None) -> list[str]:
