@@ -176,7 +176,8 @@ def _journals(report: HealthReport, paint: Paint) -> Iterator[str]:
     for each in report.journals:
         if each.lines or each.unreadable:
             yield _title("Journal", fitted(each.directory, 60), paint)
-            yield f"  {fitted(each.handler, 20)}: {each.lines:,} lines of {each.dead} dead, {each.unreadable} unreadable files"
+            what = f"{each.lines:,} lines of {each.dead} dead, {each.unreadable} unreadable files"
+            yield f"  {fitted(each.handler, 20)}: {what}"
 
 
 def _probes(report: HealthReport, paint: Paint) -> Iterator[str]:
