@@ -5,6 +5,7 @@ PY := $(VENV)/bin/python
 SECONDS ?= 20
 PORT ?= 8000
 PYTEST_ARGS ?=
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test lint format matrix bench services clean
@@ -12,7 +13,7 @@ PYTEST_ARGS ?=
 help:
 	@echo "make demo    drive real traffic at a shop, show what it logs (SECONDS=$(SECONDS))"
 	@echo "make serve   keep the example shop open, to look at yourself (PORT=$(PORT))"
-	@echo "make test    lint, types, layers and the whole suite (PYTEST_ARGS=\"-k word\")"
+	@echo "make test    lint, types, layers and the whole suite (PYTEST_ARGS=\"-k word\", WORKERS=$(WORKERS))"
 	@echo "make lint    the same without the suite"
 	@echo "make format  let ruff put the code in order"
 	@echo "make matrix  the suite against the wheel, on every Python and Django"
@@ -35,7 +36,7 @@ lint:
 	$(VENV)/bin/lint-imports
 
 test: lint services
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 services:
 	@scripts/install-test-services || true

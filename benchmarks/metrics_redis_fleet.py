@@ -24,6 +24,9 @@ DAY, HOUR = 86_400, 3_600
 
 
 def main() -> None:
+    if len(sys.argv) < 2:
+        print("give the URL of a Redis that may be emptied; nothing measured")
+        return
     store = RedisStore(sys.argv[1])
     client = store._client
     client.flushdb()

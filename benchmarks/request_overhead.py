@@ -6,8 +6,8 @@ Every candidate runs in a process of its own, all take their rounds in turn, and
 site's of the same turn. A request goes through Django's whole WSGI handler, from environ to the response's close;
 what is logged is written to a file. Counted is the processor time of the whole process, its threads included.
 
-`ours, alone` is our middleware before one `FileHandler` with our filter and formatter; `ours, production` is the
-preset: scrubbed, counted, journalled, delivered by a thread.
+`ours, alone` is our outer middleware before one `FileHandler` with our filter and formatter, `ours, both` has the inner
+one as well; `ours, production` is the outer one with the preset: scrubbed, counted, journalled, delivered by a thread.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Any
 REQUESTS = 400
 ROUNDS = 25
 OURS = "aura_logging.django.middleware.PerformanceMonitoringMiddleware"
+QUERIES = "aura_logging.django.middleware.DatabaseQueryTrackingMiddleware"
 JSON = {
     "filters": {"context": {"()": "aura_logging.filters.RequestContextFilter"}},
     "formatters": {"json": {"()": "aura_logging.formatters.JsonFormatter"}},
@@ -52,6 +53,11 @@ def ours_alone(directory: str) -> dict[str, Any]:
         "MIDDLEWARE": [OURS], "INSTALLED_APPS": ["aura_logging.django"],
         "LOGGING": to_file(directory, handler=handler, **JSON),
     }  # fmt: skip
+
+
+def ours_both(directory: str) -> dict[str, Any]:
+    """The request's queries and caches counted too."""
+    return {**ours_alone(directory), "MIDDLEWARE": [OURS, QUERIES]}
 
 
 def ours_silent(directory: str) -> dict[str, Any]:
@@ -102,6 +108,7 @@ def django_structlog(directory: str) -> dict[str, Any]:
 CANDIDATES = {
     "bare": bare,
     "ours, alone": ours_alone,
+    "ours, both": ours_both,
     "ours, ids only": ours_silent,
     "ours, production": ours_production,
     "django-guid": django_guid,

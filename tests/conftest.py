@@ -186,6 +186,43 @@ def postgres_dsn(require_service: Callable[[str], Path]) -> Iterator[str]:
             yield f"postgresql://aura@127.0.0.1:{port}/postgres"
 
 
+@pytest.fixture(scope="session")
+def mariadb_dsn(require_service: Callable[[str], Path]) -> Iterator[str]:
+    """Return the DSN of a private MariaDB server's empty database `orm_site`."""
+    program = require_service("mariadbd")
+    install = require_service("mariadb-install-db")
+    user = "nobody" if os.geteuid() == 0 else None
+    # In memory where there is such a place: making tables waits for the disk.
+    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="aura-mariadb-", dir=place) as directory:
+        home = Path(directory)
+        if user is not None:
+            shutil.chown(home, user)
+        # A system's configuration would have the last word about sockets and directories.
+        common = ["--no-defaults", f"--datadir={home / 'data'}"]
+        subprocess.run(
+            [install, *common, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"],
+            check=True, capture_output=True, cwd="/", **_as_user(user),
+        )  # fmt: skip
+        options = (
+            "--bind-address=127.0.0.1", "--skip-name-resolve", f"--pid-file={home / 'pid'}",
+            f"--socket={home / 'socket'}",
+            "--innodb-flush-method=nosync", "--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite",
+            "--innodb-buffer-pool-size=32M", "--character-set-server=utf8mb4",
+            f"--init-file={home / 'init.sql'}",
+        )  # fmt: skip
+        (home / "init.sql").write_text(
+            "CREATE DATABASE orm_site;\nCREATE USER aura@'127.0.0.1';\nGRANT ALL ON *.* TO aura@'127.0.0.1';\n"
+        )
+        with _running(
+            lambda port: [program, *common, *options, f"--port={port}"],
+            "ready for connections",
+            home / "server.log",
+            user=user,
+        ) as port:
+            yield f"mysql://aura@127.0.0.1:{port}/orm_site"
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     """Give each test the loggers as they were: a test that configures logging would silence another's."""

@@ -31,7 +31,9 @@ for number, block in enumerate(re.findall(r"^```python\\n(.*?)^```", open(sys.ar
 """
 
 
-@pytest.mark.parametrize("page", ["context.md", "configuration.md", "fields.md", "health.md"])
+@pytest.mark.parametrize(
+    "page", ["context.md", "configuration.md", "fields.md", "metrics.md", "alerts.md", "health.md"]
+)
 def test_the_examples_of_a_page_run(page: str, tmp_path: Path) -> None:
     quiet = {
         name: value for name, value in os.environ.items() if name not in ("SERVICE_NAME", "ENVIRONMENT", "VERSION")

@@ -15,10 +15,12 @@ from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
-from aura_logging.records import attribute_name
+from aura_logging import units
+from aura_logging.records import STANDARD_ATTRIBUTES, attribute_name
 
 __all__ = [
     "bind",
+    "bind_late",
     "bound",
     "correlation_id",
     "current",
@@ -26,6 +28,7 @@ __all__ = [
     "fields",
     "release",
     "run_in_context",
+    "settle",
     "start",
     "unbind",
 ]
@@ -47,6 +50,19 @@ def bind(**fields: Any) -> None:
     Values are kept as they are until a record is written: bind plain data, not objects that change.
     """
     _fields.set({**_fields.get(), **_with_attribute_names(fields)})
+
+
+def bind_late(fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Bind what has been learnt of this unit of work since `before`, the fields that the last such call bound.
+
+    A name that somebody else has bound meanwhile is left as it is. The names must be none of `logging`'s own.
+    """
+    bound = _fields.get()
+    if bound.keys().isdisjoint(fields):
+        _fields.set({**bound, **fields})
+        return
+    new = {k: v for k, v in fields.items() if k not in bound or (k in before and bound[k] == before[k])}
+    _fields.set({**bound, **new})
 
 
 def unbind(*names: str) -> None:
@@ -158,8 +174,12 @@ def run_in_context(function: Callable[P, R]) -> Callable[P, R]:
 def start(fields: Mapping[str, Any]) -> None:
     """Begin a unit of work with these fields and no others, whatever an earlier one left behind."""
     _fields.set(_with_attribute_names(fields))
-    _deferred.set(None)
-    _entered.set(())
+    # Setting a variable copies a part of the context, looking at it does not; mostly there is nothing to forget.
+    if _deferred.get() is not None:
+        _deferred.set(None)
+    if _entered.get():
+        _entered.set(())
+    units.start()
 
 
 def defer(learn: Callable[[], None]) -> None:
@@ -169,6 +189,12 @@ def defer(learn: Callable[[], None]) -> None:
     is not asked any more in this unit of work, whose records say so in the field `context_error`.
     """
     _deferred.set(_Deferred(learn))
+
+
+def settle() -> None:
+    """Ask no more what was deferred: all that there is to learn of this unit of work is bound."""
+    if _deferred.get() is not None:
+        _deferred.set(None)
 
 
 class _Deferred:
@@ -195,9 +221,14 @@ class _Deferred:
 
 def release() -> None:
     """Forget everything that is bound: the unit of work is over."""
-    _fields.set(_NOTHING)
-    _deferred.set(None)
-    _entered.set(())
+    # Before the fields go: what somebody has kept for it may be written now.
+    units.end()
+    if _fields.get() is not _NOTHING:
+        _fields.set(_NOTHING)
+    if _deferred.get() is not None:
+        _deferred.set(None)
+    if _entered.get():
+        _entered.set(())
 
 
 def current() -> Mapping[str, Any]:
@@ -213,4 +244,6 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def _with_attribute_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    if STANDARD_ATTRIBUTES.isdisjoint(fields):
+        return dict(fields)
     return {attribute_name(name): value for name, value in fields.items()}

@@ -38,7 +38,8 @@ class PresetOptions:
 
     `log_dir` is where files go (environment `AURA_LOG_DIR`, else `logs`), `level` the root logger's level,
     `sample_rates` the share to keep by level name. `metrics_store` is a URL as for `aura_logging.metrics.open_store`: a
-    Redis for a fleet, by default a SQLite file in `log_dir`. The others are written on every line.
+    Redis for a fleet, by default a SQLite file in `log_dir`. `request_buffer` has DEBUG records be made, held back, and
+    written for the requests that failed only. The others are written on every line.
     """
 
     log_dir: str = from_env("AURA_LOG_DIR", "logs")
@@ -47,6 +48,7 @@ class PresetOptions:
     environment: str | None = from_env("ENVIRONMENT", None)
     version: str | None = from_env("VERSION", None)
     metrics_store: str | None = from_env("REDIS_URL", None)
+    request_buffer: bool = False
     sample_rates: Mapping[str, float] = field(default_factory=lambda: {"DEBUG": 0.1, "INFO": 0.5})
 
     def __post_init__(self) -> None:
@@ -80,6 +82,8 @@ def production(**options: Any) -> LoggingDict:
     config["handlers"]["async_file"]["filters"] = ["request_context", "sampling", "security"]
     config["handlers"]["async_file"]["journal"] = str(Path(chosen.log_dir) / "journal")
     config["handlers"]["console"]["level"] = "WARNING"
+    if chosen.request_buffer:
+        _put_request_buffer_in_front(config, chosen)
     return config
 
 
@@ -192,6 +196,19 @@ def _base(options: PresetOptions) -> LoggingDict:
             "aura.security": {"level": "INFO", "handlers": ["security"]},
         },
     }
+
+
+def _put_request_buffer_in_front(config: LoggingDict, options: PresetOptions) -> None:
+    config["handlers"]["request_buffer"] = {
+        "class": "aura_logging.handlers.RequestBuffer",
+        "target": "async_file",
+        "outside": "discard",
+        "journal": str(Path(options.log_dir) / "journal"),
+        "filters": ["request_context", "security"],
+    }
+    handlers = config["root"]["handlers"]
+    handlers[handlers.index("async_file")] = "request_buffer"
+    config["root"]["level"] = options.level or "DEBUG"
 
 
 def _is_elsewhere(metrics_store: str | None) -> bool:

@@ -12,10 +12,9 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from aura_logging import context
+from aura_logging import context, units
 
 __all__ = [
     "REQUEST_ID_HEADERS",
@@ -23,6 +22,7 @@ __all__ = [
     "accept",
     "emit",
     "is_valid_id",
+    "mint_trace",
     "outgoing_headers",
     "release",
     "start",
@@ -42,8 +42,7 @@ _OUR_MEMBER = "aura"
 _TRACESTATE = re.compile(r"[\x20-\x7e\t]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """Where one unit of work stands in a trace: hexadecimal ids as W3C writes them, our own span among them."""
 
     correlation_id: str
@@ -81,18 +80,25 @@ def accept(
     with this package sent along in `tracestate`, else the trace id; without, the first valid request id, else a new
     trace id. `mint(n)` returns `n` random bytes in hexadecimal.
     """
-    span_id = mint(8)
     parent = _parse_traceparent(header("traceparent"))
     if parent is not None:
         trace_id, parent_span_id, flags = parent
         given, state = _tracestate(header("tracestate"))
-        return Trace(given or trace_id, trace_id, span_id, parent_span_id, flags, state)
-    trace_id = mint(16)
+        return Trace(given or trace_id, trace_id, mint(8), parent_span_id, flags, state)
+    trace = mint_trace(mint)
     for name in request_id_headers:
         given = header(name)
         if given and is_valid_id(given):
-            return Trace(given, trace_id, span_id)
-    return Trace(trace_id, trace_id, span_id)
+            return trace._replace(correlation_id=given)
+    return trace
+
+
+def mint_trace(mint: Mint = secrets.token_hex) -> Trace:
+    """Return new ids, for work that no caller has given any."""
+    # Both at once: asking the system for random bytes costs more than cutting them up.
+    minted = mint(24)
+    trace_id = minted[:32]
+    return Trace(trace_id, trace_id, minted[32:])
 
 
 def _parse_traceparent(value: str | None) -> tuple[str, str, str] | None:
@@ -128,7 +134,8 @@ def start(trace: Trace) -> None:
 
 def release() -> None:
     """Forget the trace: the unit of work is over."""
-    _trace.set(None)
+    if _trace.get() is not None:
+        _trace.set(None)
 
 
 @contextmanager
@@ -157,14 +164,13 @@ def unit_of_work(
     elif outer is not None:
         trace = Trace(outer.correlation_id, outer.trace_id, mint(8), outer.span_id, outer.flags, outer.state)
     else:
-        trace_id = mint(16)
-        trace = Trace(trace_id, trace_id, mint(8))
+        trace = mint_trace(mint)
     if trace.parent_span_id is None and outer is not None and outer.parent_span_id is not None:
         # Work of its own inside a request: the request's caller is not its parent.
         fields = {"parent_span_id": None, **fields}
     _trace.set(trace)
     try:
-        with context.bound(**{**fields, **trace.fields()}):
+        with units.begin(), context.bound(**{**fields, **trace.fields()}):
             yield trace
     finally:
         _trace.set(outer)
@@ -200,7 +206,7 @@ def outgoing_headers(headers: Mapping[str, str] | None = None) -> dict[str, str]
         own["X-Request-ID"] = correlation_id
         if trace is not None:
             # `bound(correlation_id=…)` inside a request names another unit of work.
-            trace = replace(trace, correlation_id=correlation_id)
+            trace = trace._replace(correlation_id=correlation_id)
     if trace is not None:
         own = emit(trace)
     given = dict(headers or {})

@@ -17,8 +17,10 @@ __all__ = [
     "STANDARD_ATTRIBUTES",
     "attribute_name",
     "detach",
+    "exempt",
     "extras",
     "forget_line",
+    "is_exempt",
     "line_of",
     "merged",
     "once",
@@ -42,6 +44,8 @@ _SELDOM = (*_LATER, "message", "request")
 _HAS_TASK_NAME = sys.version_info >= (3, 12)
 
 _ABSENT = object()
+
+_EXEMPTION = "exempt"
 
 
 class _Memory:
@@ -129,6 +133,17 @@ def once(record: logging.LogRecord, question: str, decide: Callable[[logging.Log
         decisions[question] = decide(record)
     answer: Decision = decisions[question]
     return answer
+
+
+def exempt(record: logging.LogRecord) -> None:
+    """Have whatever thins out records keep this one: a person asked for it, or the failure that it explains."""
+    once(record, _EXEMPTION, lambda _: True)
+
+
+def is_exempt(record: logging.LogRecord) -> bool:
+    """Tell whether `exempt` was said of the record."""
+    memory = record.__dict__.get(_MEMORY)
+    return type(memory) is _Memory and _EXEMPTION in getattr(memory, "decisions", ())
 
 
 def remember_line(record: logging.LogRecord, schema: str, line: bytes, extras: Mapping[str, Any]) -> None:

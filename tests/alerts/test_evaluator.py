@@ -214,3 +214,17 @@ def test_firing_and_resolved_alternate_and_firing_keeps_its_distance(steps: list
     assert [phase for phase, _ in told] == ["firing", "resolved"] * (len(told) // 2) + ["firing"] * (len(told) % 2)
     fired = [at for phase, at in told if phase == "firing"]
     assert all(later - earlier >= RULE.cooldown_seconds for earlier, later in itertools.pairwise(fired))
+
+
+def test_a_rule_that_fails_is_named_in_the_handlers_health() -> None:
+    def broken(window: Window) -> Reading | None:
+        raise ZeroDivisionError
+
+    handler = MetricsHandler(
+        store=MemoryStore(), flush_interval=60, alerts=[Rule("broken", "never told", broken, 1.0, (ERRORS.name,))]
+    )
+
+    handler._counting.recorder.tick()
+
+    assert handler.health().facts["alert_failures"] == {"broken": 1}
+    handler.close()

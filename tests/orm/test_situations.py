@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "tests" / "orm_site"
 
 
-def run_checks(**environment: str) -> None:
+def run_checks(*names: str, **environment: str) -> None:
     path = os.pathsep.join([str(SITE), *filter(None, [os.environ.get("PYTHONPATH")])])
     checks = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-c", ROOT / "pyproject.toml", "-o", "python_files=check_*.py",
-         "-p", "orm_plugin", "-p", "no:cacheprovider", SITE],
+         "-p", "orm_plugin", "-p", "no:cacheprovider", *(SITE / name for name in names or ["."])],
         env={**os.environ, "PYTHONPATH": path, **environment}, cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert checks.returncode == 0, checks.stdout[-8000:] + checks.stderr[-2000:]
@@ -31,3 +31,8 @@ def test_every_situation_is_judged_rightly_on_postgresql(postgres_dsn: str) -> N
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute("CREATE DATABASE orm_site")
     run_checks(ORM_SITE_DSN=postgres_dsn.rpartition("/")[0] + "/orm_site")
+
+
+def test_every_situation_is_judged_rightly_on_mariadb(mariadb_dsn: str) -> None:
+    # What a cache does is the same for all.
+    run_checks("check_n_plus_one.py", "check_innocents.py", "check_requests.py", ORM_SITE_DSN=mariadb_dsn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.core.paginator import Paginator
 from django.db import connections, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, prefetch_related_objects
 from library.models import Author, Book, Country, Genre, Note, Review
 
 
@@ -111,6 +111,64 @@ def keys_without_an_object():
         Note(text="about nothing").about
 
 
+def one_object_of_a_relation_on_lines_of_their_own():
+    first, second = Author.objects.all()[:2]
+    first.follows.first()
+    second.follows.first()
+    first.follows.all()[0]
+    second.follows.all()[0]
+    first.followers.get()
+    second.followers.get()
+
+
+def a_generic_object_twice():
+    note = Note.objects.filter(object_id__isnull=False).first()
+    for _ in range(2):
+        note.about
+
+
+def a_generic_relation_s_queryset_twice():
+    notes = Author.objects.first().notes.all()
+    list(notes)
+    list(notes)
+
+
+def left_out_fields_of_rows_fetched_alone():
+    first, second = Author.objects.values_list("pk", flat=True)[:2]
+    _biography_of(Author.objects.defer("biography").get(pk=first))
+    _biography_of(Author.objects.defer("biography").filter(pk=second).first())
+
+
+def _biography_of(author):
+    return author.biography
+
+
+def prefetched_rows_that_were_fetched_alone():
+    first, second = Author.objects.values_list("pk", flat=True)[:2]
+    _prefetch_for_one(Author.objects.get(pk=first))
+    _prefetch_for_one(Author.objects.get(pk=second))
+
+
+def _prefetch_for_one(author):
+    prefetch_related_objects([author], "books")
+
+
+def prefetched_where_joined_would_do():
+    for book in Book.objects.prefetch_related("author").only("author__name"):
+        book.author.name
+
+
+def look_ups_on_lines_of_their_own():
+    first, second = Book.objects.values_list("pk", flat=True)[:2]
+    Book.objects.get(pk=first)
+    Book.objects.get(pk=second)
+
+
+def a_field_read_again_on_purpose():
+    for author in Author.objects.all()[:3]:
+        author.refresh_from_db(fields=["name"])
+
+
 def joined():
     for book in Book.objects.select_related("author__country", "editor"):
         book.author.country.name
@@ -173,6 +231,14 @@ INNOCENTS = [
     the_same_queryset_twice,
     different_lines,
     keys_without_an_object,
+    one_object_of_a_relation_on_lines_of_their_own,
+    a_generic_object_twice,
+    a_generic_relation_s_queryset_twice,
+    left_out_fields_of_rows_fetched_alone,
+    prefetched_rows_that_were_fetched_alone,
+    prefetched_where_joined_would_do,
+    look_ups_on_lines_of_their_own,
+    a_field_read_again_on_purpose,
     joined,
     writes,
     read_write_read,

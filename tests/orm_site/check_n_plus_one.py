@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.core.serializers import serialize
+from django.db import models
 from django.db.models import Count, Prefetch, prefetch_related_objects
 from library.models import Author, Book, Genre, Note, Paperback, Portrait
 
@@ -74,6 +76,11 @@ def many_to_many_without_a_way_back(rows):
         list(author.blocked.all())
 
 
+def many_to_many_without_related_name(rows):
+    for book in rows:
+        list(book.shelf_set.all())
+
+
 def generic_relation(rows):
     for author in rows:
         list(author.notes.all())
@@ -116,6 +123,7 @@ SITUATIONS = {
     "many to many, other side": (lambda: Genre.objects.all(), many_to_many_from_the_other_side, "Genre.books"),
     "many to many, itself": (authors, many_to_many_with_itself, "Author.follows"),
     "many to many, itself, other side": (authors, many_to_many_with_itself_from_the_other_side, "Author.followers"),
+    "many to many without related_name": (books, many_to_many_without_related_name, "Book.shelf_set"),
     "many to many, no way back": (authors, many_to_many_without_a_way_back, "Author.blocked"),
     "generic relation": (authors, generic_relation, "Author.notes"),
     "generic foreign key": (lambda: Note.objects.all(), generic_foreign_key, "Note.about"),
@@ -216,6 +224,47 @@ def follow(text, queryset):
     return getattr(queryset, method)(path)
 
 
+FETCH_PEERS = getattr(models, "FETCH_PEERS", None)  # from Django 6.1 on
+ONE_FETCH_FOR_ALL = re.compile(r"or \.fetch_mode\(FETCH_PEERS\) \((\d+) queries become (\d+)\)")
+WITHOUT_PEERS = {"many", "count", "filtered", "get"}
+
+
+@everywhere
+def test_fetch_peers_is_offered_where_django_has_it_and_keeps_its_word(rows, loop, field, observe):
+    careless = observe(lambda: loop(rows()))
+    (hint,) = hints(careless)
+    offer = ONE_FETCH_FOR_ALL.search(hint.text)
+
+    kind = careless.n_plus_one[0].subject.kind
+    assert (offer is not None) == (FETCH_PEERS is not None and kind not in WITHOUT_PEERS)
+    if offer is not None:
+        mended = observe(lambda: loop(rows().fetch_mode(FETCH_PEERS)))
+        assert int(offer[1]) == hint.before
+        assert int(offer[2]) == mended.count - (careless.count - hint.before)
+        assert mended.n_plus_one == ()
+
+
+def test_deferred_fields_fetched_for_all_rows_at_once_keep_the_hint_s_word(observe):
+    careless = observe(lambda: left_out_field(authors().defer("biography")))
+    offer = ONE_FETCH_FOR_ALL.search(hints(careless)[0].text)
+
+    assert (offer is not None) == (FETCH_PEERS is not None)
+    if offer is not None:
+        mended = observe(lambda: left_out_field(authors().defer("biography").fetch_mode(FETCH_PEERS)))
+        assert mended.count == int(offer[2])
+        assert mended.n_plus_one == ()
+
+
+def test_nested_loads_with_fetch_peers_are_no_loop(observe):
+    def walk(rows):
+        for book in rows:
+            book.author.country.name
+
+    if FETCH_PEERS is not None:
+        assert observe(lambda: walk(books().fetch_mode(FETCH_PEERS))).n_plus_one == ()
+    assert len(observe(lambda: walk(books())).n_plus_one) == 2
+
+
 def test_deferred_fields_are_found_and_the_hint_holds(observe):
     careless = observe(lambda: left_out_field(authors().defer("biography")))
     (hint,) = hints(careless)
@@ -233,6 +282,66 @@ def test_deferred_fields_of_joined_rows_are_found(observe):
 
     assert [str(finding.subject) for finding in careless.n_plus_one] == ["Author.biography"]
     assert careful.n_plus_one == ()
+
+
+def test_deferred_fields_of_rows_that_come_in_chunks_are_found(observe):
+    joined = books().select_related("author")
+    careless = observe(lambda: left_out_field_of_a_related_row(joined.only("author__name").iterator(chunk_size=2)))
+    careful = observe(lambda: left_out_field_of_a_related_row(joined.only("author__biography").iterator(chunk_size=2)))
+
+    assert [str(finding.subject) for finding in careless.n_plus_one] == ["Author.biography"]
+    assert careful.n_plus_one == ()
+
+
+def test_the_number_of_rows_that_is_too_many_can_be_chosen(observe):
+    def load():
+        forward(books()[:4])
+
+    assert observe(load, n_plus_one_threshold=5).n_plus_one == ()
+    assert len(observe(load, n_plus_one_threshold=4).n_plus_one) == 1
+
+
+def test_looking_up_two_rows_in_a_loop_is_found(observe):
+    first, last = books().values_list("pk", flat=True)[:2]
+
+    def careless():
+        for key in (first, last):
+            Book.objects.get(pk=key)
+
+    assert [str(finding.subject) for finding in observe(careless).n_plus_one] == ["Book.get"]
+
+
+def test_a_serializer_s_loads_are_named_by_the_line_that_asks_it(observe):
+    from rest_framework import serializers
+
+    class BookSerializer(serializers.ModelSerializer):
+        writer = serializers.CharField(source="author.name")
+        genres = serializers.StringRelatedField(many=True)
+
+        class Meta:
+            model = Book
+            fields = ("title", "writer", "genres")
+
+    def load(rows):
+        return BookSerializer(rows, many=True).data
+
+    careless = observe(lambda: load(books()))
+    found = hints(careless)
+    mended = observe(lambda: load(books().select_related("author").prefetch_related("genres")))
+
+    assert {str(finding.subject) for finding in careless.n_plus_one} == {"Book.author", "Book.genres"}
+    assert {finding.site.file for finding in careless.n_plus_one} == {"check_n_plus_one.py"}
+    assert mended.count == predicted_queries(careless, found) == 2
+
+
+def test_django_s_own_serializer_is_seen_through_too(observe):
+    def load(rows):
+        return serialize("json", rows, fields=("title", "genres"))
+
+    careless = observe(lambda: load(books()))
+
+    assert [str(finding.subject) for finding in careless.n_plus_one] == ["Book.genres"]
+    assert observe(lambda: load(books().prefetch_related("genres"))).n_plus_one == ()
 
 
 def test_counting_row_by_row_becomes_an_annotation(observe):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 import tracemalloc
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
+from django.template import TemplateDoesNotExist, engines
+from django.template.backends.django import DjangoTemplates
 from django.test import AsyncClient, Client, override_settings
 from library.models import Author, Book
 
@@ -255,6 +258,36 @@ def test_a_template_response_tells_how_long_its_template_took(records):
     assert 0 < record.template_time <= record.view_time <= record.request_duration
 
 
+def test_what_render_renders_counts_as_the_template_s_time(records):
+    Client().get("/careful-template/")
+
+    record = wide(records)
+    assert 0 < record.template_time <= record.view_time
+
+
+def test_a_template_inside_another_counts_once():
+    log = QueryLog()
+    inner = engines["django"].from_string("inner")
+    outer = engines["django"].from_string("{{ show }}")
+
+    token = current.set(log)
+    began = time.perf_counter()
+    assert outer.render({"show": lambda: inner.render() * 2}) == "innerinner"
+    elapsed = time.perf_counter() - began
+    current.reset(token)
+
+    assert 0 < log.template_seconds <= elapsed
+
+
+def test_the_timed_backend_is_django_s_own_to_everybody():
+    (engine,) = engines.all()
+
+    assert (engine.name, isinstance(engine, DjangoTemplates)) == ("django", True)
+    with pytest.raises(TemplateDoesNotExist):
+        engine.get_template("no/such.html")
+    assert engine.from_string("{{ 1|add:1 }}").render() == "2"
+
+
 def test_the_cache_is_counted_in_the_record(records):
     Client().get("/cached/")
     Client().get("/cached/")
@@ -293,7 +326,7 @@ def test_a_refused_explanation_spoils_no_transaction(rollback, monkeypatch):
 
     from aura_logging.django import explain
 
-    monkeypatch.setitem(explain._PREFIXES, connection.vendor, "EXPLAIN NONSENSE ")
+    monkeypatch.setitem(explain._PREFIXES, explain._product(connection), "EXPLAIN NONSENSE ")
     assert explain.explain(connection, "SELECT 1", None) == ("", ())
     assert Book.objects.exists()
 

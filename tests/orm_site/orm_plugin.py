@@ -1,6 +1,6 @@
 """Set Django up for the checks beside this file, in a pytest process of their own: `-p orm_plugin`.
 
-`ORM_SITE_DSN` names a PostgreSQL database; without it the site uses a SQLite file.
+`ORM_SITE_DSN` names a PostgreSQL or a MariaDB database; without it the site uses a SQLite file.
 """
 
 from __future__ import annotations
@@ -34,8 +34,14 @@ def _database() -> dict[str, Any]:
     if not dsn:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{_directory.name}/library.db"}
     parts = urlsplit(dsn)
+    if parts.scheme == "mysql":
+        import pymysql
+
+        # Django asks for mysqlclient, which has to be compiled; to the ORM this one looks the same.
+        pymysql.version_info = (2, 2, 7, "final", 0)
+        pymysql.install_as_MySQLdb()
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": f"django.db.backends.{parts.scheme}",
         "NAME": parts.path[1:],
         "USER": parts.username,
         "HOST": parts.hostname,
@@ -75,7 +81,7 @@ settings.configure(
     MIDDLEWARE=MIDDLEWARE,
     TEMPLATES=[
         {
-            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "BACKEND": "aura_logging.django.template_backends.django.DjangoTemplates",
             "APP_DIRS": True,
             "OPTIONS": {
                 "context_processors": [
@@ -96,7 +102,7 @@ def _library() -> Iterator[None]:
     from django.contrib.auth.models import User
     from django.core.management import call_command
     from django.db import connections
-    from library.models import Author, Book, Country, Genre, Note, Paperback, Portrait, Review
+    from library.models import Author, Book, Country, Genre, Note, Paperback, Portrait, Review, Shelf
 
     for alias in ("default", "archive"):
         call_command("migrate", verbosity=0, database=alias)
@@ -116,6 +122,8 @@ def _library() -> Iterator[None]:
             book.genres.set(genres[half : half + 2])
             Review.objects.create(book=book)
             Note.objects.create(text="on a book", about=book)
+    for number in range(2):
+        Shelf.objects.create(name=f"shelf {number}").books.set(Book.objects.all())
     for number in range(3):
         Paperback.objects.create(title=f"paperback {number}", author=authors[0], pages=100 + number)
     User.objects.create_superuser("admin", "admin@example.com", "secret")

@@ -58,7 +58,7 @@ def test_a_hint_names_the_field_the_line_the_change_and_the_new_count(finding: N
 
 
 def test_fetch_modes_are_offered_where_django_has_them() -> None:
-    (hint,) = hints(report(found("forward")), has_fetch_modes=True)
+    (hint,) = hints(report(found("forward"), has_fetch_modes=True))
 
     assert hint.text.endswith("(47 queries become 1), or .fetch_mode(FETCH_PEERS) (47 queries become 2)")
 

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from aura_logging.performance.memory import ResidentMemory
+from aura_logging.testing import ManualClock
 
 
 def test_it_says_what_the_system_says() -> None:
@@ -68,4 +69,23 @@ def test_a_descriptor_closed_behind_its_back_is_no_error() -> None:
     memory.close()
     memory.close()
     assert memory()
+    memory.close()
+
+
+def test_requests_that_follow_within_a_millisecond_share_a_reading() -> None:
+    clock = ManualClock()
+    memory = ResidentMemory(clock)
+    first = memory.recent()
+    ballast = bytearray(os.urandom(1)) * (64 * 1024 * 1024)
+
+    clock.advance(0.0009)
+    at_once = memory.recent()
+    clock.advance(0.0002)
+    later = memory.recent()
+
+    assert first is not None
+    assert later is not None
+    assert at_once == first
+    assert later - first > 32 * 1024 * 1024
+    assert len(ballast)
     memory.close()

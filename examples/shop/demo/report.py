@@ -133,6 +133,28 @@ def three_lines(run: Run, terminal: Terminal) -> bool:
     return all(line is not None for _, line in samples)
 
 
+def debug_lines_of_the_failed(run: Run, terminal: Terminal) -> bool:
+    """Set an order that crashed beside one that went well: debug lines were made for both, and written for one."""
+    by_id: dict[str, list[dict]] = defaultdict(list)
+    for line in run.lines.all:
+        by_id[line.get("correlation_id") or ""].append(line)
+    ends = [line for line in run.lines.requests() if line.get("path") == "/orders/place/"]
+    failed = next((end["correlation_id"] for end in ends if end["status_code"] == 500), "")
+    healthy = next((end["correlation_id"] for end in ends if end["status_code"] == 302), "")
+    terminal.heading("One order that failed, with its debug lines, beside one that did not")
+    for place, correlation_id in enumerate((failed, healthy)):
+        if place:
+            terminal.say("")
+        for line in by_id[correlation_id] if correlation_id else []:
+            level = terminal.paint(f"{line['level']:<8}", "quiet" if line.get("released") else "cyan")
+            terminal.say(f"  {level} {line['logger']:<15} {terminal.shortened(line['message'], terminal.width - 28)}")
+    wrong = [line for line in by_id[healthy] if line["level"] == "DEBUG"]
+    told = [line for line in by_id[failed] if line["level"] == "DEBUG"]
+    if wrong or not told:
+        terminal.failed("the debug lines are not those of the failed request")
+    return bool(told) and not wrong
+
+
 def _crash(run: Run) -> dict | None:
     """Find the line of an exception whose id the client was told with its 500."""
     told = {one.correlation_id for one in run.sent if one.status == 500}
@@ -165,9 +187,15 @@ def what_to_open_next(run: Run, terminal: Terminal) -> bool:
 
 
 SECTIONS: list[Section] = [
-    what_was_sent, what_was_written, nothing_was_lost, what_was_counted, three_lines, how_it_is,
+    what_was_sent,
+    what_was_written,
+    nothing_was_lost,
+    what_was_counted,
+    three_lines,
+    debug_lines_of_the_failed,
+    how_it_is,
     what_to_open_next,
-]  # fmt: skip
+]
 
 
 def _in_two_columns(cells: list[str], terminal: Terminal) -> None:

@@ -13,7 +13,7 @@ STATE_DIR.mkdir(parents=True, exist_ok=True)
 
 # --- Logging: this is the whole of it ----------------------------------------------------------------
 
-LOGGING = presets.production(service_name="shop", log_dir=STATE_DIR)
+LOGGING = presets.production(service_name="shop", log_dir=STATE_DIR, request_buffer=True)
 LOGGING["filters"]["sampling"]["rates"] = {}  # a small shop keeps every line; the default keeps half of INFO
 LOGGING["loggers"]["django"]["level"] = "WARNING"
 

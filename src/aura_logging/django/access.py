@@ -39,21 +39,22 @@ _REFUSAL = (
 
 
 def monitoring_only(view: View) -> View:
-    """Answer GET and HEAD of machines that `is_monitoring` lets in; 403 to everyone else, 405 to other methods.
+    """Answer GET and HEAD of machines that `is_monitoring` lets in, 405 to their other methods, 403 to everyone else.
 
     No login is asked for, also where `LoginRequiredMiddleware` asks for one everywhere. No cache keeps the answer.
     """
+    read_only = require_safe(view)
 
     @functools.wraps(view)
     def checked(request: HttpRequest) -> HttpResponseBase:
         if is_monitoring(request):
-            response = view(request)
+            response = read_only(request)
         else:
             response = HttpResponse(_REFUSAL, status=403, content_type="text/plain; charset=utf-8")
         response["Cache-Control"] = "no-store"
         return response
 
-    return login_not_required(require_safe(checked))
+    return login_not_required(checked)
 
 
 def is_monitoring(request: HttpRequest) -> bool:

@@ -19,7 +19,16 @@ class AuraConfig(AppConfig):
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
-        from aura_logging.django import checks, instrumentation, metrics_store, middleware, privacy, receivers  # noqa: F401  # they declare their options
+        # They declare their options.
+        from aura_logging.django import (  # noqa: F401
+            checks,
+            instrumentation,
+            metrics_store,
+            middleware,
+            privacy,
+            receivers,
+            tasks,
+        )
 
         check_all()
         privacy.apply()
@@ -28,3 +37,4 @@ class AuraConfig(AppConfig):
         checks.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()
+        tasks.observe()

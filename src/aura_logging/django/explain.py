@@ -9,22 +9,30 @@ from django.db import DatabaseError, transaction
 
 __all__ = ["explain"]
 
-_PREFIXES = {"postgresql": "EXPLAIN ", "sqlite": "EXPLAIN QUERY PLAN ", "mysql": "EXPLAIN FORMAT=TREE "}
+_PREFIXES = {
+    "postgresql": "EXPLAIN ",
+    "sqlite": "EXPLAIN QUERY PLAN ",
+    "mysql": "EXPLAIN FORMAT=TREE ",
+    "mariadb": "EXPLAIN FORMAT=JSON ",
+}
 _MAX_PLAN = 4_000
 
 # PostgreSQL: "Seq Scan on books_book"; SQLite: "SCAN books_book", but an index it scans is named behind USING;
-# MySQL's tree: "Table scan on books_book".
-_SCANS = re.compile(r"(?:Seq Scan on|Table scan on|\bSCAN(?: TABLE)?) [\"`]?(\w+)[\"`]?(?! USING)")
+# MySQL's tree: "Table scan on books_book"; MariaDB's JSON: "access_type": "ALL".
+_SCANS = re.compile(
+    r"(?:Seq Scan on|Table scan on|\bSCAN(?: TABLE)?) [\"`]?(\w+)[\"`]?(?! USING)"
+    r'|"table_name": "(\w+)",\s*"access_type": "ALL"'
+)
 
 
 def explain(connection: Any, sql: str, params: Any) -> tuple[str, tuple[str, ...]]:
     """Return the plan's text, at most 4,000 characters, and the tables it reads from end to end.
 
     The query is planned, never run (`ANALYZE` is not used). Both are empty where the backend is none of PostgreSQL,
-    SQLite and MySQL, or where it refuses; a savepoint keeps a refusal from the transaction around it. The plan may
-    quote values of the query: it is for the eyes, not for the record.
+    SQLite, MySQL and MariaDB, or where it refuses; a savepoint keeps a refusal from the transaction around it. The plan
+    may quote values of the query: it is for the eyes, not for the record.
     """
-    prefix = _PREFIXES.get(connection.vendor)
+    prefix = _PREFIXES.get(_product(connection))
     if prefix is None or not sql.lstrip("( \n\t").upper().startswith("SELECT"):
         return "", ()
     try:
@@ -33,7 +41,12 @@ def explain(connection: Any, sql: str, params: Any) -> tuple[str, tuple[str, ...
             plan = _ask(connection, prefix + sql, params)
     except DatabaseError:
         return "", ()
-    return plan[:_MAX_PLAN], tuple(dict.fromkeys(_SCANS.findall(plan)))
+    return plan[:_MAX_PLAN], tuple(dict.fromkeys(one or other for one, other in _SCANS.findall(plan)))
+
+
+def _product(connection: Any) -> str:
+    # Django speaks to both through one backend, but the two explain in different ways.
+    return "mariadb" if getattr(connection, "mysql_is_mariadb", False) else str(connection.vendor)
 
 
 def _ask(connection: Any, sql: str, params: Any) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
+import django
 from django.db import connections
 from django.db.backends.signals import connection_created
 
@@ -34,6 +35,7 @@ def install() -> None:
     connection_created.connect(_observe_connection, dispatch_uid="aura_logging.queries")
     for connection in connections.all(initialized_only=True):
         _observe_connection(connection=connection)
+    QueryLog.has_fetch_modes = django.VERSION >= (6, 1)
     observed_by("django")
 
 

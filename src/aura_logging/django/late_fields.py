@@ -11,7 +11,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from aura_logging import context
-from aura_logging.django.users import loaded_users, user_fields
+from aura_logging.django.users import NOBODY, loaded_users, user_fields
 
 __all__ = ["LateFields"]
 
@@ -31,7 +31,7 @@ class LateFields:
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = weakref.ref(request)
-        self._users: tuple[Any, ...] = ()
+        self._users = NOBODY
         self._route_known = False
         self._known: Mapping[str, Any] = _NOTHING  # replaced, never changed
 
@@ -44,17 +44,15 @@ class LateFields:
         before = _bound_here.get()
         if before is known:
             return
-        # First, because asking for the bound fields calls us again.
         _bound_here.set(known)
-        bound = context.fields()
-        context.bind(**{k: v for k, v in known.items() if k not in bound or (k in before and bound[k] == before[k])})
+        context.bind_late(known, before)
 
     def _look_at(self, request: HttpRequest) -> None:
         if not self._route_known and (match := request.resolver_match) is not None:
             self._route_known = True
             self._known = {**self._known, "route": match.route}
         users = loaded_users(request)
-        if len(users) == len(self._users) and all(map(_is, users, self._users)):
+        if users is self._users or (len(users) == len(self._users) and all(map(_is, users, self._users))):
             return
         # Before asking the user: its properties may log, and so call us again.
         self._users = users

@@ -9,6 +9,7 @@ from django.core.signals import got_request_exception, request_finished, request
 from django.http import HttpRequest
 
 from aura_logging import context, propagation
+from aura_logging.performance import outgoing
 from aura_logging.performance.probe import RequestProbe
 
 __all__ = ["PROBE", "connect"]
@@ -36,6 +37,8 @@ def _release(**_: Any) -> None:
     # timer, a callback, a pipelined request that the last one's task has started).
     context.release()
     propagation.release()
+    if outgoing.current.get() is not None:
+        outgoing.current.set(None)
 
 
 def _note_exception(request: HttpRequest | None = None, **_: Any) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import weakref
 from typing import Any
 
-import django
 from django.conf import settings
 from django.core.signals import request_finished
 from django.http import HttpRequest
@@ -17,15 +16,13 @@ from aura_logging.django.conf import options
 from aura_logging.performance import allocations
 from aura_logging.performance import cache as cache_log
 from aura_logging.performance.budgets import RequestBudget, budgets_by_route
-from aura_logging.performance.hints import MAX_HINTS, hints
+from aura_logging.performance.findings import findings
 from aura_logging.performance.probe import PerformanceOptions
 from aura_logging.performance.queries import QueryLog, current
-from aura_logging.performance.report import judge
 from aura_logging.performance.server_timing import server_timing
 
 __all__ = ["add_server_timing", "begin", "fields", "track"]
 
-_HAS_FETCH_MODES = django.VERSION >= (6, 1)
 _tracking: list[bool] = []
 
 
@@ -71,29 +68,7 @@ def fields(log: QueryLog | None, chosen: PerformanceOptions) -> dict[str, Any]:
     """Return what the request's record says of its queries."""
     if log is None:
         return {}
-    found: dict[str, Any] = {"db_queries": 0, "db_time": 0.0}
-    advice: list[str] = []
-    if log.groups:
-        report = judge(log, chosen.long_transaction_seconds)
-        found = report.fields()
-        advice += [str(hint) for hint in hints(report, _HAS_FETCH_MODES)]
-        over = _budget(log, chosen).exceeded(report)
-        if over:
-            found["over_budget"] = over
-    if log.view_seconds is not None:
-        found["view_time"] = round(log.view_seconds, 6)
-    if log.template_seconds:
-        found["template_time"] = round(log.template_seconds, 6)
-    if log.cache is not None:
-        found.update(log.cache.fields())
-        advice += log.cache.hints()
-    if log.allocations is not None:
-        found.update(log.allocations.fields())
-    if advice:
-        found["hints"] = advice[:MAX_HINTS]
-    if log.uncounted:
-        found["db_uncounted"] = log.uncounted
-    return found
+    return findings(log, chosen.long_transaction_seconds, _budget(log, chosen) if log.groups else None)
 
 
 def _budget(log: QueryLog, chosen: PerformanceOptions) -> RequestBudget:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from aura_logging.client_address import TrustedProxies
 from aura_logging.django.conf import declare
-from aura_logging.propagation import REQUEST_ID_HEADERS, Trace, accept
+from aura_logging.propagation import REQUEST_ID_HEADERS, Trace, accept, mint_trace
 
 __all__ = ["ContextOptions", "address_headers", "first_fields", "trace_of"]
 
@@ -49,6 +49,8 @@ def trace_of(request: HttpRequest, options: ContextOptions) -> Trace:
     """Return the caller's ids where they are well formed, new ones otherwise."""
     meta = request.META
     # Not `request.headers`: it sorts through every header, 10 µs that most requests never spend.
+    if meta.keys().isdisjoint(_meta_names(options.request_id_headers)):
+        return mint_trace()
     return accept(lambda name: meta.get(_meta_name(name)), request_id_headers=options.request_id_headers)
 
 
@@ -76,6 +78,12 @@ def _last_hops(forwarded_for: str) -> str:
         return forwarded_for
     # From the first whole hop on: half an address may read as another one.
     return forwarded_for[-_MAX_FORWARDED_FOR:].partition(",")[2]
+
+
+@functools.cache
+def _meta_names(request_id_headers: tuple[str, ...]) -> tuple[str, ...]:
+    """Return where the caller's ids may be."""
+    return tuple(map(_meta_name, ("traceparent", *request_id_headers)))
 
 
 @functools.cache

@@ -9,7 +9,10 @@ from django.db.models.query_utils import DeferredAttribute
 from django.http import HttpRequest
 from django.utils.functional import LazyObject, empty
 
-__all__ = ["loaded_users", "user_fields"]
+__all__ = ["NOBODY", "loaded_users", "user_fields"]
+
+NOBODY: tuple[Any, ...] = ()
+"""What `loaded_users` returns as long as no user is loaded."""
 
 _TOKEN_SCHEMES = frozenset({"apikey", "basic", "bearer", "digest", "hmac", "jwt", "negotiate", "token"})
 _CACHES = ("_cached_user", "_acached_user")
@@ -26,8 +29,10 @@ def loaded_users(request: HttpRequest) -> tuple[Any, ...]:
     user = attributes.get("user")
     if isinstance(user, LazyObject):
         user = None if user._wrapped is empty else user._wrapped
-    found = (user, attributes.get(_CACHES[0]), attributes.get(_CACHES[1]))
-    return tuple(one for one in found if one is not None)
+    cached, acached = attributes.get(_CACHES[0]), attributes.get(_CACHES[1])
+    if user is None and cached is None and acached is None:
+        return NOBODY  # this is asked before every record
+    return tuple(one for one in (user, cached, acached) if one is not None)
 
 
 def user_fields(users: tuple[Any, ...], request: HttpRequest) -> dict[str, Any]:

@@ -22,16 +22,29 @@ class ViewCode(NamedTuple):
 NOWHERE = ViewCode("(unknown file)", 0, "(unknown function)")
 """What `logging` writes where it cannot tell who logs; here, that no view was reached."""
 
+_MOST_VIEWS = 1_000
+# By identity, because a view may be any callable, with a hash of its own; the view itself keeps its identity taken.
+_known: dict[int, tuple[Any, ViewCode]] = {}
+
 
 def view_code(request: HttpRequest) -> ViewCode:
     """Return where the request's view is written: the function under its decorators, or the class.
 
-    Cheap: attributes only, no file is read. Never raises.
+    Cheap: attributes only, no file is read; the answer for a view is remembered. Never raises.
     """
     match = request.resolver_match
     if match is None:
         return NOWHERE
     view: Any = match.func
+    known = _known.get(id(view))
+    if known is None or known[0] is not view:
+        if len(_known) >= _MOST_VIEWS:
+            _known.clear()  # somebody makes views as he goes
+        known = _known[id(view)] = (view, _look_up(view))
+    return known[1]
+
+
+def _look_up(view: Any) -> ViewCode:
     try:
         # What Django's and Django REST framework's as_view() leave on the function that they make.
         view_class = getattr(view, "view_class", None) or getattr(view, "cls", None)

@@ -58,6 +58,8 @@ class SamplingFilter(logging.Filter):
         rate = self._rates.get(record.levelno)
         if rate is None or rate >= 1 or record.levelno >= logging.ERROR or _is_always_kept(record.name):
             return True
+        if records.is_exempt(record):
+            return True
         return records.once(record, self._question, self._decide)
 
     def _decide(self, record: logging.LogRecord) -> bool:

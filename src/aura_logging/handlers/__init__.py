@@ -6,6 +6,14 @@ from aura_logging.handlers.async_buffered import AsyncBufferedHandler
 from aura_logging.handlers.failover import FailoverHandler
 from aura_logging.handlers.files import StructuredFileHandler
 from aura_logging.handlers.metrics import MetricsHandler
+from aura_logging.handlers.request_buffer import RequestBuffer
 from aura_logging.handlers.webhook import WebhookHandler
 
-__all__ = ["AsyncBufferedHandler", "FailoverHandler", "MetricsHandler", "StructuredFileHandler", "WebhookHandler"]
+__all__ = [
+    "AsyncBufferedHandler",
+    "FailoverHandler",
+    "MetricsHandler",
+    "RequestBuffer",
+    "StructuredFileHandler",
+    "WebhookHandler",
+]

@@ -6,15 +6,19 @@ import hashlib
 import logging
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aura_logging import records
 from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, anomaly_rules, standard_rules
+from aura_logging.handlers.override_watch import OverrideWatch
 from aura_logging.handlers.self_report import self_report
 from aura_logging.health import Health
 from aura_logging.metrics.extraction import Extraction
+from aura_logging.metrics.findings import FindingsLedger
 from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.ledger import Ledger
 from aura_logging.metrics.recorder import Recorder
@@ -100,6 +104,7 @@ class MetricsHandler(logging.Handler):
         if self._counting is not before and before.recorder.is_running:
             # First: what the whole process counted is shared among the recorders that run.
             self._counting.recorder.start()
+            before.watch.stop()
             before.recorder.close()
 
     def handle(self, record: logging.LogRecord) -> Any:
@@ -126,12 +131,16 @@ class MetricsHandler(logging.Handler):
 
     def close(self) -> None:
         """Flush for the last time and stop the timer."""
+        self._counting.watch.stop()
         self._counting.recorder.close()
         super().close()
 
     def health(self) -> Health:
-        """Return the state of the store and of what waits to be added to it."""
-        return self._counting.recorder.health()
+        """Return the state of the store, of what waits to be added to it, and which rules could not be measured."""
+        health, evaluator = self._counting.recorder.health(), self._counting.evaluator
+        if evaluator is None:
+            return health
+        return replace(health, facts={**health.facts, "alert_failures": dict(evaluator.failures)})
 
     def _counting_in(self, store: str | MetricsStore) -> _Counting:
         counting = _counting_for(store, self._flush_interval, self._mirror)
@@ -146,27 +155,37 @@ class _Counting:
     def __init__(self, store: MetricsStore, flush_interval: float, mirrors: Path | None) -> None:
         registry = Registry()
         self._extract = Extraction(registry, THREAT_TYPES)
-        self._ledger = Ledger(registry)
+        self._ledgers = (Ledger(registry), FindingsLedger(registry))
         self.recorder = Recorder(
             store,
             flush_interval,
             registry=registry,
-            before_drain=self._ledger,
+            before_drain=partial(_look, self._ledgers),
             tell=self_report,
             mirror_directory=mirrors,
         )
+        self.evaluator: AlertEvaluator | None = None
         self._question = f"counted in {id(self)}"
-        self._start = self.recorder.start
-        at_fork(in_child=self._ledger.begin)
+        self.watch = OverrideWatch(store)
+        for ledger in self._ledgers:
+            at_fork(in_child=ledger.begin)
 
     def count(self, record: logging.LogRecord) -> None:
         """Count a record that was not counted before."""
-        self._start()
+        self.recorder.start()
+        self.watch.start()
         records.once(record, self._question, self._extract)
 
     def alert(self, rules: Sequence[Rule]) -> None:
         """Evaluate these rules after each flush."""
-        self.recorder.after_flush = AlertEvaluator(self.recorder.store, rules).evaluate
+        self.evaluator = AlertEvaluator(self.recorder.store, rules)
+        self.recorder.after_flush = self.evaluator.evaluate
+
+
+def _look(ledgers: Sequence[Callable[[], None]]) -> None:
+    # No method: a cycle through the timer would keep a handler that nobody holds.
+    for ledger in ledgers:
+        ledger()
 
 
 def _rules(alerts: bool | Mapping[str, Any] | Sequence[Rule] | None) -> Sequence[Rule]:

@@ -18,6 +18,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -98,16 +99,7 @@ class WebhookHandler(AsyncBufferedHandler):
     def health(self) -> Health:
         """Tell the ledger, and what was answered how often; never the URL, whose path may be a secret."""
         health = super().health()
-        return Health(
-            health.status,
-            health.detail,
-            health.accepted,
-            health.delivered,
-            health.dropped,
-            health.queued,
-            health.circuit_open,
-            {**health.facts, "host": self._sender.host, "answers": dict(self._sender.answers)},
-        )
+        return replace(health, facts={**health.facts, "host": self._sender.host, "answers": dict(self._sender.answers)})
 
 
 class WebhookRefusedError(Exception):

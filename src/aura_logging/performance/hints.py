@@ -33,9 +33,9 @@ class Hint:
         return self.text
 
 
-def hints(report: QueryReport, has_fetch_modes: bool = False) -> tuple[Hint, ...]:
-    """Return what to change, the most worthwhile first; `has_fetch_modes` is true from Django 6.1 on."""
-    found = [_n_plus_one(finding, has_fetch_modes) for finding in report.n_plus_one]
+def hints(report: QueryReport) -> tuple[Hint, ...]:
+    """Return what to change, the most worthwhile first."""
+    found = [_n_plus_one(finding, report.has_fetch_modes) for finding in report.n_plus_one]
     found += [_duplicate(duplicate) for duplicate in report.duplicates]
     found.sort(key=lambda hint: -hint.saves)
     found += [_scan(slow.group.site, table) for slow in report.slow for table in slow.scanned_tables]

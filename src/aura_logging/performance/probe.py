@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aura_logging.options import from_env
 from aura_logging.performance.budgets import budgets_by_route
@@ -67,8 +67,7 @@ class PerformanceOptions:
         budgets_by_route(self.budgets)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestSummary:
+class RequestSummary(NamedTuple):
     """What one request came to: seconds, bytes, and how it ended."""
 
     status_code: int
@@ -126,7 +125,7 @@ class RequestProbe:
     slow_request_seconds: float
     clock: Clock = time.perf_counter
     cpu_clock: Clock | None = None
-    memory: Callable[[], int | None] = resident_memory
+    memory: Callable[[], int | None] = resident_memory.recent
     exception_type: str | None = None
     is_disconnected: bool = False
     response_bytes: int | None = None
@@ -162,13 +161,12 @@ class RequestProbe:
         """Return what it came to by now."""
         duration = self.clock() - self._started
         memory = self.memory()
-        grown = None if memory is None or self._memory_started is None else memory - self._memory_started
         return RequestSummary(
-            status_code=status_code,
+            status_code,
             request_duration=duration,
             time_to_first_byte=None if self._first_byte is None else self._first_byte - self._started,
             cpu_time=self._cpu_time(),
-            memory_delta=grown,
+            memory_delta=None if memory is None or self._memory_started is None else memory - self._memory_started,
             response_bytes=self.response_bytes,
             is_slow=duration > self.slow_request_seconds,
             is_disconnected=self.is_disconnected,

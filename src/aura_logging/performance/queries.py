@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Hashable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from typing import Any, Literal
 
@@ -170,28 +170,31 @@ class QueryLog:
     kept; every query counts in the sums. Any thread may add.
     """
 
+    # On the class until they change: most requests change few of them, and each that is set costs every request.
+    writes = 0
+    failed = 0
+    uncounted = 0
+    slow_count = 0
+    longest_transaction: Transaction | None = None
+    is_paused = False
+    is_pinned = False
+    task: Any = None
+    work: Any = None
+    has_fetch_modes = False
+    cache: CacheLog | None = None
+    allocations: AllocationSample | None = None
+    view_seconds: float | None = None
+    template_seconds = 0.0
+
     def __init__(
         self, slow_query_seconds: float = 0.1, n_plus_one_threshold: int = 2, explain_sample_rate: float = 0.0
     ) -> None:
         self.explain_sample_rate = explain_sample_rate
         self.slow_query_seconds = slow_query_seconds
         self.n_plus_one_threshold = n_plus_one_threshold
-        self.writes = 0
-        self.failed = 0
-        self.uncounted = 0
-        self.slow_count = 0
         self.groups: dict[Hashable, QueryGroup] = {}
         self.repeats: dict[int, Repeat] = {}
         self.slow: list[SlowQuery] = []
-        self.longest_transaction: Transaction | None = None
-        self.is_paused = False
-        self.is_pinned = False
-        self.task: Any = None
-        self.work: Any = None
-        self.cache: CacheLog | None = None
-        self.allocations: AllocationSample | None = None
-        self.view_seconds: float | None = None
-        self.template_seconds = 0.0
         self._transactions: dict[str, Transaction] = {}
         self._seen: dict[int, QueryGroup] = {}
         self._lock = threading.Lock()
@@ -251,9 +254,14 @@ class QueryLog:
         return counts
 
     def add_slow(self, slow: SlowQuery) -> None:
-        """Remember a slow query if it is among the slowest."""
+        """Remember a slow query if it is among the slowest: of each group the slowest, with a plan if one was asked."""
         with self._lock:
             self.slow_count += 1
+            known = next((query for query in self.slow if query.group is slow.group), None)
+            if known is not None:
+                self.slow.remove(known)
+                slower, other = (slow, known) if slow.seconds > known.seconds else (known, slow)
+                slow = slower if slower.plan else replace(slower, plan=other.plan, scanned_tables=other.scanned_tables)
             self.slow.append(slow)
             self.slow.sort(key=lambda query: -query.seconds)
             del self.slow[_MAX_SLOW:]

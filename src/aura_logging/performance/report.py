@@ -70,6 +70,7 @@ class QueryReport:
 
     `count` leaves out what only controls a transaction (`BEGIN`, savepoints), `transaction_statements` counts it.
     `duplicate_queries` are the superfluous ones: a query asked three times counts two, unless it is part of an N+1.
+    `has_fetch_modes` says that the ORM that asked knows `fetch_mode` (Django 6.1 and later).
     """
 
     count: int
@@ -86,6 +87,7 @@ class QueryReport:
     slow: tuple[SlowQuery, ...] = ()
     long_transaction: Transaction | None = None
     busiest: tuple[BusyStatement, ...] = field(default=())
+    has_fetch_modes: bool = False
 
     def fields(self) -> dict[str, Any]:
         """Return the fields of the request's record; besides the first two, what is nothing is left out."""
@@ -141,6 +143,7 @@ def judge(log: QueryLog, long_transaction_seconds: float = 1.0) -> QueryReport:
         slow=tuple(log.slow),
         long_transaction=longest if longest is not None and longest.seconds > long_transaction_seconds else None,
         busiest=_busiest(log) if n_plus_one or log.slow or log.repeats else (),
+        has_fetch_modes=log.has_fetch_modes,
     )
 
 

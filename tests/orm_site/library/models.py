@@ -58,6 +58,11 @@ class Review(models.Model):
     stars = models.IntegerField(default=3)
 
 
+class Shelf(models.Model):
+    name = models.CharField(max_length=80)
+    books = models.ManyToManyField(Book)
+
+
 class Paperback(Book):
     pages = models.IntegerField(default=100)
 

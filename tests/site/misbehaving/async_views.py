@@ -32,6 +32,15 @@ async def boom(request):
     raise ValueError("boom")
 
 
+async def debugged(request):
+    """Say in debug lines what it does, in tasks and in threads, then end as it is told."""
+    log.debug("looking", extra={"step": 1})
+    await asyncio.gather(*(sync_to_async(log.debug)("looking elsewhere") for _ in range(3)))
+    if request.GET.get("end") == "boom":
+        raise ValueError("boom")
+    return HttpResponse(status=int(request.GET.get("end", "200")))
+
+
 async def slow(request):
     """Wait until the client has lost its patience."""
     log.info("waiting")

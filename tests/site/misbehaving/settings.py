@@ -11,7 +11,9 @@ if "SITE_PRESET" in os.environ:
     from aura_logging import presets
 
     LOGGING_CONFIG = "logging.config.dictConfig"
-    LOGGING = getattr(presets, os.environ["SITE_PRESET"])(service_name="site", log_dir=STATE_DIR)
+    LOGGING = getattr(presets, os.environ["SITE_PRESET"])(
+        service_name="site", log_dir=STATE_DIR, request_buffer="SITE_REQUEST_BUFFER" in os.environ
+    )
     LOGGING["filters"]["sampling"]["rates"] = {}
     LOGGING["handlers"]["async_file"]["flush_interval"] = float(os.environ.get("SITE_FLUSH_INTERVAL", "0.05"))
     LOGGING["handlers"]["metrics"]["flush_interval"] = float(os.environ.get("SITE_METRICS_INTERVAL", "5"))
@@ -34,6 +36,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
+if "SITE_QUERIES" in os.environ:
+    MIDDLEWARE.append("aura_logging.django.middleware.DatabaseQueryTrackingMiddleware")
 
 DATABASES = {
     "default": {

@@ -2,6 +2,8 @@
 
 import io
 import logging
+import os
+import signal
 import tempfile
 import threading
 import time
@@ -58,6 +60,18 @@ def slow(request):
     """Take a moment."""
     time.sleep(float(request.GET.get("seconds", "0.2")))
     return HttpResponse("slow")
+
+
+def debugged(request):
+    """Say in debug lines what it does, then end as it is told."""
+    log.debug("looking", extra={"step": 1})
+    run_in_context(log.debug)("looking elsewhere")
+    end = request.GET.get("end")
+    if end == "boom":
+        raise ValueError("boom")
+    if end == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return HttpResponse(status=int(end or 200))
 
 
 def redirect(request):

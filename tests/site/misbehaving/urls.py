@@ -13,6 +13,7 @@ urlpatterns = [
     path("boom", sync_views.boom),
     path("abort", sync_views.abort),
     path("slow", sync_views.slow),
+    path("debugged", sync_views.debugged),
     path("redirect", sync_views.redirect),
     path("whoami", sync_views.whoami),
     path("sign-in", sync_views.sign_in),
@@ -32,6 +33,7 @@ urlpatterns = [
         include(
             [
                 path("plain", async_views.plain),
+                path("debugged", async_views.debugged),
                 path("echo", async_views.echo),
                 path("boom", async_views.boom),
                 path("slow", async_views.slow),

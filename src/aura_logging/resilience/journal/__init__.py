@@ -16,15 +16,18 @@ from aura_logging.resilience.journal.recovery import (
     recover,
 )
 from aura_logging.resilience.journal.usage import JournalUsage
+from aura_logging.resilience.journal.voids import AnyOrderJournal, Place
 from aura_logging.resilience.journal.writer import Fsync, Journal
 
 __all__ = [
+    "AnyOrderJournal",
     "Fsync",
     "Journal",
     "JournalFile",
     "JournalFrame",
     "JournalUnavailable",
     "JournalUsage",
+    "Place",
     "RecoveredBatch",
     "RecoveredFrame",
     "Recovery",

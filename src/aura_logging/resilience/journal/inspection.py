@@ -11,6 +11,7 @@ from pathlib import Path
 from aura_logging.resilience.journal.frames import RawFrame, scan
 from aura_logging.resilience.journal.headers import Unreadable, read_acknowledgement, read_header
 from aura_logging.resilience.journal.names import ASIDE, UNFINISHED, names_in
+from aura_logging.resilience.journal.voids import VOIDS, voided_by
 
 __all__ = ["JournalFile", "pending"]
 
@@ -76,6 +77,9 @@ def _look_at(path: Path, name: str, stream: str, *, is_aside: bool) -> JournalFi
         return JournalFile(path, name, stream, size, is_alive, is_aside, problem=problem)
     start = read_acknowledgement(content, header.generation).offset
     frames = [found for found in scan(content, start, header.key) if isinstance(found, RawFrame)]
+    # Of the lines taken back, those are known that this very file says.
+    voided = {sequence for frame in frames if frame.kind == VOIDS for sequence in voided_by(frame.line)}
+    frames = [f for f in frames if f.kind != VOIDS and header.first_sequence + f.number not in voided]
     return JournalFile(
         path=path,
         name=header.name,

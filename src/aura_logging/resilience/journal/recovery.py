@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from aura_logging.resilience.forks import tell_after_fork
 from aura_logging.resilience.journal.claim import Claim, Foreign, StreamAlive, claim_all
-from aura_logging.resilience.journal.frames import Damage, scan
+from aura_logging.resilience.journal.frames import Damage, RawFrame, scan
 from aura_logging.resilience.journal.headers import (
     HEADER_BYTES,
     SegmentHeader,
@@ -21,6 +21,7 @@ from aura_logging.resilience.journal.headers import (
 )
 from aura_logging.resilience.journal.names import names_in
 from aura_logging.resilience.journal.tidying import delete_unfinished, set_aside, trim_aside
+from aura_logging.resilience.journal.voids import VOIDS, voided_by
 
 __all__ = ["RecoveredBatch", "RecoveredFrame", "Recovery", "RecoveryReport", "recover"]
 
@@ -180,9 +181,11 @@ class Recovery:
             self._count_refused(error)
         readable = [(header, claim) for claim in self._claims if (header := self._header(claim)) is not None]
         readable.sort(key=lambda pair: pair[0].first_sequence)
+        # A line may be taken back in a later segment, so all are looked through before the first is delivered.
+        voided = {sequence for header, claim in readable for sequence in self._voided_in(header, claim)}
         for header, claim in readable:
             try:
-                target_takes = yield from self._segment(header, claim)
+                target_takes = yield from self._segment(header, claim, voided)
             except OSError as error:
                 self._count_refused(error)
                 continue
@@ -190,7 +193,18 @@ class Recovery:
                 return False
         return True
 
-    def _segment(self, header: SegmentHeader, claim: Claim) -> Generator[RecoveredBatch, None, bool]:
+    def _voided_in(self, header: SegmentHeader, claim: Claim) -> list[int]:
+        try:
+            content = claim.content(0, min(claim.size(), header.segment_bytes))
+        except OSError:
+            return []  # it is counted when its lines are read
+        start = read_acknowledgement(content, header.generation).offset
+        frames = (found for found in scan(content, start, header.key) if isinstance(found, RawFrame))
+        return [sequence for frame in frames if frame.kind == VOIDS for sequence in voided_by(frame.line)]
+
+    def _segment(
+        self, header: SegmentHeader, claim: Claim, voided: Collection[int]
+    ) -> Generator[RecoveredBatch, None, bool]:
         content = claim.content(0, min(claim.size(), header.segment_bytes))
         start = read_acknowledgement(content, header.generation).offset
         self.report.truncated_files += len(content) < header.segment_bytes
@@ -200,6 +214,9 @@ class Recovery:
         for found in scan(content, start, header.key):
             if isinstance(found, Damage):
                 self._count_damage(found)
+                continue
+            if found.kind == VOIDS or header.first_sequence + found.number in voided:
+                end = found.end
                 continue
             if frames and (len(frames) >= self._max_lines or held + len(found.line) > self._max_bytes):
                 batch = RecoveredBatch(header, frames, claim, end)

@@ -139,8 +139,8 @@ class Journal:
     def append(self, line: bytes, level: int = 0, kind: int = 0) -> int | None:
         """Copy the line into the journal and return its position, or None and set `refusal`.
 
-        Raises no `OSError`. `level` is kept from 0 to 2**24 - 1, `kind` (0-255) is the caller's own mark. The
-        hot path: straight-line code, one attribute per field (see benchmarks/journal_append.py). Body
+        Raises no `OSError`. `level` is kept from 0 to 2**24 - 1, `kind` (0-254; 255 is `VOIDS`) is the caller's
+        own mark. The hot path: straight-line code, one attribute per field (see benchmarks/journal_append.py). Body
         first, header last: a kill in between leaves no header, a power cut in between fails the checksum.
         """
         if self._appending:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from django.core.management.base import CommandParser, OutputWrapper
 
-from aura_logging.django.management.logs import query, recover, scan, show, tail
+from aura_logging.django.management.logs import level, query, recover, scan, show, tail
 
 __all__ = ["SUBCOMMANDS", "Subcommand"]
 
@@ -30,6 +30,7 @@ class Subcommand(Protocol):
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = {
+    "level": level,
     "query": query,
     "recover": recover,
     "scan": scan,

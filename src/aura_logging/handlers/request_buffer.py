@@ -1,0 +1,401 @@
+"""Keep the debug lines of exactly the requests that failed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aura_logging import dictconfig, encoding, records, units
+from aura_logging.handlers.async_options import JournalOptions, journal_name
+from aura_logging.handlers.option_checks import check_counts
+from aura_logging.handlers.orphans import Recovered, deliver_orphans
+from aura_logging.handlers.process_exit import close_at_exit
+from aura_logging.handlers.targets import record_of, target_for
+from aura_logging.health import Health, Status
+from aura_logging.options import OptionError, nearest
+from aura_logging.resilience.background import BackgroundJob
+from aura_logging.resilience.breaker import CircuitBreaker
+from aura_logging.resilience.clock import Clock
+from aura_logging.resilience.forks import tell_after_fork
+from aura_logging.resilience.held_lines import HeldLine, HeldLines, Verdict
+from aura_logging.resilience.journal import AnyOrderJournal
+
+__all__ = ["RequestBuffer"]
+
+_SUMMARY_LOGGERS = ("aura.request", "aura.task")
+"""On these, a unit of work's one wide record tells how it ended."""
+
+_OUTSIDE = ("pass", "discard")
+
+_RECOVER_EVERY_SECONDS = 15.0
+_FAILURES_BEFORE_A_PAUSE = 3
+
+
+class RequestBuffer(logging.Handler):
+    """Holds a request's records below `threshold` back, and hands them to `target` only if the request goes wrong.
+
+    It goes wrong when a record at `trigger_level` (ERROR) or above is logged in it, when it ends with status
+    `release_status` (500) or above, or when it was slow (`SLOW_REQUEST_THRESHOLD`, `AURA["PERFORMANCE"]`): then what
+    waits is handed on in order, in front of the record that says so, and so is what comes after. Otherwise it vanishes
+    and is counted. Records at `threshold` (INFO) or above are handed on at once.
+
+    A request is what `PerformanceMonitoringMiddleware` measures, under WSGI and ASGI, with the threads and tasks that
+    carry its context; a block of `propagation.unit_of_work` is one too, and goes wrong when an exception leaves
+    it. Outside of both nothing waits: such records are handed on at once, or, with `outside="discard"`, those below
+    the threshold are discarded.
+
+    Lines are encoded (so attach `request_context` and `security` here) and held as bytes: at most `max_request_bytes`
+    for one request, of which the oldest give way, and `max_bytes` for all together, of which the oldest request's do.
+    What is handed on later has `released: true`, and no `SamplingFilter` thins it out. Loggers must let the debug
+    records through, and a level on the target keeps them out.
+
+    `journal` is a directory on a local disk: what waits lies there as well, so that a worker that is killed or
+    timed out leaves what its request had been doing. The next process delivers it, marked `recovered: true`; so does
+    `aura_logs recover`.
+
+    Records are handed on by the thread that logs: let the target be an `AsyncBufferedHandler`. Never raises.
+    """
+
+    def __init__(
+        self,
+        target: str | Mapping[str, Any] | logging.Handler,
+        threshold: int | str = "INFO",
+        trigger_level: int | str = "ERROR",
+        *,
+        release_status: int = 500,
+        outside: str = "pass",
+        max_request_bytes: int = 64 * 1024,
+        max_bytes: int = 8 * 1024 * 1024,
+        journal: str | os.PathLike[str] | None = None,
+        journal_max_bytes: int = 64 * 1024 * 1024,
+        level: int | str = logging.NOTSET,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        check_counts(max_request_bytes=max_request_bytes, max_bytes=max_bytes, release_status=release_status)
+        if max_bytes < max_request_bytes:
+            raise OptionError(f"max_bytes={max_bytes!r} is less than max_request_bytes={max_request_bytes!r}.")
+        if outside not in _OUTSIDE:
+            raise OptionError(f"outside={outside!r} is unknown. {nearest(str(outside), _OUTSIDE)}")
+        self._threshold = _level_number("threshold", threshold)
+        self._trigger_level = _level_number("trigger_level", trigger_level)
+        if self._trigger_level < self._threshold:
+            raise OptionError(f"trigger_level={trigger_level!r} is below threshold={threshold!r}; nothing would wait.")
+        self._journal_options = None if journal is None else JournalOptions(journal, journal_max_bytes, "never")
+        self._target = dictconfig.resolve(target, option="target")
+        # Behind the target's own: at exit handlers close in reverse, and the target must outlive us.
+        super().__init__(level)
+        self._release_status = release_status
+        self._passes_outside = outside == "pass"
+        self._max_request_bytes = max_request_bytes
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._breaker = CircuitBreaker(_FAILURES_BEFORE_A_PAUSE, _RECOVER_EVERY_SECONDS, clock)
+        self._recovered = Recovered()
+        self._chores = BackgroundJob(self._do_chores, "aura-request-buffer")
+        self.after_fork_in_child()
+        tell_after_fork(self)
+
+    def after_fork_in_child(self) -> None:
+        """Forget the requests of the parent; they are its own."""
+        self._lock = threading.RLock()
+        self._units: dict[int, HeldLines] = {}
+        self._by_unit: weakref.WeakKeyDictionary[units.Unit, HeldLines] = weakref.WeakKeyDictionary()
+        self._held_bytes = 0
+        self._counts: Counter[str] = Counter()
+        self._lost: Counter[str] = Counter()
+        self._error = ""
+        self._journal: AnyOrderJournal | None = None
+        self._is_started = False
+        self._next_chores = 0.0
+
+    # The logging thread -----------------------------------------------------------------------------------------
+
+    def handle(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]  # bool before 3.12
+        """Pass the record through the filters and take it, without the handler's lock."""
+        kept: bool | logging.LogRecord = self.filter(record)
+        if kept:
+            self.emit(kept if isinstance(kept, logging.LogRecord) else record)
+        return kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hold the record back or hand it on; never raises."""
+        try:
+            self._count("accepted")
+            if not self._is_started:
+                self._start()
+            unit = units.current()
+            if record.levelno < self._threshold:
+                if unit is not None:
+                    self._hold(record, unit)
+                elif self._passes_outside or records.is_exempt(record):
+                    self._hand_on(record)
+                else:
+                    self._count("discarded")
+            elif unit is None:
+                self._hand_on(record)
+            else:
+                self._pass(record, unit)
+        except Exception as error:  # noqa: BLE001  # whatever happens here, the application goes on
+            self._lose("internal_error", error=error)
+
+    def _hold(self, record: logging.LogRecord, unit: units.Unit) -> None:
+        if records.is_exempt(record):  # somebody asked to see it, whatever becomes of the request
+            self._hand_on(record)
+            return
+        held = self._held_for(unit)
+        # Now: arguments are what they are, and what is counted is what memory it takes.
+        line = encoding.encode(record)
+        with held.lock:
+            if held.verdict is Verdict.OPEN:
+                journal = self._journal
+                place = None if journal is None else journal.append(line, record.levelno)
+                before = held.held_bytes
+                gone = held.hold(HeldLine(line, place))
+                self._let_go("request_full", gone)
+                self._grow(held.held_bytes - before)
+                return
+            is_wanted = held.verdict is Verdict.RELEASED
+        if is_wanted:
+            records.exempt(record)
+            self._hand_on(record)
+        else:
+            self._count("discarded")
+
+    def _pass(self, record: logging.LogRecord, unit: units.Unit) -> None:
+        """Hand the record on, behind those that wait for it."""
+        verdict = self._verdict_of(record)
+        if verdict is not None:
+            held = self._held_for(unit) if verdict is Verdict.RELEASED else self._by_unit.get(unit)
+            if held is not None:
+                self._judge(held, verdict)
+        self._hand_on(record)
+
+    def _verdict_of(self, record: logging.LogRecord) -> Verdict | None:
+        if record.levelno >= self._trigger_level:
+            return Verdict.RELEASED
+        if record.name not in _SUMMARY_LOGGERS:
+            return None
+        fields = record.__dict__
+        status = fields.get("status_code")
+        is_bad = isinstance(status, int) and status >= self._release_status
+        return Verdict.RELEASED if is_bad or fields.get("slow") is True else Verdict.DISCARDED
+
+    def _held_for(self, unit: units.Unit) -> HeldLines:
+        held = self._by_unit.get(unit)
+        if held is not None:
+            return held
+        with self._lock:
+            held = self._by_unit.get(unit)
+            if held is not None:
+                return held
+            own = self._by_unit[unit] = HeldLines(self._max_request_bytes)
+            self._units[id(own)] = own
+        # The unit may be collected without an end; then so is what it kept.
+        weakref.finalize(unit, _discard, weakref.ref(self), own).atexit = False
+
+        def ended(failed: bool) -> None:
+            self._judge(own, Verdict.RELEASED if failed else Verdict.DISCARDED)
+
+        unit.when_ended(ended)
+        return own
+
+    def _judge(self, held: HeldLines, verdict: Verdict) -> None:
+        """Decide about a unit's lines; the first verdict counts, but that something went wrong later counts as well."""
+        with held.lock:
+            if held.verdict is Verdict.RELEASED or held.verdict is verdict:
+                return
+            held.verdict = verdict
+            size, waiting = held.held_bytes, held.take_all()
+            with self._lock:
+                self._units.pop(id(held), None)
+                self._held_bytes -= size
+            if verdict is Verdict.RELEASED:
+                self._count("released_requests")
+                self._release(waiting)
+            else:
+                self._count("discarded", len(waiting))
+            self._settle(waiting)
+
+    def _release(self, waiting: Iterable[HeldLine]) -> None:
+        for held in waiting:
+            record = record_of(held.line)
+            record.released = True
+            records.exempt(record)
+            self._count("released")
+            self._hand_on(record)
+
+    def _hand_on(self, record: logging.LogRecord) -> None:
+        target = self._target
+        if record.levelno < target.level:
+            self._count("unwanted")
+            return
+        try:
+            target.handle(record)
+            self._count("delivered")
+        except Exception as error:  # noqa: BLE001  # a handler's own code, and its filters, may be anybody's
+            self._lose("target_failed", error=error)
+
+    def _grow(self, by: int) -> None:
+        """Account for what was held; the oldest requests give way to all others."""
+        while True:
+            with self._lock:
+                self._held_bytes += by
+                by = 0
+                if self._held_bytes <= self._max_bytes:
+                    return
+                oldest = next(iter(self._units.values()), None)
+            if oldest is None:
+                return
+            # Nobody waits here for a lock that is held on the way to this place: that of the request at hand is
+            # reentrant, and another's is only tried.
+            if not oldest.lock.acquire(blocking=False):
+                return
+            try:
+                size, gone = oldest.held_bytes, oldest.take_all()
+            finally:
+                oldest.lock.release()
+            with self._lock:
+                self._held_bytes -= size
+                # To the end of the line: it may hold more later on.
+                if self._units.pop(id(oldest), None) is not None:
+                    self._units[id(oldest)] = oldest
+            self._let_go("buffer_full", gone)
+            if not gone:
+                return
+
+    def _let_go(self, reason: str, gone: list[HeldLine]) -> None:
+        if gone:
+            self._lose(reason, len(gone))
+            self._settle(gone)
+
+    def _settle(self, lines: Iterable[HeldLine]) -> None:
+        journal = self._journal
+        if journal is not None:
+            journal.settle([held.place for held in lines if held.place is not None])
+            self._chores_now_and_then()
+
+    # Chores -----------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._is_started:
+                return
+            self._is_started = True
+            if self._journal_options is not None:
+                self._journal = AnyOrderJournal(self._journal_options.open(self.name or "request_buffer"))
+            close_at_exit(self)
+        self._chores_now_and_then()
+
+    def _chores_now_and_then(self) -> None:
+        now = self._clock()
+        if self._journal is not None and now >= self._next_chores:
+            self._next_chores = now + _RECOVER_EVERY_SECONDS
+            self._chores.wake()
+
+    def _do_chores(self) -> None:
+        journal = self._journal
+        if journal is not None:
+            journal.journal.maintain()
+            self.recover()
+
+    def recover(self) -> Recovered:
+        """Hand on what requests of dead processes had logged, now and here."""
+        directory = self.journal_directory
+        if directory is None:
+            return Recovered()
+        found = deliver_orphans(directory, self.journal_name, target_for(self._target), self._breaker)
+        self._recovered = self._recovered.followed_by(found)
+        return found
+
+    @property
+    def journal_directory(self) -> Path | None:
+        """Where the journal lies; `None` without one."""
+        return None if self._journal_options is None else self._journal_options.directory
+
+    @property
+    def journal_name(self) -> str:
+        """What its files are called after; only a handler of the same name delivers them."""
+        return journal_name(self.name or "request_buffer")
+
+    @property
+    def wrapped(self) -> tuple[logging.Handler, ...]:
+        """The handler that records are handed on to."""
+        return (self._target,)
+
+    def flush(self) -> None:
+        """Flush the target; what waits for its request's end goes on waiting."""
+        self._target.flush()
+
+    def close(self) -> None:
+        """Leave what waits in the journal; without one, it is lost with the process, and counted."""
+        self._chores.stop(0.0, 1.0)
+        journal = self._journal
+        if journal is not None:
+            journal.journal.close()
+        else:
+            with self._lock:
+                waiting = list(self._units.values())
+            for held in waiting:
+                self._judge(held, Verdict.DISCARDED)
+        super().close()
+
+    def health(self) -> Health:
+        """Tell what waits, what was handed on, what vanished, and what gave way to the limits."""
+        with self._lock:
+            counts, lost = dict(self._counts), dict(self._lost)
+            waiting, held_bytes = len(self._units), self._held_bytes
+            queued = sum(len(held) for held in list(self._units.values()))
+        journal = self._journal
+        facts: dict[str, object] = {
+            "requests_waiting": waiting,
+            "held_bytes": held_bytes,
+            "released_requests": counts.get("released_requests", 0),
+            "released": counts.get("released", 0),
+            "discarded": counts.get("discarded", 0),
+            "unwanted": counts.get("unwanted", 0),
+        }
+        if journal is not None:
+            usage = journal.journal.usage()
+            facts |= {"journal_refused": usage.refused, "recovered": self._recovered.delivered}
+        problem = lost.get("internal_error") or lost.get("target_failed")
+        return Health(
+            Status.DEGRADED if problem else Status.HEALTHY,
+            self._error if problem else "",
+            accepted=counts.get("accepted", 0),
+            delivered=counts.get("delivered", 0),
+            dropped=lost,
+            queued=queued,
+            facts=facts,
+        )
+
+    def _count(self, what: str, number: int = 1) -> None:
+        with self._lock:
+            self._counts[what] += number
+
+    def _lose(self, reason: str, number: int = 1, error: Exception | None = None) -> None:
+        with self._lock:
+            self._lost[reason] += number
+        if error is not None:
+            self._error = f"{type(error).__name__}: {error}"
+
+
+def _discard(buffer: weakref.ref[RequestBuffer], held: HeldLines) -> None:
+    alive = buffer()
+    if alive is not None:
+        alive._judge(held, Verdict.DISCARDED)
+
+
+def _level_number(option: str, level: int | str) -> int:
+    known = logging.getLevelNamesMapping()
+    if isinstance(level, int) and not isinstance(level, bool):
+        return level
+    if isinstance(level, str) and level.upper() in known:
+        return known[level.upper()]
+    raise OptionError(f"{option}={level!r} is no level. {nearest(str(level), known)}")

@@ -1,0 +1,30 @@
+"""Write the one wide record of a piece of work, in the name of the code that did it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["write"]
+
+
+def write(
+    log: logging.Logger, level: int, message: str, place: tuple[str, int, str], fields: Mapping[str, Any]
+) -> None:
+    """Have the logger's handlers write `message` with the fields; `place` is file, line and function.
+
+    None of the fields may have the name of an attribute of `logging`'s own. Never raises: what a handler's filter
+    raises is shown as `logging` shows a handler's errors.
+    """
+    file, line, function = place
+    # Not log.log(): it would look for its caller, which is always this line, and nobody wants to know. Nor makeRecord,
+    # which holds each extra against the record's own attributes.
+    record = logging.getLogRecordFactory()(log.name, level, file, line, message, (), None, function)
+    record.__dict__.update(fields)
+    try:
+        log.handle(record)
+    except Exception:  # noqa: BLE001  # logging guards handlers, not filters; the work must go on all the same
+        if logging.raiseExceptions:
+            traceback.print_exc()

@@ -1,0 +1,78 @@
+"""Know which unit of work is at hand, and when it ends: for whoever keeps something for as long as one lasts.
+
+A unit is a request, or the block of `propagation.unit_of_work`. It lives in a ContextVar like the bound fields, so
+every thread and task that carries the context has the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+__all__ = ["Unit", "begin", "current", "end", "start"]
+
+
+class Unit:
+    """One unit of work.
+
+    `when_ended` takes what to call at its end, with whether it failed, as far as the end itself knows: a request's
+    end does not. An abandoned unit (a task nobody awaits) may never end: then it is collected, and nothing is called.
+    """
+
+    __slots__ = ("__weakref__", "_at_end", "failed")
+
+    def __init__(self) -> None:
+        self.failed: bool | None = None
+        """Whether it ended in an exception; `None` while it goes on."""
+        self._at_end: list[Callable[[bool], None]] = []
+
+    def when_ended(self, call: Callable[[bool], None]) -> None:
+        """Have `call(failed)` called on the thread that ends it, at once if that is over; it must not raise."""
+        self._at_end.append(call)
+        if self.failed is not None:
+            self.end(failed=self.failed)
+
+    def end(self, *, failed: bool) -> None:
+        """Say that it is over; a second time changes nothing."""
+        if self.failed is None:
+            self.failed = failed
+        while self._at_end:
+            self._at_end.pop(0)(self.failed)
+
+
+_unit: ContextVar[Unit | None] = ContextVar("aura_logging_unit", default=None)
+
+
+def current() -> Unit | None:
+    """Return the unit of work at hand; `None` outside one."""
+    return _unit.get()
+
+
+def start() -> None:
+    """Begin a unit in the place of whatever an earlier one left behind."""
+    _unit.set(Unit())
+
+
+def end() -> None:
+    """End the unit at hand, if there is one; how it went is not known here."""
+    ended = _unit.get()
+    if ended is not None:
+        ended.end(failed=False)
+        _unit.set(None)
+
+
+@contextmanager
+def begin() -> Iterator[None]:
+    """Make the block a unit of its own, inside another one or not; it has failed if it ends in an exception."""
+    outer, own = _unit.get(), Unit()
+    _unit.set(own)
+    try:
+        yield
+    except BaseException:
+        own.end(failed=True)
+        raise
+    else:
+        own.end(failed=False)
+    finally:
+        _unit.set(outer)

@@ -1,0 +1,1 @@
+"""Decide how much is written, and keep account of what is not."""
