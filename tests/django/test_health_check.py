@@ -164,6 +164,19 @@ def test_a_probe_is_marked_pages_nobody_and_is_not_counted(
     assert open_store(config["handlers"]["metrics"]["store"]).totals(["aura_log_records_total"]) == []
 
 
+def test_a_request_buffer_in_front_of_the_file_lets_the_record_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    logging.config.dictConfig(presets.production(log_dir=tmp_path, request_buffer=True))
+
+    probes = {each["handler"]: each for each in Answer("--format=json", "--check-handlers").report["probes"]}
+
+    assert (probes["request_buffer"]["outcome"], probes["request_buffer"]["is_scrubbed"]) == ("delivered", True)
+    for handler in logging.getLogger().handlers:
+        handler.close()
+
+
 def test_a_full_disk_is_named_with_the_limit_to_lower(config: Logging) -> None:
     config["handlers"]["json"]["filename"] = "/dev/full"
     logging.config.dictConfig(config)
@@ -188,6 +201,7 @@ def test_a_refused_connection_is_named_by_its_address(config: Logging, free_port
         "webhook": {"class": "logging.handlers.HTTPHandler", "host": f"127.0.0.1:{port}", "url": "/"},
         "mail": {"class": "logging.handlers.SMTPHandler", "mailhost": ("127.0.0.1", port), "fromaddr": "a@example.com",
                  "toaddrs": ["b@example.com"], "subject": "down"},
+        "chat": {"class": "aura_logging.handlers.webhook.WebhookHandler", "url": f"http://127.0.0.1:{port}/secret"},
     }.items():  # fmt: skip
         config["handlers"][name] = options | {"filters": ["security"]}
         config["root"]["handlers"].append(name)
@@ -197,7 +211,8 @@ def test_a_refused_connection_is_named_by_its_address(config: Logging, free_port
 
     assert answer.code == 1
     about = {each["about"]: each for each in answer.advice("probe_failed")}
-    assert about.keys() == {"collector", "webhook", "mail"}
+    assert about.keys() == {"collector", "webhook", "mail", "chat"}
+    assert "/secret" not in answer.out
     for each in about.values():
         assert f"127.0.0.1:{port}" in each["problem"]
         assert each["advice"].startswith("Nobody listens there: start the service")

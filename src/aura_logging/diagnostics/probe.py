@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from aura_logging.diagnostics.report import Probe
-from aura_logging.diagnostics.topology import HandlerNode, Topology, file_of, kind_of, sends_away_to
+from aura_logging.diagnostics.topology import HandlerNode, Topology, file_of, kind_of, posts_to, sends_away_to
 from aura_logging.filters import SecurityFilter
+from aura_logging.handlers.async_buffered import AsyncBufferedHandler
 from aura_logging.handlers.hearing import emit_heard, hear_failures
 from aura_logging.handlers.metrics import MetricsHandler
 from aura_logging.handlers.targets import wanted
@@ -147,7 +148,7 @@ class _Attempt:
 
     def _flushed(self) -> bool:
         flush: Any = self._handler.flush
-        return (flush(_WAIT_SECONDS) if hasattr(self._handler, "journal_directory") else flush()) is not False
+        return (flush(_WAIT_SECONDS) if isinstance(self._handler, AsyncBufferedHandler) else flush()) is not False
 
     def _seen_at_its_end(self, probe: Probe, files: Mapping[Path, int], token: str) -> Probe:
         readable = {path: size for path, size in files.items() if path.is_file()}
@@ -185,12 +186,7 @@ class _Attempt:
         return replace(self._blank, outcome="checked", detail=refusal, latency_seconds=self._clock() - started)
 
     def _server_of(self, handler: logging.Handler) -> Address | None:
-        if isinstance(handler, logging.handlers.SMTPHandler):
-            return str(handler.mailhost), int(handler.mailport or 25)
-        if isinstance(handler, logging.handlers.HTTPHandler):
-            host, _, port = handler.host.partition(":")
-            return host, int(port or (443 if handler.secure else 80))
-        return self._mail_server if kind_of(handler) == _ADMIN_MAIL else None
+        return self._mail_server if kind_of(handler) == _ADMIN_MAIL else posts_to(handler)
 
     def _has_scrubber(self) -> bool:
         passed = [each for above in self._topology.above(self._node) for each in above.filters]
@@ -242,7 +238,7 @@ def _reason_not_to_send(handler: logging.Handler) -> str:
         return "formatted only: it writes to the terminal"
     if isinstance(handler, logging.handlers.SMTPHandler) or kind_of(handler) == _ADMIN_MAIL:
         return f"{_NOT_SENT}: it would mail somebody"
-    if isinstance(handler, logging.handlers.HTTPHandler):
+    if posts_to(handler) is not None:
         return f"{_NOT_SENT}: it may page somebody"
     is_known = type(handler).__module__.startswith(("logging", "aura_logging."))
     if not is_known and (handler.level >= logging.ERROR or sends_away_to(handler)):

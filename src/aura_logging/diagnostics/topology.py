@@ -17,7 +17,16 @@ from aura_logging.handlers.wrapping import directly_wrapped
 _LOGGERS_OF_THEIR_OWN = ("sentry_sdk",)
 """Loggers that a library configures for itself, whatever LOGGING says."""
 
-__all__ = ["HandlerNode", "LoggerNode", "Topology", "file_of", "kind_of", "read_topology", "sends_away_to"]
+__all__ = [
+    "HandlerNode",
+    "LoggerNode",
+    "Topology",
+    "file_of",
+    "kind_of",
+    "posts_to",
+    "read_topology",
+    "sends_away_to",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +154,28 @@ _VENDORS = (
 """How the modules begin whose handlers send records to a vendor or another host."""
 
 
+def posts_to(handler: logging.Handler) -> tuple[str, int] | None:
+    """Return the server of a handler that posts each record over HTTP, or mails it, itself; None for others."""
+    if isinstance(handler, logging.handlers.SMTPHandler):
+        return str(handler.mailhost), int(handler.mailport or 25)
+    if isinstance(handler, logging.handlers.HTTPHandler):
+        host, _, port = handler.host.partition(":")
+        return host, int(port or (443 if handler.secure else 80))
+    server: tuple[str, int] | None = getattr(handler, "server", None)  # the sending half of a WebhookHandler
+    return server if kind_of(handler).startswith("aura_logging.handlers.webhook.") else None
+
+
 def sends_away_to(handler: logging.Handler) -> str:
     """Return in words where a handler sends records if that is not this host; empty if it is, or is not known."""
     if isinstance(handler, logging.handlers.SMTPHandler):
         return f"mail through {handler.mailhost}"
-    if isinstance(handler, logging.handlers.HTTPHandler):
-        return f"http to {handler.host}"
     if isinstance(handler, logging.handlers.SysLogHandler):
         return "" if isinstance(handler.address, str) or _is_here(handler.address[0]) else f"syslog {handler.address}"
     if isinstance(handler, logging.handlers.SocketHandler):
         return "" if handler.port is None or _is_here(handler.host) else f"{handler.host}:{handler.port}"
+    server = posts_to(handler)
+    if server is not None:
+        return f"http to {server[0]}"
     kind = kind_of(handler)
     if kind == "django.utils.log.AdminEmailHandler":
         return "mail to ADMINS"
