@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import statistics
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -27,7 +28,7 @@ ROUTES = [f"shop/section-{number}/<int:pk>/" for number in range(40)]
 
 
 def main() -> None:
-    home = Path(sys.argv[1] if len(sys.argv) > 1 else "/tmp/aura-log-search")
+    home = Path(sys.argv[1] if len(sys.argv) > 1 else Path(tempfile.gettempdir()) / "aura-log-search")
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 32
     for compression in (None, "gzip", "zstd"):
         directory = home / (compression or "plain")

@@ -70,6 +70,16 @@ def test_a_sound_project_is_left_alone(sound: Logging) -> None:
     assert found(sound, deploy=True) == {}
 
 
+def test_debug_records_that_a_request_buffer_holds_back_are_no_fault(
+    sound: Logging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "misbehaving.settings")
+    config = presets.production(log_dir=tmp_path / "logs", request_buffer=True)
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE")
+
+    assert found(config, deploy=True) == {}
+
+
 def test_a_development_preset_is_sound_while_developing(tmp_path: Path) -> None:
     assert found(presets.development(log_dir=tmp_path)) == {}
 

@@ -125,9 +125,7 @@ def _handler(each: HandlerTotals, depth: int, paint: Paint) -> str:
     name = fitted("  " * depth + (each.name.rpartition("/")[2] if depth else each.name), 20)
     lost = sum(each.dropped.values()) if each.dropped or each.accepted is not None else None
     lost_text = paint(f"{_count(lost):>8}", *(("red",) if lost else ()))
-    breaker = f"{each.circuits_open} open" if each.circuit_open else ""
-    if not breaker and each.status is not None and each.accepted is not None:
-        breaker = "closed"
+    breaker = f"{each.circuits_open} open" if each.circuit_open else "closed" if each.has_breaker else ""
     return (
         f"  {name:<20} {paint(f'{state:<9}', style)} {_count(each.accepted):>10} {_count(each.delivered):>10} "
         f"{lost_text} {_count(each.queued):>7}  {paint(breaker, 'red') if each.circuit_open else breaker}"

@@ -74,6 +74,7 @@ class HandlerState:
     dropped: Mapping[str, int] = field(default_factory=dict)
     queued: int | None = None
     circuit_open: bool = False
+    has_breaker: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Whatever else it told, by name."""
 
@@ -139,6 +140,8 @@ class HandlerTotals:
     """Whether it is in any of them."""
     circuits_open: int
     """In how many of them."""
+    has_breaker: bool
+    """Whether there is one to open."""
 
 
 @dataclass(frozen=True, slots=True)

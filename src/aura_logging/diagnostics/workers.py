@@ -81,6 +81,7 @@ def _total(states: Sequence[HandlerState], example: HandlerState) -> HandlerTota
         queued=_sum(each.queued for each in states),
         circuit_open=open_circuits > 0,
         circuits_open=open_circuits,
+        has_breaker=any(each.has_breaker for each in states),
     )
 
 
@@ -134,6 +135,7 @@ def _handler(told: Mapping[str, Any]) -> HandlerState:
         health.get("dropped", {}),
         health.get("queued"),
         bool(health.get("circuit_open", False)),
+        "circuit_open" in health,
         {key: value for key, value in health.items() if key not in _LEDGER},
     )
 

@@ -21,6 +21,7 @@ from aura_logging.django.conf import options
 from aura_logging.django.metrics_store import store_of_settings
 from aura_logging.handlers.files import StructuredFileHandler
 from aura_logging.handlers.metrics import MetricsHandler
+from aura_logging.handlers.request_buffer import RequestBuffer
 from aura_logging.health import Status
 from aura_logging.integrations import sentry
 from aura_logging.metrics.extraction import ALERTS_LOGGER
@@ -38,8 +39,11 @@ _MOST_QUERIES = 500
 
 def nothing_is_at_debug() -> Iterator[Recommendation]:
     """The development preset, or a logger left at DEBUG: volume, and SQL with its parameters."""
-    for each in read_topology().loggers:
+    topology = read_topology()
+    for each in topology.loggers:
         level = each.logger.level
+        if any(isinstance(node.handler, RequestBuffer) for node in topology.reached_from(each.name)):
+            continue  # it holds them back until a request goes wrong
         is_root = each.logger is logging.getLogger()
         if (0 < level <= logging.DEBUG) or (is_root and level == logging.NOTSET):
             name = each.logger.name
