@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 from django.conf import settings
 from django.core import checks as django_checks
@@ -30,10 +31,18 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     f"{OURS}.DatabaseQueryTrackingMiddleware",
 ]
+
+
+def mail_by(backend: str) -> dict[str, Any]:
+    """Return the settings that have mail sent by this backend, as this Django spells them."""
+    path = f"django.core.mail.backends.{backend}.EmailBackend"
+    return {"MAILERS": {"default": {"BACKEND": path}}} if django.VERSION >= (6, 1) else {"EMAIL_BACKEND": path}
+
+
 SOUND = {
     "MIDDLEWARE": MIDDLEWARE,
     "ADMINS": [("On call", "oncall@example.com")],
-    "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+    **mail_by("smtp"),
     "ROOT_URLCONF": "misbehaving.urls",
 }
 
@@ -207,7 +216,7 @@ def test_what_is_wrong_with_logging_is_found(sound: Logging, code: str, change: 
         ("aura.W012", {"USE_X_FORWARDED_HOST": True}, "client_ip is the proxy's on every line"),
         ("aura.W105", {"AURA": {"METRICS": {"store": "redis://127.0.0.1:1/0"}}}, "does not answer"),
         ("aura.W107", {"ADMINS": []}, "nobody is told"),
-        ("aura.W108", {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}, "sends nothing"),
+        ("aura.W108", mail_by("console"), "sends nothing"),
         ("aura.W109", {"AURA": {"PERFORMANCE": {"slow_request_seconds": 5.0}}}, "disagree about the same"),
         (
             "aura.W109",

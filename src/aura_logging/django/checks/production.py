@@ -18,6 +18,7 @@ from aura_logging.diagnostics.machine import our_directories
 from aura_logging.diagnostics.report import Recommendation
 from aura_logging.diagnostics.topology import HandlerNode, Topology, file_of, kind_of, read_topology, sends_away_to
 from aura_logging.django.conf import options
+from aura_logging.django.mail_server import mail_backend, mail_setting
 from aura_logging.django.metrics_store import store_of_settings
 from aura_logging.handlers.files import StructuredFileHandler
 from aura_logging.handlers.metrics import MetricsHandler
@@ -134,7 +135,7 @@ def mail_reaches_somebody() -> Iterator[Recommendation]:
     mails = [each for each in read_topology().handlers if kind_of(each.handler) == _ADMIN_MAIL]
     if not mails:
         return
-    backend = settings.EMAIL_BACKEND.rpartition(".")[0].rpartition(".")[2]
+    backend = mail_backend().rpartition(".")[0].rpartition(".")[2]
     if not settings.ADMINS:
         yield _warning(
             "aura.W107",
@@ -147,10 +148,10 @@ def mail_reaches_somebody() -> Iterator[Recommendation]:
     elif backend in _MAIL_TO_NOBODY:
         yield _warning(
             "aura.W108",
-            "EMAIL_BACKEND",
-            f"{settings.EMAIL_BACKEND} sends nothing: nobody is told.",
+            mail_setting(),
+            f"{mail_backend()} sends nothing: nobody is told.",
             "Use a backend that sends.",
-            "EMAIL_BACKEND",
+            mail_setting(),
             '"django.core.mail.backends.smtp.EmailBackend"',
         )
 
