@@ -41,6 +41,7 @@ for number, block in enumerate(re.findall(r"^```python\\n(.*?)^```", open(sys.ar
         "delivery.md",
         "fast_lane.md",
         "fields.md",
+        "health.md",
         "metrics.md",
         "sampling.md",
     ],
@@ -83,6 +84,7 @@ def test_the_table_of_fields_is_the_list_of_fields() -> None:
         "docs/delivery.md",
         "docs/fast_lane.md",
         "docs/fields.md",
+        "docs/health.md",
         "docs/sampling.md",
     ],
 )

@@ -156,6 +156,7 @@ FIELDS: tuple[Field, ...] = (
     Field("seq", "long", "number of the record in its stream, from 1; a gap is a loss"),
     Field("released", "boolean", "waited in a RequestBuffer until its request went wrong"),
     Field("recovered", "boolean", "delivered after the process that logged it had died"),
+    Field("synthetic", "boolean", "a health check's test record, of no other meaning; absent where not"),
 )
 
 _NANOSECONDS = 1_000_000_000

@@ -72,12 +72,12 @@ class Answer:
 @pytest.fixture(autouse=True)
 def only_these_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other tests of the process may have left loggers with journals of their own."""
-    from aura_logging.diagnostics import live_handlers
+    from aura_logging.handlers import live
 
     def named() -> list[logging.Logger]:
         return [logging.getLogger("tests.aura_logs")]
 
-    monkeypatch.setattr(live_handlers, "_named_loggers", named)
+    monkeypatch.setattr(live, "_loggers", named)
 
 
 def test_what_waits_is_delivered_through_the_live_handler(live: Keeps, journal_dir: Path) -> None:

@@ -88,3 +88,33 @@ def test_what_is_done_after_a_flush_may_fail_and_health_tells() -> None:
     recorder.tick()
     assert recorder.health().facts["alerts_error"] == "LookupError: no rules"
     recorder.close()
+
+
+def test_a_process_says_how_it_is_every_ten_seconds_and_takes_it_back_at_an_orderly_end() -> None:
+    store, clock = MemoryStore(), ManualClock(0.0)
+    asked: list[float] = []
+
+    def tell(every_seconds: float) -> str:
+        asked.append(every_seconds)
+        return f"well, {len(asked)}"
+
+    recorder = Recorder(store, 5, tell=tell, clock=clock)
+    for _ in range(5):
+        recorder.tick()
+        clock.advance(5)
+
+    assert asked == [10.0] * 3
+    assert list(store.published().values()) == ["well, 3"]
+    recorder.close()
+    assert store.published() == {}
+
+
+def test_a_process_that_cannot_say_how_it_is_goes_on_counting_and_shows_why() -> None:
+    def tell(every_seconds: float) -> str:
+        raise ZeroDivisionError("no word")
+
+    recorder = Recorder(MemoryStore(), 3600, tell=tell)
+    recorder.tick()
+
+    assert recorder.health().facts["tell_error"] == "ZeroDivisionError: no word"
+    recorder.close()

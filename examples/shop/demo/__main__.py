@@ -11,6 +11,7 @@ from pathlib import Path
 from demo import lines, report, traffic
 from demo.places import SHOP_DIR, own_directory, short
 from demo.server import GunicornServer, ServerError, prepare
+from demo.server import health as ask_health
 from demo.terminal import Terminal
 
 
@@ -45,12 +46,13 @@ def run(arguments: argparse.Namespace, terminal: Terminal) -> int:
             with terminal.progress(arguments.seconds) as progress:
                 sent = traffic.drive(server.url, arguments.seconds, lambda sent: progress.update(_so_far(sent)))
             terminal.done("traffic driven", f"{len(sent):,} requests by four shoppers")
+            health = ask_health(state_dir, terminal.has_colour)
             if not server.is_running:
                 raise ServerError(f"gunicorn ended while it was being asked.\n{server.last_words()}")
             terminal.done("gunicorn stopped by SIGTERM", f"{server.stop():.1f} s, in good order")
         with (state_dir / "requests.jsonl").open("w") as file:
             file.writelines(json.dumps(asdict(one)) + "\n" for one in sent)
-        finished = report.Run(state_dir, sent, lines.read(state_dir))
+        finished = report.Run(state_dir, sent, lines.read(state_dir), *health)
         is_well = report.show(finished, terminal)
     terminal.say()
     return 0 if is_well else 1

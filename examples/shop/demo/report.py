@@ -22,6 +22,9 @@ class Run:
     state_dir: Path
     sent: list[Sent]
     lines: Lines
+    is_healthy: bool
+    health: str
+    """What `manage.py logging_health_check` said while the workers ran."""
 
 
 Section = Callable[[Run, Terminal], bool]
@@ -161,11 +164,20 @@ def _crash(run: Run) -> dict | None:
     return None
 
 
+def how_it_is(run: Run, terminal: Terminal) -> bool:
+    terminal.heading("manage.py logging_health_check, while both workers ran")
+    terminal.say()
+    for row in run.health.splitlines():
+        terminal.say(row)
+    return run.is_healthy
+
+
 def what_to_open_next(run: Run, terminal: Terminal) -> bool:
     terminal.heading("What to open next")
     places = [
         (short(run.state_dir / LOG), "every line, as written"),
         (short(run.state_dir / "requests.jsonl"), "what the client sent"),
+        ("manage.py aura_logs show ID", "all of one request"),
         (short(SHOP_DIR / "shop" / "settings.py"), "the set-up: three lines"),
         ("make serve", "walk round the shop yourself"),
     ]
@@ -181,6 +193,7 @@ SECTIONS: list[Section] = [
     what_was_counted,
     three_lines,
     debug_lines_of_the_failed,
+    how_it_is,
     what_to_open_next,
 ]
 

@@ -35,6 +35,16 @@ def prepare(state_dir: Path) -> str:
     return _manage(state_dir, "seed").strip()
 
 
+def health(state_dir: Path, has_colour: bool) -> tuple[bool, str]:
+    """Ask how logging is in all processes; return whether it is well, and the table."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "logging_health_check", "--force-color" if has_colour else "--no-color"],
+        cwd=SHOP_DIR, env=environment(state_dir) | {"PYTHONIOENCODING": "utf-8"}, capture_output=True, text=True,
+        encoding="utf-8", stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return done.returncode == 0, done.stdout or _tail(done.stderr)
+
+
 def _manage(state_dir: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "manage.py", *arguments],

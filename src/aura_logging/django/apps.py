@@ -21,6 +21,7 @@ class AuraConfig(AppConfig):
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
         # They declare their options.
         from aura_logging.django import (  # noqa: F401
+            checks,
             instrumentation,
             metrics_store,
             middleware,
@@ -37,6 +38,7 @@ class AuraConfig(AppConfig):
         metrics_store.apply()
         receivers.connect()
         security.connect()
+        checks.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()
         tasks.observe()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from aura_logging.django import metrics_view
+from aura_logging.django import health_view, metrics_view
 
 __all__ = ["app_name", "urlpatterns"]
 
 app_name = "aura"
 urlpatterns = [
+    path("health", health_view.health, name="health"),
+    path("health/live", health_view.live, name="health-live"),
+    path("health/ready", health_view.ready, name="health-ready"),
     path("metrics", metrics_view.metrics, name="metrics"),
 ]

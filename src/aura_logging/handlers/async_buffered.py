@@ -119,6 +119,7 @@ class AsyncBufferedHandler(logging.Handler):
         self._target = target_for(dictconfig.resolve(target, option="target"), in_parallel=workers > 1)
         # Behind the target's own: at exit handlers close in reverse, and the target must outlive us.
         super().__init__(level)
+        self.buffer_size = buffer_size
         self.flush_interval = flush_interval
         self.shutdown_seconds = shutdown_seconds
         self._clock = clock

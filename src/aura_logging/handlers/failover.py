@@ -204,6 +204,11 @@ class FailoverHandler(logging.Handler):
             self._dropped["every_handler_failed"] = self._dropped.get("every_handler_failed", 0) + 1
 
     @property
+    def is_round_robin(self) -> bool:
+        """Whether all handlers work in turn; otherwise those after the first stand by."""
+        return self._round_robin
+
+    @property
     def wrapped(self) -> tuple[logging.Handler, ...]:
         """The handlers that records are handed on to."""
         return tuple(child.handler for child in self._children)

@@ -98,6 +98,9 @@ class StructuredFileHandler(logging.Handler):
         super().__init__(level)
         self._path = path
         self._segments_of = path
+        rotates = max_bytes is not None or rotate_every_seconds is not None
+        limits = (backup_count, max_age_seconds, max_total_bytes)
+        self._is_bounded = rotates and any(each is not None for each in limits)
         self._keeper = SegmentKeeper(
             RetentionPolicy(backup_count, max_age_seconds, max_total_bytes), codec, mode=mode, clock=clock
         )
@@ -134,6 +137,16 @@ class StructuredFileHandler(logging.Handler):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._path} ({logging.getLevelName(self.level)})>"
+
+    @property
+    def path(self) -> Path:
+        """The file that is named, absolute; a symbolic link is not followed."""
+        return self._path
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether its files together cannot grow for ever."""
+        return self._is_bounded
 
     def line(self, record: logging.LogRecord) -> bytes:
         """Return the record's output, newline included; never raises.

@@ -15,6 +15,7 @@ from typing import Any
 from aura_logging import records
 from aura_logging.alerts import AlertEvaluator, AlertOptions, Rule, anomaly_rules, standard_rules
 from aura_logging.handlers.override_watch import OverrideWatch
+from aura_logging.handlers.self_report import self_report
 from aura_logging.health import Health
 from aura_logging.metrics.extraction import Extraction
 from aura_logging.metrics.findings import FindingsLedger
@@ -160,6 +161,7 @@ class _Counting:
             flush_interval,
             registry=registry,
             before_drain=partial(_look, self._ledgers),
+            tell=self_report,
             mirror_directory=mirrors,
         )
         self.evaluator: AlertEvaluator | None = None

@@ -125,7 +125,9 @@ class _Sender(logging.Handler):
         wall_clock: Clock,
     ) -> None:
         super().__init__()
-        self.host = urlsplit(url).netloc
+        parts = urlsplit(url)
+        self.host = parts.netloc
+        self.server = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
         self.answers: dict[str, int] = {}
         self._url = url
         self._key = key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-__all__ = ["leave_alone", "with_wrapped"]
+__all__ = ["directly_wrapped", "leave_alone", "with_wrapped"]
 
 _LOCK_SECONDS = 0.1
 
@@ -22,8 +22,13 @@ def with_wrapped(handler: logging.Handler) -> Iterator[logging.Handler]:
             continue
         seen.add(id(found))
         yield found
-        inner = getattr(found, "wrapped", None) or (getattr(found, "target", None),)
-        waiting += [each for each in inner if isinstance(each, logging.Handler)]
+        waiting += directly_wrapped(found)
+
+
+def directly_wrapped(handler: logging.Handler) -> tuple[logging.Handler, ...]:
+    """Return the handlers that this one hands records on to, and not those behind them."""
+    inner = getattr(handler, "wrapped", None) or (getattr(handler, "target", None),)
+    return tuple(each for each in inner if isinstance(each, logging.Handler))
 
 
 def leave_alone(handler: logging.Handler) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from aura_logging.privacy import Scrubber
 from aura_logging.privacy.replacements import marker
 from aura_logging.privacy.stand_ins import same_error
 
-__all__ = ["SentryHooks", "SentryOptions", "init_from_env"]
+__all__ = ["SentryHooks", "SentryOptions", "init_from_env", "is_scrubbed"]
 
 Json: TypeAlias = dict[str, Any]
 Hook: TypeAlias = Callable[[Json, Json], "Json | None"]
@@ -87,6 +88,16 @@ def init_from_env(
     for name in _LOGGERS_OF_REPEATS:
         ignore_logger(name)
     return True
+
+
+def is_scrubbed() -> bool | None:
+    """Tell whether events pass our hooks before they leave; None where Sentry's SDK has not been started."""
+    sentry_sdk = sys.modules.get("sentry_sdk")
+    client = sentry_sdk.get_client() if sentry_sdk is not None else None
+    if client is None or not client.is_active() or not client.dsn:
+        return None
+    hook = client.options.get("before_send")
+    return isinstance(getattr(hook, "__self__", None), SentryHooks) or getattr(hook, "scrubs", False) is True
 
 
 class SentryHooks:
@@ -207,4 +218,5 @@ def _after(first: Hook | None, then: Hook) -> Hook:
         kept = first(what, hint)
         return None if kept is None else then(kept, hint)
 
+    both.scrubs = True  # type: ignore[attr-defined]  # a mark on a function, for `is_scrubbed`
     return both

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import os
+import secrets
+import socket
 import sys
 import threading
 import time
@@ -34,6 +38,12 @@ _LOOK_SECONDS = 15.0
 
 _MOST_REMAINS = 50
 
+_TELL_SECONDS = 10.0
+"""How often a process says how it is; each time costs the store one small write."""
+
+_TOLD_FOR_SECONDS = 600.0
+"""How long it is remembered of a process that says nothing more: long enough to notice that it was killed."""
+
 
 class Recorder:
     """Drains its own registry and the process's, and adds what they counted to the store every `flush_interval`.
@@ -43,7 +53,9 @@ class Recorder:
     flush lies in its mirror, a file in `mirror_directory`, and if it is killed the next process of this machine that
     comes by delivers it; without a directory it is lost then. Gauges are not mirrored. While the store is down,
     amounts stay here (see `Pending`) and `health()` says so. Flushing logs nothing: it would recurse into the
-    application's handlers. `after_flush` is called on the timer's thread after each flush and may log.
+    application's handlers. `after_flush` is called on the timer's thread after each flush and may log. `tell` is asked
+    every few seconds how the process is, with the seconds until it is asked again; its answer is published in the
+    store, and withdrawn at an orderly end.
     """
 
     def __init__(
@@ -53,6 +65,7 @@ class Recorder:
         *,
         registry: Registry | None = None,
         before_drain: Callable[[], None] | None = None,
+        tell: Callable[[float], str] | None = None,
         mirror_directory: Path | None = None,
         clock: Clock = time.monotonic,
         wall_clock: Clock = time.time,
@@ -62,6 +75,7 @@ class Recorder:
         self.flush_interval = flush_interval
         self.after_flush: Callable[[], object] | None = None
         self._before_drain = before_drain
+        self._tell = tell
         self._clock = clock
         self._wall_clock = wall_clock
         self._pending = Pending()
@@ -98,6 +112,8 @@ class Recorder:
         self._running = False
         # With a mirror, do not wait a second time for a store that has just failed: the next process delivers it.
         is_delivered = (self._mirror is None or not self._error) and self.flush()
+        if is_delivered:
+            self._withdraw()
         # Not while a store that hangs still holds the flush: then the file is left, as by a process that was killed.
         if self._flush_lock.acquire(timeout=_HANG_SECONDS):
             try:
@@ -111,6 +127,7 @@ class Recorder:
         self.flush()
         if not self._error:
             self._deliver_remains()
+            self._publish()
         if self.after_flush is None:
             return
         # Outside the flush lock: what comes after may log, and so wait for whoever waits for a flush.
@@ -138,6 +155,8 @@ class Recorder:
         if self._mirror_directory is not None:
             facts["mirror"] = self._mirror_error or ("full" if self._mirror and self._mirror.full else "on")
             facts["recovered_batches"] = self._recovered
+        if self._tell_error:
+            facts["tell_error"] = self._tell_error
         if self.after_flush is not None:
             facts["alerts_error"] = self._after_error
         silence = self._clock() - self._flushed_at
@@ -162,6 +181,9 @@ class Recorder:
         self._has_started = False
         self._recovered = 0
         self._looked_at = -_LOOK_SECONDS
+        self._told_at = -math.inf
+        self._tell_error = ""
+        self._worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._flushed_at = self._clock()
 
     def _begin_child(self) -> None:
@@ -288,6 +310,27 @@ class Recorder:
                 remains.bury()
         except Exception as error:  # noqa: BLE001  # the store's; the files wait for the next time
             self._error = str(error) or type(error).__name__
+
+    def _publish(self) -> None:
+        now = self._clock()
+        if self._tell is None or now - self._told_at < _TELL_SECONDS:
+            return
+        every_seconds = max(_TELL_SECONDS, self.flush_interval)
+        try:
+            self.store.publish(self._worker, self._tell(every_seconds), _TOLD_FOR_SECONDS + every_seconds)
+        except Exception as error:  # noqa: BLE001  # a store and a handler may be anybody's; counting goes on
+            self._tell_error = f"{type(error).__name__}: {error}"
+        else:
+            self._told_at = now
+            self._tell_error = ""
+
+    def _withdraw(self) -> None:
+        if self._told_at == -math.inf:
+            return
+        # It expires by itself; until then the process would be taken for one that was killed.
+        with contextlib.suppress(Exception):
+            self.store.publish(self._worker, "", 0)
+        self._told_at = -math.inf
 
     def _next_batch(self, name: str) -> Batch | None:
         with self._pending_lock:

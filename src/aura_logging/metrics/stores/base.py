@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from aura_logging.health import Health
 from aura_logging.metrics.model import Sample
 
-__all__ = ["MetricsStore", "SharedNotes", "StoreError"]
+__all__ = ["MetricsStore", "SharedNotes", "StoreError", "WorkerNotes"]
 
 
 class StoreError(Exception):
@@ -33,7 +33,20 @@ class SharedNotes(Protocol):
 
 
 @runtime_checkable
-class MetricsStore(SharedNotes, Protocol):
+class WorkerNotes(Protocol):
+    """What each process of a fleet last said about itself, for as long as that holds: for health."""
+
+    def publish(self, worker: str, text: str, seconds: float) -> None:
+        """Put this in the place of what the worker said before; after so many seconds it is gone (0: at once)."""
+        ...
+
+    def published(self) -> dict[str, str]:
+        """Return what every worker said last, by worker; not of those whose time is over."""
+        ...
+
+
+@runtime_checkable
+class MetricsStore(SharedNotes, WorkerNotes, Protocol):
     """Numbers of many processes, added up. `aura_logging.metrics.stores.contract` tests an implementation.
 
     Any thread may call any method; a store opened before a fork works on both sides of it. Constructing one

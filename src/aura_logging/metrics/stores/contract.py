@@ -180,6 +180,21 @@ class MetricsStoreContract:
         assert store.load("alerts") == ""
         assert not store.swap("alerts", None, "firing")
 
+    def test_what_workers_say_is_known_to_all_until_its_time_is_over(self, store: MetricsStore) -> None:
+        """The newest word of each counts; who has nothing more to say is forgotten."""
+        other = self.open_again(store)
+        assert store.published() == {}
+        store.publish("one", "well", 60)
+        other.publish("two", "café 🦉", 60)
+        other.publish("two", "ill", 60)
+        assert store.published() == other.published() == {"one": "well", "two": "ill"}
+        store.publish("two", "", 0)
+        assert other.published() == {"one": "well"}
+        store.publish("one", "well", 0.001)
+        deadline = time.monotonic() + 10
+        while other.published():
+            assert time.monotonic() < deadline
+
     def test_both_sides_of_a_fork_may_use_it(self, store: MetricsStore) -> None:
         """A store that was in use before the fork."""
         store.add([_counted(1)])

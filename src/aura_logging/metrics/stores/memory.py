@@ -30,6 +30,7 @@ class MemoryStore:
         self._batches: OrderedDict[str, None] = OrderedDict()
         self._leases: dict[str, tuple[str, float]] = {}
         self._texts: dict[str, str] = {}
+        self._published: dict[str, tuple[str, float]] = {}
         at_fork(in_child=self._begin_child)
 
     def add(self, samples: Sequence[Sample], batch: str = "") -> None:
@@ -96,6 +97,18 @@ class MemoryStore:
             self._texts[key] = text
             return True
 
+    def publish(self, worker: str, text: str, seconds: float) -> None:
+        """Remember what a worker says; there is one at most, for another process has another memory."""
+        with self._lock:
+            self._published[worker] = (text, self._clock() + seconds)
+
+    def published(self) -> dict[str, str]:
+        """Return what was said in this process."""
+        now = self._clock()
+        with self._lock:
+            self._published = {worker: said for worker, said in self._published.items() if said[1] > now}
+            return {worker: text for worker, (text, _) in self._published.items()}
+
     def health(self) -> Health:
         """Return healthy: there is nothing here that can fail."""
         return Health(Status.HEALTHY, facts={"store": "memory", "series": len(self._totals)})
@@ -106,6 +119,7 @@ class MemoryStore:
     def _begin_child(self) -> None:
         # Another thread of the parent may have held it.
         self._lock = threading.Lock()
+        self._published = {}
 
     def _drop_expired(self) -> None:
         now = self._clock()

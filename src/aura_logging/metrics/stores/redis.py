@@ -46,6 +46,30 @@ redis.call('SET', KEYS[1], ARGV[1])
 return 1
 """
 
+# What a worker says expires by itself; the set of their names is tidied by whoever asks.
+_PUBLISH = """
+if tonumber(ARGV[3]) > 0 then
+  redis.call('SET', KEYS[1] .. ':' .. ARGV[1], ARGV[2], 'PX', ARGV[3])
+  redis.call('SADD', KEYS[1], ARGV[1])
+else
+  redis.call('DEL', KEYS[1] .. ':' .. ARGV[1])
+  redis.call('SREM', KEYS[1], ARGV[1])
+end
+"""
+_PUBLISHED = """
+local said = {}
+for _, worker in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  local text = redis.call('GET', KEYS[1] .. ':' .. worker)
+  if text then
+    said[#said + 1] = worker
+    said[#said + 1] = text
+  else
+    redis.call('SREM', KEYS[1], worker)
+  end
+end
+return said
+"""
+
 
 class RedisStore:
     """A `MetricsStore` in a Redis server. `url` as for redis-py; no connection is made before the first call.
@@ -69,6 +93,8 @@ class RedisStore:
         self._add = self._client.register_script(_ADD)
         self._lease = self._client.register_script(_LEASE)
         self._swap = self._client.register_script(_SWAP)
+        self._publish = self._client.register_script(_PUBLISH)
+        self._published = self._client.register_script(_PUBLISHED)
         self._series: dict[str, Series] = {}
         self._ids: dict[Series, str] = {}
         self._known: set[str] = set()
@@ -124,6 +150,16 @@ class RedisStore:
         """Put a text in the place of the one expected."""
         arguments = [text] if expected is None else [text, expected]
         return bool(self._asked(lambda: self._swap(keys=[f"{self._prefix}:note:{key}"], args=arguments)))
+
+    def publish(self, worker: str, text: str, seconds: float) -> None:
+        """Put this in the place of what the worker said before; the server's clock counts."""
+        arguments: list[str | int] = [worker, text, int(seconds * 1000)]
+        self._asked(lambda: self._publish(keys=[f"{self._prefix}:workers"], args=arguments))
+
+    def published(self) -> dict[str, str]:
+        """Return what every worker said last."""
+        said = self._asked(lambda: self._published(keys=[f"{self._prefix}:workers"]))
+        return dict(sorted(zip(said[::2], said[1::2], strict=True)))
 
     def health(self) -> Health:
         """Return unhealthy while the last call failed."""

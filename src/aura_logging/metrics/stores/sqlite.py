@@ -119,6 +119,17 @@ class SqliteStore:
             schema.save_note(connection, key, text)
             return True
 
+    def publish(self, worker: str, text: str, seconds: float) -> None:
+        """Put this in the place of what the worker said before."""
+        now = self._clock()
+        with self._transaction() as connection:
+            schema.save_worker(connection, worker, text, now, now + seconds)
+
+    def published(self) -> dict[str, str]:
+        """Return what every worker said last."""
+        with self._opened() as connection:
+            return schema.load_workers(connection, self._clock())
+
     def health(self) -> Health:
         """Return unhealthy while the last call failed; the detail says why and what to do."""
         facts: dict[str, object] = {"store": "sqlite", "path": str(self.path)}

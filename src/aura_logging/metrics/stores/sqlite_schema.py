@@ -13,7 +13,7 @@ from aura_logging.metrics.stores.base import StoreError
 
 __all__ = ["prepare"]
 
-VERSION = 1
+VERSION = 2
 
 Row = tuple[int, int, float, float, float, float, str | None, str | None]
 """Series id, time, count, sum, last, last_at, buckets and exemplar as JSON."""
@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS point (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS worker (name TEXT PRIMARY KEY, text TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS batch (id TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 """
 
@@ -200,6 +201,17 @@ def load_note(connection: sqlite3.Connection, key: str) -> str | None:
 def save_note(connection: sqlite3.Connection, key: str, text: str) -> None:
     """Put a text under a key."""
     connection.execute("INSERT OR REPLACE INTO note (key, text) VALUES (?, ?)", (key, text))
+
+
+def save_worker(connection: sqlite3.Connection, worker: str, text: str, now: float, until: float) -> None:
+    """Put what a worker says in the place of what it said before, and forget whose time is over."""
+    connection.execute("INSERT OR REPLACE INTO worker (name, text, until) VALUES (?, ?, ?)", (worker, text, until))
+    connection.execute("DELETE FROM worker WHERE until <= ?", (now,))
+
+
+def load_workers(connection: sqlite3.Connection, now: float) -> dict[str, str]:
+    """Return what the workers say whose time is not over."""
+    return dict(connection.execute("SELECT name, text FROM worker WHERE until > ? ORDER BY name", (now,)))
 
 
 def drop_points(connection: sqlite3.Connection, step: int, before: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from django.core.management.base import CommandParser, OutputWrapper
 
-from aura_logging.django.management.logs import level, recover, scan
+from aura_logging.django.management.logs import level, query, recover, scan, show, tail
 
 __all__ = ["SUBCOMMANDS", "Subcommand"]
 
@@ -29,4 +29,11 @@ class Subcommand(Protocol):
         ...
 
 
-SUBCOMMANDS: Mapping[str, Subcommand] = {"level": level, "recover": recover, "scan": scan}
+SUBCOMMANDS: Mapping[str, Subcommand] = {
+    "level": level,
+    "query": query,
+    "recover": recover,
+    "scan": scan,
+    "show": show,
+    "tail": tail,
+}

@@ -1,0 +1,138 @@
+"""Put into numbers what all processes counted in the last minutes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from aura_logging.diagnostics.report import Metrics, Outcome, Period, Traffic
+from aura_logging.metrics import catalogue
+from aura_logging.metrics.stores.base import MetricsStore, StoreError
+from aura_logging.metrics.window import Window, read_window
+from aura_logging.resilience.clock import Clock
+
+__all__ = ["measure", "read_metrics"]
+
+_MOST_ENDPOINTS = 10
+_MOST_PERIODS = 12
+_MOST_ERRORS = 5
+
+_READ = tuple(
+    metric.name
+    for metric in (
+        catalogue.REQUESTS,
+        catalogue.REQUEST_DURATION,
+        catalogue.REQUEST_DB_QUERIES,
+        catalogue.SECURITY_EVENTS,
+        catalogue.CACHE_HITS,
+        catalogue.CACHE_MISSES,
+        catalogue.LOG_RECORDS,
+        catalogue.ERRORS,
+        catalogue.HANDLER_DROPPED,
+    )
+)
+
+
+def read_metrics(store: MetricsStore, seconds: float, clock: Clock = time.time) -> Metrics:
+    """Return the last `seconds` as the store has them; of a store that does not answer, why not."""
+    kind = str(store.health().facts.get("store", type(store).__name__))
+    try:
+        return measure(read_window(store, seconds, _READ, clock), kind)
+    except StoreError as error:
+        return Metrics(kind, seconds, error=str(error))
+
+
+def measure(window: Window, store: str = "") -> Metrics:
+    """Return a window's numbers; it must hold the metrics of requests, caches, records, errors and handlers."""
+    records = {level: round(amount.sum) for level, amount in window.by(catalogue.LOG_RECORDS.name, "level").items()}
+    return Metrics(
+        store,
+        window.seconds,
+        traffic=_traffic(window),
+        security_events=_security_events(window),
+        cache_hits=round(window.total(catalogue.CACHE_HITS.name)),
+        cache_misses=round(window.total(catalogue.CACHE_MISSES.name)),
+        log_records=dict(sorted(records.items(), key=lambda pair: -pair[1])),
+        log_records_per_second=window.rate(catalogue.LOG_RECORDS.name),
+        errors={kind: round(count) for kind, count in window.top(catalogue.ERRORS.name, "type", _MOST_ERRORS)},
+        dropped=_dropped(window),
+    )
+
+
+def _traffic(window: Window) -> Traffic | None:
+    outcome = window.outcome()
+    if not outcome.requests:
+        return None
+    duration = catalogue.REQUEST_DURATION.name
+    return Traffic(
+        round(outcome.requests),
+        outcome.requests / window.seconds,
+        round(outcome.failed),
+        outcome.error_rate,
+        p50_seconds=_quantile(window, 0.5, duration),
+        p95_seconds=_quantile(window, 0.95, duration),
+        p99_seconds=_quantile(window, 0.99, duration),
+        p95_queries=_quantile(window, 0.95, catalogue.REQUEST_DB_QUERIES.name),
+        by_endpoint=_outcomes(window, "route")[:_MOST_ENDPOINTS],
+        by_user_type=_outcomes(window, "user_type"),
+        by_period=_periods(window),
+    )
+
+
+def _outcomes(window: Window, label: str) -> tuple[Outcome, ...]:
+    """Return the outcomes by the label's values: those that failed most first, then those asked most."""
+    durations_know = label == "route"
+    found = [
+        Outcome(
+            value,
+            round(each.requests),
+            round(each.failed),
+            each.error_rate,
+            _quantile(window, 0.95, catalogue.REQUEST_DURATION.name, route=value) if durations_know else None,
+        )
+        for value, each in window.outcomes(label).items()
+    ]
+    return tuple(sorted(found, key=lambda each: (-each.failed, -each.requests, each.name)))
+
+
+def _periods(window: Window) -> tuple[Period, ...]:
+    everything = window.over_time(catalogue.REQUESTS.name)
+    failed = dict(window.over_time(catalogue.REQUESTS.name, status="5xx"))
+    together = -(-len(everything) // _MOST_PERIODS)
+    periods = []
+    for first in range(0, len(everything), together):
+        buckets = everything[first : first + together]
+        requests = sum(amount.sum for _, amount in buckets)
+        bad = sum(failed[at].sum for at, _ in buckets)
+        periods.append(
+            Period(
+                buckets[0][0],
+                len(buckets) * window.step,
+                round(requests),
+                round(bad),
+                bad / requests if requests else 0.0,
+            )
+        )
+    return tuple(periods)
+
+
+def _security_events(window: Window) -> Mapping[str, int]:
+    name = catalogue.SECURITY_EVENTS.name
+    # The same event may be on the request's record and on aura.security: the greater count has them all.
+    return {
+        kind: round(max(amount.sum for amount in window.by(name, "logger", threat_type=kind).values()))
+        for kind in sorted(window.by(name, "threat_type"))
+    }
+
+
+def _dropped(window: Window) -> Mapping[str, int]:
+    dropped: dict[str, int] = {}
+    for series, amount in window.amounts.items():
+        if series.name == catalogue.HANDLER_DROPPED.name and amount.sum:
+            dropped[f"{series.label('handler')}: {series.label('reason')}"] = round(amount.sum)
+    return dropped
+
+
+def _quantile(window: Window, q: float, name: str, **labels: str) -> float | None:
+    found = window.quantile(q, name, **labels)
+    return None if found is None else found.value
