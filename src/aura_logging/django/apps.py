@@ -16,13 +16,22 @@ class AuraConfig(AppConfig):
     name = "aura_logging.django"
     label = "aura"
     verbose_name = "Aura logging"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
-        from aura_logging.django import instrumentation, middleware, privacy, receivers  # noqa: F401  # they declare their options
+        from aura_logging.django import (  # they declare their options
+            audit_options,  # noqa: F401
+            audit_start,
+            instrumentation,
+            middleware,  # noqa: F401
+            privacy,
+            receivers,
+        )
 
         check_all()
         privacy.apply()
         receivers.connect()
         if options(PerformanceOptions).enabled:
             instrumentation.install()
+        audit_start.start()

@@ -1,0 +1,68 @@
+"""Switch the audit trail on: as soon as `AURA` has the section `AUDIT`, or a model is tracked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import request_finished, setting_changed
+
+from aura_logging.audit.trail import Trail, install
+from aura_logging.django import audit_survivors
+from aura_logging.django.audit_options import DjangoAuditOptions
+from aura_logging.django.audit_store import DatabaseAuditStore
+from aura_logging.django.conf import options
+from aura_logging.django.tracking import registry
+
+__all__ = ["is_on", "start", "store_in"]
+
+
+def is_on() -> bool:
+    """Tell whether anything is recorded by itself."""
+    return "AUDIT" in (getattr(settings, "AURA", None) or {}) or registry.is_anything_tracked()
+
+
+def start() -> None:
+    """Install the trail, listen, and track; harmless to repeat. Touches no database."""
+    if not is_on():
+        return
+    from aura_logging.django import audit_accounts, audit_administration
+    from aura_logging.django.tracking.start import begin
+
+    chosen = options(DjangoAuditOptions)
+    _install(chosen)
+    if chosen.accounts:
+        audit_accounts.connect()
+    if chosen.administration:
+        audit_administration.connect()
+    begin()
+    request_finished.connect(_request_is_over, dispatch_uid="aura_logging.audit.finish")
+    setting_changed.connect(_settings_changed, dispatch_uid="aura_logging.audit.settings")
+
+
+def store_in(alias: str | None = None) -> DatabaseAuditStore:
+    """Return the part of the trail that lies in this database, to be read; by default where entries belong."""
+    chosen = options(DjangoAuditOptions)
+    return DatabaseAuditStore(chosen.key_ring(), alias or chosen.database)
+
+
+def _install(chosen: DjangoAuditOptions) -> Trail:
+    global _store
+    _store = DatabaseAuditStore(chosen.key_ring(), chosen.database)
+    from aura_logging.django.audit_trail import make_trail
+
+    return install(make_trail(_store, chosen))
+
+
+_store: DatabaseAuditStore | None = None
+
+
+def _request_is_over(**_: Any) -> None:
+    audit_survivors.tell_again()
+    if _store is not None:
+        _store.release()
+
+
+def _settings_changed(*, setting: str, **_: Any) -> None:
+    if setting in ("AURA", "SECRET_KEY", "SECRET_KEY_FALLBACKS") and is_on():
+        _install(options(DjangoAuditOptions))
