@@ -25,9 +25,9 @@ _LOOK_AHEAD = 10_000
 class ChainWalk:
     """One walk along one chain, from `after` on (from the beginning: `start(writer)`).
 
-    `tombstones` are authentic, `ranges` are what authentic checkpoints say of this writer. `follow` once; then `head` is
-    where it ended, `damage` why if not at the end, `purged` how many entries only tombstones speak of, `torn` whether
-    half a line was at the end.
+    `tombstones` are authentic, `ranges` are what authentic checkpoints say of this writer. `follow` once; then `head`
+    is where it ended, `damage` why if not at the end, `purged` how many entries only tombstones speak of, `torn`
+    whether half a line was at the end.
     """
 
     def __init__(

@@ -1,11 +1,35 @@
-"""Tell which events fit a question."""
+"""Tell which entries fit a question, without parsing most of those that do not."""
 
 from __future__ import annotations
 
-from aura_logging.audit.events import AuditEvent
-from aura_logging.audit.stores.base import EntryFilter
+from dataclasses import dataclass
 
-__all__ = ["matches"]
+import orjson
+
+from aura_logging.audit.canonical import parse, time_to_text
+from aura_logging.audit.events import AuditEvent, EventClass
+
+__all__ = ["EVERYTHING", "EntryFilter", "Question", "matches"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFilter:
+    """Which events are asked for; what is None does not restrict. Times are Unix seconds: `since` <= t < `until`."""
+
+    since: float | None = None
+    until: float | None = None
+    object_type: str | None = None
+    object_id: str | None = None
+    actor_id: str | None = None
+    subject: str | None = None
+    event_class: EventClass | None = None
+    action: str | None = None
+
+
+EVERYTHING = EntryFilter()
+
+_TIMESTAMP = b'"timestamp":"'
+_TIMESTAMP_BYTES = 27
 
 
 def matches(event: AuditEvent, where: EntryFilter) -> bool:
@@ -20,3 +44,41 @@ def matches(event: AuditEvent, where: EntryFilter) -> bool:
         and (where.event_class is None or where.event_class == event.event_class)
         and (where.action is None or where.action == event.action)
     )
+
+
+class Question:
+    """A filter, made ready for the canonical bytes of many events."""
+
+    def __init__(self, where: EntryFilter) -> None:
+        self._where = where
+        self._needles = [
+            b'"%b":%b' % (name, orjson.dumps(value))
+            for name, value in (
+                (b"object_type", where.object_type),
+                (b"object_id", where.object_id),
+                (b"id", where.actor_id),
+                (b"subject", where.subject),
+                (b"event_class", where.event_class),
+                (b"action", where.action),
+            )
+            if value is not None
+        ]
+        self._since = b"" if where.since is None else time_to_text(where.since).encode()
+        # A text of digits and capitals is less than any that begins with "~".
+        self._until = b"~" if where.until is None else time_to_text(where.until).encode()
+
+    def fits(self, event_bytes: bytes) -> bool:
+        """Tell whether the event fits; false for bytes that are no event."""
+        if self._where is EVERYTHING:
+            return True
+        for needle in self._needles:
+            if needle not in event_bytes:
+                return False
+        # Members are sorted: behind the last "timestamp" nothing but the version is left.
+        at = event_bytes.rfind(_TIMESTAMP) + len(_TIMESTAMP)
+        if not self._since <= event_bytes[at : at + _TIMESTAMP_BYTES] < self._until:
+            return False
+        try:
+            return matches(parse(event_bytes), self._where)
+        except ValueError:
+            return False

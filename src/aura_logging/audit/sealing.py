@@ -133,15 +133,24 @@ class PeriodicSealer:
     """Seals every `every_seconds` while entries come, by one process of the fleet, on a short-lived thread.
 
     `after_append` costs a comparison; the trail calls it. No thread is started before it is due, and a forked child
-    starts with none. What is met wrong is logged as an error on `aura.audit`, once per chain.
+    starts with none. `on_thread_end` is called at that thread's end. Damage that is met is logged as an error on
+    `aura.audit`, once per chain.
     """
 
-    def __init__(self, sealer: Sealer, every_seconds: float, *, clock: Clock = time.time) -> None:
+    def __init__(
+        self,
+        sealer: Sealer,
+        every_seconds: float,
+        *,
+        on_thread_end: Callable[[], None] = lambda: None,
+        clock: Clock = time.time,
+    ) -> None:
+        self._on_thread_end = on_thread_end
         self._sealer = sealer
         self._every_seconds = every_seconds
         self._clock = clock
         self._due_at = clock() + every_seconds
-        self._job = BackgroundJob(self.seal_if_due, "aura-audit-sealer")
+        self._job = BackgroundJob(self._seal_in_background, "aura-audit-sealer")
         self._told: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
         self.last_error: str | None = None
@@ -170,6 +179,12 @@ class PeriodicSealer:
                 pass  # another process was faster; the next interval sees its checkpoint
             except AuditError as error:
                 self.last_error = str(error)
+
+    def _seal_in_background(self) -> None:
+        try:
+            self.seal_if_due()
+        finally:
+            self._on_thread_end()
 
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Let a seal that is being made finish."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from aura_logging.audit.chain import Link
-from aura_logging.audit.events import AuditEvent, EventClass
+from aura_logging.audit.events import AuditEvent
+from aura_logging.audit.query import EVERYTHING, EntryFilter
 from aura_logging.health import Health
 
 if TYPE_CHECKING:
@@ -42,26 +42,6 @@ class Entry(NamedTuple):
     event_bytes: bytes
     link: Link
     damage: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryFilter:
-    """Which entries are asked for; what is None does not restrict. Times are Unix seconds: `since` <= t < `until`.
-
-    A filter may match more than a store finds cheaply: `query.matches` decides about a parsed event.
-    """
-
-    since: float | None = None
-    until: float | None = None
-    object_type: str | None = None
-    object_id: str | None = None
-    actor_id: str | None = None
-    subject: str | None = None
-    event_class: EventClass | None = None
-    action: str | None = None
-
-
-EVERYTHING = EntryFilter()
 
 
 @runtime_checkable

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
-from aura_logging.audit.canonical import canonical, parse
+from aura_logging.audit.canonical import canonical
 from aura_logging.audit.chain import Head, extend, new_writer, start
 from aura_logging.audit.checkpoint import Checkpoint
 from aura_logging.audit.events import AuditEvent
 from aura_logging.audit.holds import Hold
 from aura_logging.audit.keys import KeyRing
-from aura_logging.audit.query import matches
-from aura_logging.audit.stores.base import EVERYTHING, CheckpointConflictError, Entry, EntryFilter
+from aura_logging.audit.query import EVERYTHING, EntryFilter, Question
+from aura_logging.audit.stores.base import CheckpointConflictError, Entry
 from aura_logging.audit.tombstones import Tombstone
 from aura_logging.health import Health, Status
 
@@ -51,10 +51,10 @@ class MemoryAuditStore:
         self, writer: str | None = None, after_seq: int = 0, where: EntryFilter = EVERYTHING
     ) -> Iterator[Entry]:
         """Yield what is there, or what fits."""
+        question = Question(where)
         for name in list(self.heads()) if writer is None else [writer]:
             for entry in list(self.kept.get(name, ())):
-                fits = where is EVERYTHING or matches(parse(entry.event_bytes), where)
-                if entry.link.seq > after_seq and fits:
+                if entry.link.seq > after_seq and question.fits(entry.event_bytes):
                     yield entry
 
     def checkpoints(self, after: int = 0) -> Iterator[Checkpoint]:
