@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from aura_logging.audit.checkpoint import Checkpoint
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.options import AuditOptions
 from aura_logging.django.conf import declare
@@ -79,19 +80,36 @@ class DjangoAuditOptions(AuditOptions):
     a dict of options (see `ModelOptions`). `accounts` are logins, logouts, failures, passwords, permissions and groups;
     `administration` what is done in the admin, migrations, and settings overridden at run time. `database` is where
     what changes no row is kept, by default where the routers put `AuditEntry`; a change is told where it happens.
+    `key_database` holds the keys of `encrypt_subjects`. `keepers` get the seal of each checkpoint, to keep it elsewhere
+    (see `aura_logging.audit.keepers`): callables, or dotted paths to some.
     """
 
     models: object = ()
     accounts: bool = True
     administration: bool = True
     database: str | None = None
+    key_database: str | None = None
+    keepers: tuple[object, ...] = ()
 
     def __post_init__(self) -> None:
         # Not super(): a dataclass with slots is another class than the one its methods were written in.
         AuditOptions.__post_init__(self)
         self.by_model()
-        if self.database is not None and self.database not in settings.DATABASES:
-            raise OptionError(f"database={self.database!r} is unknown. {nearest(self.database, settings.DATABASES)}")
+        for name, alias in (("database", self.database), ("key_database", self.key_database)):
+            if alias is not None and alias not in settings.DATABASES:
+                raise OptionError(f"{name}={alias!r} is unknown. {nearest(alias, settings.DATABASES)}")
+        for keeper in self.keepers:
+            if not (callable(keeper) or isinstance(keeper, str)):
+                raise OptionError(f"keepers has {keeper!r}, which is neither a callable nor the dotted path of one.")
+
+    @property
+    def is_journalled(self) -> bool:
+        """Whether what cannot be written waits on the disk, instead of failing what it tells of."""
+        return self.when_unwritable == "journal"
+
+    def keepers_to_call(self) -> tuple[Callable[[Checkpoint], None], ...]:
+        """Return the keepers; `ImportError` for a path that leads nowhere."""
+        return tuple(import_string(each) if isinstance(each, str) else each for each in self.keepers)  # type: ignore[misc]  # checked above
 
     def by_model(self) -> dict[str, ModelOptions]:
         """Return the options of each model that the settings name, by label."""

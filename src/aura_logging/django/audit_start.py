@@ -48,7 +48,7 @@ def store_in(alias: str | None = None) -> DatabaseAuditStore:
 
 def _install(chosen: DjangoAuditOptions) -> Trail:
     global _store
-    _store = DatabaseAuditStore(chosen.key_ring(), chosen.database)
+    _store = DatabaseAuditStore(chosen.key_ring(), chosen.database, keeps_transaction=chosen.is_journalled)
     from aura_logging.django.audit_trail import make_trail
 
     return install(make_trail(_store, chosen))

@@ -50,13 +50,15 @@ class DatabaseAuditStore:
 
     `append` writes to the database that `in_database` says, by default to the one that the routers give for
     `AuditEntry`; everything else is about `using`, or that same one. In a transaction an entry is as durable as the
-    transaction: both or neither. Without one it is durable on return. Entries of a connection form a chain (see
+    transaction: both or neither. Without one it is durable on return. `keeps_transaction` leaves the transaction as it
+    was when an entry cannot be written, for a trail that journals it then. Entries of a connection form a chain (see
     `Writers`). Any thread, any process; not from a coroutine, as with all of Django's databases (`SynchronousOnlyOperation`).
     """
 
-    def __init__(self, keys: KeyRing, using: str | None = None) -> None:
-        self._keys = keys
+    def __init__(self, keys: KeyRing, using: str | None = None, *, keeps_transaction: bool = False) -> None:
+        self.keys = keys
         self._using = using
+        self._keeps_transaction = keeps_transaction
         self._writers = Writers()
         self._lock = threading.Lock()
         self._accepted = 0
@@ -75,14 +77,18 @@ class DatabaseAuditStore:
         connection = cast(Any, connections[_alias.get() or self.alias])
         event_bytes = canonical(event)
         try:
-            link = extend(self._writers.head(connection), event_bytes, self._keys)
-            self._insert(connection, event_bytes, link)
+            link = extend(self._writers.head(connection), event_bytes, self.keys)
+            if self._keeps_transaction and connection.in_atomic_block:
+                with transaction.atomic(using=connection.alias):
+                    self._insert(connection, event_bytes, link)
+            else:
+                self._insert(connection, event_bytes, link)
             self._writers.extended(connection, Head(link.writer, link.seq, link.mac))
         except DatabaseError as error:
             self._writers.forget(connection)
             self._failed += 1
             self._last_failure = f"{type(error).__name__}: {error}"
-            if connection.in_atomic_block:
+            if connection.in_atomic_block and not self._keeps_transaction:
                 connection.needs_rollback = True
             raise AuditError(
                 f"The audit entry {event.action!r} could not be written to the database {connection.alias!r}, so what it "

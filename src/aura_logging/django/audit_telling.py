@@ -11,12 +11,13 @@ from typing import Any, cast
 from django.db import connections, router
 
 from aura_logging import context
+from aura_logging.audit.actors import actor_of
 from aura_logging.audit.events import Actor, AuditEvent, EventClass
 from aura_logging.audit.trail import current_trail
 from aura_logging.django import audit_survivors
 from aura_logging.django.audit_store import in_database
 
-__all__ = ["actor_now", "object_label", "tell", "user_actor"]
+__all__ = ["actor_now", "home", "object_label", "tell", "user_actor"]
 
 _NOTHING: Mapping[str, Any] = {}
 _DJANGO_PROGRAMS = frozenset({"manage.py", "django-admin", "django-admin.py", "__main__.py"})
@@ -66,7 +67,7 @@ def tell(
         subject=subject,
         extra=extra,
     )
-    alias = using or _home()
+    alias = using or home()
     with in_database(alias):
         current_trail().append(event)
     if event_class != "change":
@@ -74,27 +75,19 @@ def tell(
 
 
 def actor_now(fields: Mapping[str, Any] | None = None) -> Actor:
-    """Return who is at work, as the context has it.
+    """Return who is at work: whom `acting_as` names, or the user of the request.
 
-    A request's user if anybody has asked for it: nobody is made to load a user or a session for this. Then whoever is
-    named by `bind(actor_id=…, actor_kind=…)`, a task (`task_name`), a management command, or the program itself.
+    That is known if anybody has asked for it: nobody is made to load a user or a session for this. A request whose user
+    nobody has asked for is anonymous. Else it is a management command, by the account that runs it, or the program.
     """
     known = context.current() if fields is None else fields
-    user_id = known.get("user_id")
-    if user_id is not None:
-        return Actor("user", str(user_id), str(known.get("user_label", "")))
-    actor_id = known.get("actor_id")
-    if actor_id is not None:
-        return Actor(known.get("actor_kind", "system"), str(actor_id), str(known.get("actor_label", "")))
-    task = known.get("task_name")
-    if task is not None:
-        return Actor("task", str(task))
+    actor = actor_of(known)
+    if actor.kind != "system" or actor.id:
+        return actor
     if "method" in known:
         return Actor("anonymous")
     command = _command()
-    return (
-        Actor("command", command, _account()) if command else Actor("system", os.path.basename(sys.argv[0] or "python"))
-    )  # noqa: PTH119  # no file
+    return Actor("command", command, _account()) if command else Actor("system", _program())
 
 
 def user_actor(user: Any) -> Actor:
@@ -124,7 +117,8 @@ def object_label(instance: Any, path: str) -> str:
     return "" if not path or value is None else str(value)[:_LONGEST_LABEL]
 
 
-def _home() -> str:
+def home() -> str:
+    """Return the database for what changes no row."""
     from aura_logging.django.audit_options import DjangoAuditOptions
     from aura_logging.django.conf import options
     from aura_logging.django.models import AuditEntry
@@ -132,9 +126,13 @@ def _home() -> str:
     return options(DjangoAuditOptions).database or router.db_for_write(AuditEntry)
 
 
+def _program() -> str:
+    return os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119  # it need not be a path
+
+
 def _command() -> str:
     arguments = sys.argv
-    if len(arguments) < 2 or os.path.basename(arguments[0]) not in _DJANGO_PROGRAMS:  # noqa: PTH119  # no file
+    if len(arguments) < 2 or _program() not in _DJANGO_PROGRAMS:
         return ""
     return "" if arguments[1] in _SERVERS else arguments[1]
 

@@ -96,10 +96,14 @@ def _rows(use: Use, sql: str, context: dict[str, Any], *, many: bool) -> int | N
     if use.operation in ("truncate", "copy"):
         return None
     counted: int | None = getattr(context["cursor"].cursor, "rowcount", None)
-    # Python's driver for SQLite counts the rows of a RETURNING as they are fetched.
-    is_open = context["connection"].vendor == "sqlite" and _RETURNING.search(sql) is not None
+    is_sqlite = context["connection"].vendor == "sqlite"
+    # Python's driver for SQLite counts the rows of a RETURNING as they are fetched, and those behind a WITH not at all.
+    is_open = is_sqlite and _RETURNING.search(sql) is not None
     if counted is not None and counted >= 0 and not is_open:
         return counted
+    if is_sqlite and not is_open and not many:
+        with context["connection"].cursor() as cursor:
+            return int(cursor.execute("SELECT changes()").fetchone()[0])
     return written_rows(sql) if use.operation == "insert" and not many else None
 
 
