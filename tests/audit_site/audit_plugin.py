@@ -21,8 +21,7 @@ def _clinic() -> Iterator[None]:
     from django.db import connections
 
     for alias in ("default", "archive"):
-        call_command("migrate", verbosity=0, database=alias)
-        call_command("migrate", run_syncdb=True, verbosity=0, database=alias)  # the clinic has no migrations
+        call_command("migrate", run_syncdb=True, verbosity=0, database=alias)
     Account.objects.create_superuser("grace", "grace@example.com", "secret")
     yield
     connections.close_all()

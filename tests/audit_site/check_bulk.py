@@ -58,7 +58,7 @@ def test_raw_statements_are_told(news, three):
     with connection.cursor() as cursor:
         cursor.execute("UPDATE clinic_patient SET visits = 5 WHERE name = %s", ["one of three"])
         cursor.execute("/* housekeeping */ DELETE FROM clinic_patient WHERE visits = 5")
-        cursor.execute("WITH some AS (SELECT 'x' AS drug) INSERT INTO clinic_prescription (drug) SELECT drug FROM some")
+        cursor.execute("WITH drugs AS (SELECT 'x' AS drug) INSERT INTO clinic_prescription (drug) SELECT drug FROM drugs")
         cursor.executemany("INSERT INTO clinic_prescription (drug) VALUES (%s)", [["a"], ["b"]])
 
     assert statements(news()) == [
@@ -98,9 +98,7 @@ def test_rows_of_a_relation_that_are_written_directly_are_told(news):
     through.objects.create(patient=patient, tag=tag)
     through.objects.filter(patient=patient).delete()
 
-    assert statements(news()) == [
-        ("bulk_insert", "clinic.Patient_tags", 1), ("bulk_delete", "clinic.Patient_tags", 1)
-    ]
+    assert statements(news()) == [("bulk_insert", "clinic.Patient_tags", 1), ("bulk_delete", "clinic.Patient_tags", 1)]
 
 
 def test_rows_that_are_told_one_by_one_are_not_told_again(news):
@@ -141,7 +139,9 @@ def test_values_of_bulk_writes_are_told_where_they_are_asked_for(news):
     Dose.objects.bulk_create([Dose(amount=5), Dose(amount=7)])
     Dose.objects.filter(amount=5).update(amount=6)
 
-    assert [one.extra["parameters"] for one in news()] == [[5, 7], [6, 5]]
+    inserted, updated = (one.extra["parameters"] for one in news())
+    assert inserted in ([5, 7], [[5, 7]])  # PostgreSQL is given one list for each column
+    assert updated == [6, 5]
 
 
 def test_bulk_writes_that_are_rolled_back_leave_no_entry(news, three, whole):

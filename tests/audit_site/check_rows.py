@@ -291,7 +291,9 @@ def test_a_change_whose_entry_cannot_be_written_is_not_made(news, monkeypatch):
 
     patient = make()
     news.forget()
-    monkeypatch.setattr(audit_store, "_insertion", lambda vendor: "INSERT INTO no_such_table VALUES (%s)" + "-- %s" * 20)
+    monkeypatch.setattr(
+        audit_store, "_insertion", lambda vendor: "INSERT INTO no_such_table VALUES (%s)" + "-- %s" * 20
+    )
 
     patient.name = "lost"
     with pytest.raises(AuditError, match="could not be written to the database 'default'"):

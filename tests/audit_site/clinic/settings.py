@@ -46,6 +46,8 @@ INSTALLED_APPS = [
     "aura_logging.django",
     "clinic",
 ]
+# Only the trail's tables come from a migration; a user model of one's own would need one for the others'.
+MIGRATION_MODULES = dict.fromkeys(("admin", "auth", "contenttypes", "sessions"))
 MIDDLEWARE = [
     "aura_logging.django.middleware.PerformanceMonitoringMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -64,7 +64,10 @@ def _rows(model: type[Model], pk: Any, fields: tuple[AnyField, ...], using: str,
 
 
 def new_values(instance: Model, fields: tuple[AnyField, ...]) -> tuple[dict[str, Any], tuple[AnyField, ...]]:
-    """Return the values that were just saved, and the fields whose value only the database knows (expressions)."""
+    """Return the values that were just saved, and the fields whose value only the database knows.
+
+    These are expressions, and decimals with more places than their column: databases round differently.
+    """
     values: dict[str, Any] = {}
     unknown: list[AnyField] = []
     have = instance.__dict__
@@ -72,11 +75,23 @@ def new_values(instance: Model, fields: tuple[AnyField, ...]) -> tuple[dict[str,
         if field.attname not in have:
             continue  # deferred: not loaded, so not saved
         value = have[field.attname]
-        if hasattr(value, "resolve_expression"):
+        if hasattr(value, "resolve_expression") or (isinstance(field, DecimalField) and _is_rounded(field, value)):
             unknown.append(field)
         else:
             values[field.name] = value
     return values, tuple(unknown)
+
+
+def _is_rounded(field: DecimalField[Any, Any], value: Any) -> bool:
+    if value is None or field.decimal_places is None:
+        return False
+    if type(value) is not Decimal:
+        try:
+            value = field.to_python(value)
+        except (ValidationError, TypeError, ValueError):
+            return False
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent < -field.decimal_places
 
 
 def differences(fields: tuple[AnyField, ...], old: Values | None, new: Values | None) -> dict[str, tuple[Any, Any]]:
