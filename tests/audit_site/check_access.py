@@ -138,7 +138,7 @@ def test_passwords_permissions_and_groups_are_told(news):
         ("create", "auth.Group", "authorization"), ("m2m_add", "auth.Group", "authorization"),
         ("m2m_add", "clinic.Account", "authorization"),
     ]  # fmt: skip
-    assert news()[0].changes == {"password": ["[MASKED]", "[MASKED]"]}
+    assert news()[0].changes == {"password": ["[REDACTED:secret]"] * 2}
     assert news()[1].changes == {"is_staff": [False, True]}
 
 

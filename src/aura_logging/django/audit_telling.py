@@ -20,7 +20,7 @@ from aura_logging.django.audit_store import in_database
 __all__ = ["actor_now", "home", "object_label", "tell", "user_actor"]
 
 _NOTHING: Mapping[str, Any] = {}
-_DJANGO_PROGRAMS = frozenset({"manage.py", "django-admin", "django-admin.py", "__main__.py"})
+_DJANGO_PROGRAMS = ("manage.py", "django-admin", "django-admin.py", "django/__main__.py")
 _SERVERS = frozenset({"runserver", "runserver_plus", "testserver", "test"})
 _LONGEST_LABEL = 200
 
@@ -132,7 +132,7 @@ def _program() -> str:
 
 def _command() -> str:
     arguments = sys.argv
-    if len(arguments) < 2 or _program() not in _DJANGO_PROGRAMS:
+    if len(arguments) < 2 or not arguments[0].endswith(_DJANGO_PROGRAMS):
         return ""
     return "" if arguments[1] in _SERVERS else arguments[1]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from typing import Any
 
 from aura_logging.audit.chain import Head, new_writer, start
@@ -13,12 +12,13 @@ __all__ = ["Writer", "Writers"]
 
 
 class Writer:
-    """One chain, and the connection's share in it: `head` is the last entry that is known to be committed."""
+    """One chain in one database: `head` is the last entry that is known to be committed."""
 
-    __slots__ = ("guard", "head", "in_doubt_on")
+    __slots__ = ("database", "guard", "head", "in_doubt_on")
 
-    def __init__(self, head: Head, guard: Any) -> None:
+    def __init__(self, head: Head, database: tuple[str, ...], guard: Any) -> None:
         self.head = head
+        self.database = database
         self.guard = guard
         self.in_doubt_on: Any = None  # the driver's connection on which something of ours is not committed yet
 
@@ -54,14 +54,14 @@ class Writers:
 
     def __init__(self, attribute: str = "_aura_audit_writer") -> None:
         self._attribute = attribute
-        self._idle: deque[Head] = deque()
+        self._idle: dict[tuple[str, ...], list[Head]] = {}
         self._lock = threading.Lock()
         self._guard = fork_guard()
         tell_after_fork(self)
 
     def after_fork_in_child(self) -> None:
         """Begin new chains: the parent goes on with its own."""
-        self._idle = deque()
+        self._idle = {}
         self._lock = threading.Lock()
         self._guard = fork_guard()
 
@@ -96,17 +96,19 @@ class Writers:
             return
         if writer.in_doubt_on is None or writer.in_doubt_on is connection.connection:
             with self._lock:
-                self._idle.append(writer.head)
+                self._idle.setdefault(writer.database, []).append(writer.head)
         self.forget(connection)
 
     def _writer(self, connection: Any) -> Writer:
         if not self._guard[0]:  # forked by somebody who runs no hooks
             self.after_fork_in_child()
         writer: Writer | None = connection.__dict__.get(self._attribute)
-        if writer is None or writer.guard is not self._guard:
+        database = _database(connection)
+        if writer is None or writer.guard is not self._guard or writer.database != database:
             with self._lock:
-                head = self._idle.pop() if self._idle else start(new_writer())
-            writer = Writer(head, self._guard)
+                idle = self._idle.get(database)
+                head = idle.pop() if idle else start(new_writer())
+            writer = Writer(head, database, self._guard)
             connection.__dict__[self._attribute] = writer
             connection.__dict__.pop(self._attribute + "_scopes", None)
         return writer
@@ -159,6 +161,12 @@ def _count(callbacks: list[Any]) -> int:
         else:
             high = middle
     return low
+
+
+def _database(connection: Any) -> tuple[str, ...]:
+    # Tests, and tenants, give an alias another database in mid-life.
+    settings = connection.settings_dict
+    return connection.alias, str(settings["NAME"]), settings["HOST"], str(settings["PORT"])
 
 
 def _never_commits(connection: Any) -> bool:
