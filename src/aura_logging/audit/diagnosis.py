@@ -24,6 +24,8 @@ def diagnose(head: Head, bad: Entry, following: Sequence[Entry], keys: KeyRing) 
     What was done cannot always be told from what is left (the last entry edited or forged: nobody signed it in either
     case); that something was done always can.
     """
+    # Whatever a store says whose they are, here they stand in this chain.
+    bad, *following = (each._replace(link=each.link._replace(writer=head.writer)) for each in (bad, *following))
     kind, detail = _judge(head, bad, following, keys)
     seq = bad.link.seq if bad.event_bytes else head.seq + 1
     return Damage(kind, head.writer, seq, detail, _event_id(bad.event_bytes))

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aura_logging.audit.events import EVENT_CLASSES
 from aura_logging.audit.keys import KeyRing
+from aura_logging.audit.retention import RetentionPolicy
 from aura_logging.options import OptionError, nearest
 
 __all__ = ["AuditOptions"]
@@ -40,13 +40,7 @@ class AuditOptions:
             raise OptionError("when_unwritable='journal' needs journal_dir, a directory on a local disk.")
         if not self.checkpoint_seconds > 0:
             raise OptionError(f"checkpoint_seconds={self.checkpoint_seconds!r} must be more than 0.")
-        for name, days in self.keep_days.items():
-            if name not in (*EVENT_CLASSES, "default"):
-                raise OptionError(
-                    f"keep_days names the unknown class {name!r}. {nearest(name, (*EVENT_CLASSES, 'default'))}"
-                )
-            if isinstance(days, bool) or not isinstance(days, (int, float)) or not days > 0:
-                raise OptionError(f"keep_days[{name!r}] is {days!r}; it must be a number of days above 0.")
+        RetentionPolicy(self.keep_days)
         if self.keys:
             self.key_ring()
 

@@ -14,7 +14,11 @@ __all__ = ["EVERYTHING", "EntryFilter", "Question", "matches"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFilter:
-    """Which events are asked for; what is None does not restrict. Times are Unix seconds: `since` <= t < `until`."""
+    """Which events are asked for; what is None does not restrict.
+
+    Times are Unix seconds, `since` <= t < `until`. An event about many objects at once (a list that was read) is about
+    each of those whose ids are in its extra field `object_ids`.
+    """
 
     since: float | None = None
     until: float | None = None
@@ -38,12 +42,17 @@ def matches(event: AuditEvent, where: EntryFilter) -> bool:
         (where.since is None or where.since <= event.timestamp)
         and (where.until is None or event.timestamp < where.until)
         and (where.object_type is None or where.object_type == event.object_type)
-        and (where.object_id is None or where.object_id == event.object_id)
+        and (where.object_id is None or where.object_id == event.object_id or _is_listed(where.object_id, event))
         and (where.actor_id is None or where.actor_id == event.actor.id)
         and (where.subject is None or where.subject == event.subject)
         and (where.event_class is None or where.event_class == event.event_class)
         and (where.action is None or where.action == event.action)
     )
+
+
+def _is_listed(object_id: str, event: AuditEvent) -> bool:
+    listed = event.extra.get("object_ids", ())
+    return isinstance(listed, (list, tuple)) and object_id in map(str, listed)
 
 
 class Question:
@@ -55,7 +64,6 @@ class Question:
             b'"%b":%b' % (name, orjson.dumps(value))
             for name, value in (
                 (b"object_type", where.object_type),
-                (b"object_id", where.object_id),
                 (b"id", where.actor_id),
                 (b"subject", where.subject),
                 (b"event_class", where.event_class),
@@ -63,6 +71,8 @@ class Question:
             )
             if value is not None
         ]
+        if where.object_id is not None:
+            self._needles.append(orjson.dumps(where.object_id)[1:-1])  # among `object_ids` it may be a number
         self._since = b"" if where.since is None else time_to_text(where.since).encode()
         # A text of digits and capitals is less than any that begins with "~".
         self._until = b"~" if where.until is None else time_to_text(where.until).encode()

@@ -1,0 +1,37 @@
+"""Give audit tests keys, events and trails with something in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from aura_logging.audit.events import Actor, AuditEvent
+from aura_logging.audit.keys import KeyRing
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture(scope="session")
+def keys() -> KeyRing:
+    """Return a ring of one key."""
+    return KeyRing({"k1": b"0123456789abcdef0123456789abcdef"})
+
+
+@pytest.fixture(scope="session")
+def make_event() -> Callable[..., AuditEvent]:
+    """Return a function that makes the event of a number."""
+
+    def make(number: int, **members: object) -> AuditEvent:
+        given: dict[str, object] = {
+            "action": "patient.viewed",
+            "actor": Actor("user", "17", "dr.house"),
+            "object_type": "clinic.patient",
+            "object_id": str(number),
+            "event_class": "access",
+            "timestamp": NOW + number,
+            "id": f"01a2079e-de92-755e-9cf3-{number:012}",
+        }
+        return AuditEvent(**(given | members))  # type: ignore[arg-type]
+
+    return make
