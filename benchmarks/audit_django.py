@@ -159,7 +159,9 @@ def main() -> None:
             taken[name].append([float(each) for each in process.stdout.readline().split()])
     for process in processes.values():
         process.communicate()
-    print(f"µs a row, median of {rounds} rounds of {ROWS}; in brackets the ratio to django-auditlog's in the same round")
+    print(
+        f"µs a row, median of {rounds} rounds of {ROWS}; in brackets the ratio to django-auditlog's in the same round"
+    )
     for place, operation in enumerate(OPERATIONS):
         print(f"\n{operation}")
         for name in names:

@@ -222,15 +222,15 @@ def test_settings_that_are_overridden_at_run_time_are_told(news, monkeypatch):
     from django.test import override_settings
 
     monkeypatch.delattr(mail, "outbox", raising=False)
-    with override_settings(EMAIL_HOST_PASSWORD="a secret"):
+    with override_settings(INTERNAL_IPS=["a secret"]):
         pass
     monkeypatch.setattr(mail, "outbox", [], raising=False)
-    with override_settings(EMAIL_HOST_PASSWORD="another"):
+    with override_settings(INTERNAL_IPS=["another"]):
         pass
 
     assert [(one.action, one.extra) for one in news()] == [
-        ("settings_override", {"setting": "EMAIL_HOST_PASSWORD"}),
-        ("settings_restored", {"setting": "EMAIL_HOST_PASSWORD"}),
+        ("settings_override", {"setting": "INTERNAL_IPS"}),
+        ("settings_restored", {"setting": "INTERNAL_IPS"}),
     ]
 
 

@@ -58,7 +58,9 @@ def test_raw_statements_are_told(news, three):
     with connection.cursor() as cursor:
         cursor.execute("UPDATE clinic_patient SET visits = 5 WHERE name = %s", ["one of three"])
         cursor.execute("/* housekeeping */ DELETE FROM clinic_patient WHERE visits = 5")
-        cursor.execute("WITH drugs AS (SELECT 'x' AS drug) INSERT INTO clinic_prescription (drug) SELECT drug FROM drugs")
+        cursor.execute(
+            "WITH drugs AS (SELECT 'x' AS drug) INSERT INTO clinic_prescription (drug) SELECT drug FROM drugs"
+        )
         cursor.executemany("INSERT INTO clinic_prescription (drug) VALUES (%s)", [["a"], ["b"]])
 
     assert statements(news()) == [

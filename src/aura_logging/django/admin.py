@@ -8,7 +8,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth import get_user_model
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from aura_logging.audit.events import EVENT_CLASSES
 from aura_logging.django.audit_check import what_is_wrong, what_is_wrong_around
+from aura_logging.django.audit_names import user_names
 from aura_logging.django.audit_options import DjangoAuditOptions
 from aura_logging.django.audit_telling import tell
 from aura_logging.django.conf import options
@@ -25,6 +26,7 @@ from aura_logging.django.tracking import registry
 
 __all__ = ["AuditEntryAdmin"]
 
+_NAMES = "_aura_user_names"
 _LONGEST_VALUE = 2_000
 _LONGEST_SUMMARY = 80
 _OUTCOMES = ("success", "failure", "denied", "not_found")
@@ -68,6 +70,18 @@ class _ByType(_Closed):
         return sorted({watched.object_type for watched in registry.watched().values()})
 
 
+class _ChangeList(ChangeList):
+    """Finds the names of a page's users in one query."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        page: list[AuditEntry] = list(self.result_list)
+        names = user_names({each.actor for each in page if each.actor_kind == "user" and not each.actor_label})
+        for entry in page:
+            entry.__dict__[_NAMES] = names
+        self.result_list = page
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
     """Read-only for everybody, superusers too. Who looks at the trail is in the trail.
@@ -102,9 +116,12 @@ class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
         """Refuse: `aura_audit purge` removes what is due."""
         return False
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that knows users' names."""
+        return _ChangeList
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show the list, and record that it was looked at."""
-        request.user.is_authenticated  # noqa: B018  # the admin has asked already; now the context knows
         tell("read_list", "access", object_type=AuditEntry._meta.label, extra={"query": dict(request.GET.lists())})
         return super().changelist_view(request, extra_context)
 
@@ -118,10 +135,11 @@ class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
     @admin.display(description=_("who"))
     def who(self, entry: AuditEntry) -> str:
         """Name the actor."""
-        name = entry.actor_label or (_user_name(entry.actor) if entry.actor_kind == "user" else entry.actor)
-        return f"{name} ({entry.actor_kind} {entry.actor})" if name and name != entry.actor else (
-            f"{entry.actor_kind} {entry.actor}".strip()
-        )  # fmt: skip
+        name = entry.actor_label
+        if not name and entry.actor_kind == "user":
+            names: dict[str, str] | None = entry.__dict__.get(_NAMES)
+            name = (user_names([entry.actor]) if names is None else names).get(entry.actor, "")
+        return " ".join(filter(None, (entry.actor_kind, entry.actor, f"({name})" if name else "")))
 
     @admin.display(description=_("object"))
     def what(self, entry: AuditEntry) -> str | SafeString:
@@ -206,12 +224,3 @@ def _page_of(entry: AuditEntry) -> str:
         return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[entry.object_id])
     except (LookupError, ValueError, NoReverseMatch):
         return ""
-
-
-def _user_name(key: str) -> str:
-    users: Any = get_user_model()
-    try:
-        user = users._base_manager.filter(pk=key).first()
-    except (ValueError, TypeError):
-        return ""
-    return "" if user is None else str(user.get_username())

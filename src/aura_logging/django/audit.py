@@ -89,11 +89,11 @@ def audited_access(
 ) -> Any:
     """Record who used a view, on which object, before the answer goes out; for sync and async views.
 
-    `model` (a class, or a label) and `argument` say on what: the view's argument that holds the key. `action` is what it
-    is called in the trail (`"export"`, say). `subject` is the name of the argument that says whose data it is. The entry
-    has the outcome: "success", "denied" for status 401 and 403 and for `PermissionDenied`, "not_found" for 404 and
-    `Http404`, "failure" for whatever else went wrong. If it cannot be written the view has failed (`AuditError`): its
-    answer is not given.
+    `model` (a class, or a label) and `argument` say on what: the view's argument that holds the key. `action` is what
+    it is called in the trail (`"export"`, say). `subject` is the name of the argument that says whose data it is. The
+    entry has the outcome: "success", "denied" for status 401 and 403 and for `PermissionDenied`, "not_found" for 404
+    and `Http404`, "failure" for whatever else went wrong. If it cannot be written the view has failed (`AuditError`):
+    its answer is not given.
 
     Without parentheses, `@audited_access` records the use of the view alone. Class-based views inherit from
     `AuditedAccessMixin`.

@@ -16,8 +16,10 @@ __all__ = ["connect"]
 
 
 def connect() -> None:
-    """Connect the receiver, and track the admin's own log: its rows are told one by one, and many at once with their
-    values; harmless to repeat."""  # fmt: skip
+    """Connect the receiver, and track the admin's own log, which it writes row by row or many at once.
+
+    Harmless to repeat.
+    """
     setting_changed.connect(_setting_changed, dispatch_uid="aura_logging.audit.setting")
     if not apps.is_installed("django.contrib.admin"):
         return

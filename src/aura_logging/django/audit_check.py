@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aura_logging.audit.chain import GENESIS, code_of
-from aura_logging.audit.keys import KeyRing, UnknownKeyError
+from aura_logging.audit.chain import GENESIS, Link, is_signed_by
+from aura_logging.audit.keys import KeyRing
 from aura_logging.django.audit_columns import COLUMNS, contradiction
 from aura_logging.django.models import AuditEntry, AuditTombstone
 
@@ -13,12 +13,10 @@ __all__ = ["what_is_wrong", "what_is_wrong_around"]
 def what_is_wrong(entry: AuditEntry, keys: KeyRing) -> str:
     """Return in words what is wrong with an entry in itself; an empty text if nothing is."""
     event_bytes = bytes(entry.event)
-    try:
-        key = keys.key(entry.key_id)
-    except UnknownKeyError:
+    if entry.key_id not in keys:
         return f"its key {entry.key_id!r} is unknown"
-    code = code_of(key, entry.writer, entry.seq, bytes(entry.previous), entry.key_id, event_bytes)
-    if code != bytes(entry.mac):
+    link = Link(entry.writer, entry.seq, bytes(entry.previous), bytes(entry.mac), entry.key_id)
+    if not is_signed_by(link, event_bytes, keys):
         return "it is not what was signed"
     return contradiction(tuple(getattr(entry, name) for name in COLUMNS), event_bytes)
 

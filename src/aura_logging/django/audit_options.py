@@ -24,9 +24,9 @@ class ModelOptions:
 
     `fields` are the only ones that are told, `exclude` the ones that are not; many-to-many fields are fields, too.
     `mask` are told without their values, or by what a function makes of a value. `soft_delete` names the field that
-    marks a row as deleted; `"not is_active"` the other way round. `reads` tells who read which record. `bulk_values` adds the
-    parameters of statements that write many rows. `label` names the attribute by which people know a row. `subject`
-    names the attribute that says whose data it is, by a dotted path over what is loaded.
+    marks a row as deleted; `"not is_active"` the other way round. `reads` tells who read which record. `bulk_values`
+    adds the parameters of statements that write many rows. `label` names the attribute by which people know a row.
+    `subject` names the attribute that says whose data it is, by a dotted path over what is loaded.
     """
 
     fields: tuple[str, ...] | None = None
@@ -75,11 +75,11 @@ def _checked(where: str, name: str, value: Any) -> Any:
 class DjangoAuditOptions(AuditOptions):
     """`AURA["AUDIT"]`: the options of the trail itself (see `AuditOptions`) and those of its Django side.
 
-    `keys`: by default one is derived from `SECRET_KEY`, and those of `SECRET_KEY_FALLBACKS` verify; give keys of your own
-    to keep the trail apart from whoever knows the settings. `models` are tracked, by label (`"shop.Book"`): a list, or
-    a dict of options (see `ModelOptions`). `accounts` are logins, logouts, failures, passwords, permissions and groups;
-    `administration` what is done in the admin, migrations, and settings overridden at run time. `database` is where
-    what changes no row is kept, by default where the routers put `AuditEntry`; a change is told where it happens.
+    `keys`: by default one is derived from `SECRET_KEY`, and those of `SECRET_KEY_FALLBACKS` verify; give keys of your
+    own to keep the trail apart from whoever knows the settings. `models` are tracked, by label (`"shop.Book"`): a list,
+    or a dict of options (see `ModelOptions`). `accounts` are logins, logouts, failures, passwords, permissions and
+    groups; `administration` what is done in the admin, migrations, and settings overridden at run time. `database` is
+    where what changes no row is kept, by default where the routers put `AuditEntry`; a change is told where it happens.
     `key_database` holds the keys of `encrypt_subjects`. `keepers` get the seal of each checkpoint, to keep it elsewhere
     (see `aura_logging.audit.keepers`): callables, or dotted paths to some.
     """
@@ -119,7 +119,7 @@ class DjangoAuditOptions(AuditOptions):
                 raise OptionError(
                     f"models={given!r}; it must be a list of labels like 'shop.Book', or a dict of options."
                 )
-            given = dict.fromkeys(given, {})
+            given = dict.fromkeys(given)
         return {label: model_options(f"models[{label!r}]", options or {}) for label, options in given.items()}
 
     def key_ring(self) -> KeyRing:

@@ -52,7 +52,8 @@ class DatabaseAuditStore:
     `AuditEntry`; everything else is about `using`, or that same one. In a transaction an entry is as durable as the
     transaction: both or neither. Without one it is durable on return. `keeps_transaction` leaves the transaction as it
     was when an entry cannot be written, for a trail that journals it then. Entries of a connection form a chain (see
-    `Writers`). Any thread, any process; not from a coroutine, as with all of Django's databases (`SynchronousOnlyOperation`).
+    `Writers`). Any thread, any process; not from a coroutine, which is so with all of Django's databases
+    (`SynchronousOnlyOperation`).
     """
 
     def __init__(self, keys: KeyRing, using: str | None = None, *, keeps_transaction: bool = False) -> None:
@@ -91,8 +92,8 @@ class DatabaseAuditStore:
             if connection.in_atomic_block and not self._keeps_transaction:
                 connection.needs_rollback = True
             raise AuditError(
-                f"The audit entry {event.action!r} could not be written to the database {connection.alias!r}, so what it "
-                f"tells of is not done either. {_advice(error)}"
+                f"The audit entry {event.action!r} could not be written to the database {connection.alias!r}, so what "
+                f"it tells of is not done either. {_advice(error)}"
             ) from error
         self._accepted += 1
         return Entry(event_bytes, link)
@@ -183,7 +184,7 @@ class DatabaseAuditStore:
                 kept.create(writer=stone.writer, first=stone.first, last=stone.last, body=stone.as_json().decode())
                 doomed = self._rows().filter(writer=stone.writer, seq__gte=stone.first, seq__lte=stone.last)
                 # The entries' own QuerySet refuses; this is the one place that may.
-                gone += doomed._raw_delete(self.alias)  # type: ignore[attr-defined]  # what QuerySet.delete calls
+                gone += doomed._raw_delete(self.alias)
         return gone
 
     def holds(self) -> Sequence[Hold]:
@@ -286,7 +287,8 @@ def _insertion(vendor: str) -> str:
     from aura_logging.django.models import AuditEntry
 
     quote = next(each for each in connections.all() if each.vendor == vendor).ops.quote_name
-    names = [quote(AuditEntry._meta.get_field(name).column) for name in (*COLUMNS, *_LINK_COLUMNS)]
+    fields = {field.name: field.column for field in AuditEntry._meta.concrete_fields}
+    names = [quote(cast(str, fields[name])) for name in (*COLUMNS, *_LINK_COLUMNS)]  # every one has a column
     marks = ", ".join(["%s"] * len(names))
     return f"INSERT INTO {quote(AuditEntry._meta.db_table)} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608  # names of our own
 

@@ -31,7 +31,9 @@ def make_trail(store: DatabaseAuditStore, chosen: DjangoAuditOptions) -> Trail:
         journal=AuditJournal(chosen.journal_dir, keys) if chosen.journal_dir and chosen.is_journalled else None,
         cipher=make_cipher(chosen),
         sealer=PeriodicSealer(
-            Sealer(store, keys, chosen.keepers_to_call()), chosen.checkpoint_seconds, on_thread_end=connections.close_all
+            Sealer(store, keys, chosen.keepers_to_call()),
+            chosen.checkpoint_seconds,
+            on_thread_end=connections.close_all,
         ),
         describe=describe,
         who=actor_now,
@@ -49,7 +51,7 @@ def make_cipher(chosen: DjangoAuditOptions) -> SubjectCipher | None:
 
 
 def describe(thing: Any) -> tuple[str, str, str]:
-    """Return an object's type, id and label; a model's instance is told by its label and key, and never asked for more."""
+    """Return an object's type, id and label; a model's instance is told by its key, and never asked for more."""
     if isinstance(thing, Model):
         return thing._meta.label, "" if thing.pk is None else str(thing.pk), ""
     if isinstance(thing, type) and issubclass(thing, Model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import Any
 
@@ -9,6 +10,9 @@ from aura_logging.audit.chain import Head, new_writer, start
 from aura_logging.resilience.forks import fork_guard, tell_after_fork
 
 __all__ = ["Writer", "Writers"]
+
+
+_numbers = itertools.count()
 
 
 class Writer:
@@ -52,8 +56,9 @@ class Writers:
     management, and in a test case's transaction that never ends.
     """
 
-    def __init__(self, attribute: str = "_aura_audit_writer") -> None:
-        self._attribute = attribute
+    def __init__(self) -> None:
+        # Of each store of the process its own: settings may change, and a command reads another database.
+        self._attribute = f"_aura_audit_writer_{next(_numbers)}"
         self._idle: dict[tuple[str, ...], list[Head]] = {}
         self._lock = threading.Lock()
         self._guard = fork_guard()

@@ -40,31 +40,45 @@ class AuditEntry(models.Model):
     is in `event`, texts cut to their width; `aura_audit verify` sees where they contradict it.
     """
 
-    timestamp = models.DateTimeField(_("time"), editable=False)
-    event_class = models.CharField(_("class"), max_length=16, editable=False)
-    actor_kind = models.CharField(_("kind of actor"), max_length=16, editable=False)
-    actor = models.CharField(_("actor"), max_length=150, blank=True, editable=False)
-    actor_label = models.CharField(_("actor's name"), max_length=150, blank=True, editable=False)
-    action = models.CharField(_("action"), max_length=100, editable=False)
-    object_type = models.CharField(_("object's type"), max_length=150, blank=True, editable=False)
-    object_id = models.CharField(_("object's id"), max_length=255, blank=True, editable=False)
-    object_label = models.CharField(_("object's name"), max_length=200, blank=True, editable=False)
+    timestamp: models.DateTimeField[Any, Any] = models.DateTimeField(_("time"), editable=False)
+    event_class: models.CharField[Any, Any] = models.CharField(_("class"), max_length=16, editable=False)
+    actor_kind: models.CharField[Any, Any] = models.CharField(_("kind of actor"), max_length=16, editable=False)
+    actor: models.CharField[Any, Any] = models.CharField(_("actor"), max_length=150, blank=True, editable=False)
+    actor_label: models.CharField[Any, Any] = models.CharField(
+        _("actor's name"), max_length=150, blank=True, editable=False
+    )
+    action: models.CharField[Any, Any] = models.CharField(_("action"), max_length=100, editable=False)
+    object_type: models.CharField[Any, Any] = models.CharField(
+        _("object's type"), max_length=150, blank=True, editable=False
+    )
+    object_id: models.CharField[Any, Any] = models.CharField(
+        _("object's id"), max_length=255, blank=True, editable=False
+    )
+    object_label: models.CharField[Any, Any] = models.CharField(
+        _("object's name"), max_length=200, blank=True, editable=False
+    )
     changes = models.JSONField(_("changes"), default=dict, blank=True, editable=False)
-    outcome = models.CharField(_("outcome"), max_length=50, editable=False)
-    client_ip = models.CharField(_("client address"), max_length=45, blank=True, editable=False)
-    correlation_id = models.CharField(_("correlation id"), max_length=128, blank=True, editable=False)
-    reason = models.TextField(_("reason"), blank=True, editable=False)
-    subject = models.CharField(_("subject"), max_length=255, blank=True, editable=False)
-    event = models.BinaryField(_("signed event"), editable=False)
-    writer = models.CharField(_("writer"), max_length=100, editable=False)
-    seq = models.BigIntegerField(_("number"), editable=False)
-    previous = models.BinaryField(_("code of the entry before"), max_length=32, editable=False)
-    mac = models.BinaryField(_("code"), max_length=32, editable=False)
-    key_id = models.CharField(_("key"), max_length=64, editable=False)
+    outcome: models.CharField[Any, Any] = models.CharField(_("outcome"), max_length=50, editable=False)
+    client_ip: models.CharField[Any, Any] = models.CharField(
+        _("client address"), max_length=45, blank=True, editable=False
+    )
+    correlation_id: models.CharField[Any, Any] = models.CharField(
+        _("correlation id"), max_length=128, blank=True, editable=False
+    )
+    reason: models.TextField[Any, Any] = models.TextField(_("reason"), blank=True, editable=False)
+    subject: models.CharField[Any, Any] = models.CharField(_("subject"), max_length=255, blank=True, editable=False)
+    event: models.BinaryField[Any, Any] = models.BinaryField(_("signed event"), editable=False)
+    writer: models.CharField[Any, Any] = models.CharField(_("writer"), max_length=100, editable=False)
+    seq: models.BigIntegerField[Any, Any] = models.BigIntegerField(_("number"), editable=False)
+    previous: models.BinaryField[Any, Any] = models.BinaryField(
+        _("code of the entry before"), max_length=32, editable=False
+    )
+    mac: models.BinaryField[Any, Any] = models.BinaryField(_("code"), max_length=32, editable=False)
+    key_id: models.CharField[Any, Any] = models.CharField(_("key"), max_length=64, editable=False)
 
     objects = AppendOnly.as_manager()
 
-    class Meta:
+    class Meta:  # noqa: D106  # what Django wants to know
         app_label = "aura"
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit entries")
@@ -105,10 +119,10 @@ class AuditEntry(models.Model):
 class AuditCheckpoint(models.Model):
     """A sealed state of the trail, as JSON; the numbers have no gap."""
 
-    number = models.BigIntegerField(_("number"), primary_key=True, editable=False)
-    body = models.TextField(_("checkpoint"), editable=False)
+    number: models.BigIntegerField[Any, Any] = models.BigIntegerField(_("number"), primary_key=True, editable=False)
+    body: models.TextField[Any, Any] = models.TextField(_("checkpoint"), editable=False)
 
-    class Meta:
+    class Meta:  # noqa: D106  # what Django wants to know
         app_label = "aura"
         verbose_name = _("audit checkpoint")
         verbose_name_plural = _("audit checkpoints")
@@ -121,12 +135,12 @@ class AuditCheckpoint(models.Model):
 class AuditTombstone(models.Model):
     """What stands, signed, in the place of purged entries; as JSON."""
 
-    writer = models.CharField(_("writer"), max_length=100, editable=False)
-    first = models.BigIntegerField(_("first number"), editable=False)
-    last = models.BigIntegerField(_("last number"), editable=False)
-    body = models.TextField(_("tombstone"), editable=False)
+    writer: models.CharField[Any, Any] = models.CharField(_("writer"), max_length=100, editable=False)
+    first: models.BigIntegerField[Any, Any] = models.BigIntegerField(_("first number"), editable=False)
+    last: models.BigIntegerField[Any, Any] = models.BigIntegerField(_("last number"), editable=False)
+    body: models.TextField[Any, Any] = models.TextField(_("tombstone"), editable=False)
 
-    class Meta:
+    class Meta:  # noqa: D106  # what Django wants to know
         app_label = "aura"
         verbose_name = _("audit tombstone")
         verbose_name_plural = _("audit tombstones")
@@ -140,30 +154,32 @@ class AuditTombstone(models.Model):
 class AuditHold(models.Model):
     """A legal hold, as JSON."""
 
-    name = models.CharField(_("name"), max_length=200, primary_key=True, editable=False)
-    body = models.TextField(_("hold"), editable=False)
+    name: models.CharField[Any, Any] = models.CharField(_("name"), max_length=200, primary_key=True, editable=False)
+    body: models.TextField[Any, Any] = models.TextField(_("hold"), editable=False)
 
-    class Meta:
+    class Meta:  # noqa: D106  # what Django wants to know
         app_label = "aura"
         verbose_name = _("legal hold")
         verbose_name_plural = _("legal holds")
         default_permissions = ()
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
 
 class AuditSubjectKey(models.Model):
     """The key of one person's data in the trail; without it, what was encrypted with it is erased."""
 
-    subject = models.CharField(_("subject"), max_length=255, primary_key=True, editable=False)
-    key = models.BinaryField(_("key"), editable=False)
+    subject: models.CharField[Any, Any] = models.CharField(
+        _("subject"), max_length=255, primary_key=True, editable=False
+    )
+    key: models.BinaryField[Any, Any] = models.BinaryField(_("key"), editable=False)
 
-    class Meta:
+    class Meta:  # noqa: D106  # what Django wants to know
         app_label = "aura"
         verbose_name = _("subject's key")
         verbose_name_plural = _("subjects' keys")
         default_permissions = ()
 
     def __str__(self) -> str:
-        return self.subject
+        return str(self.subject)

@@ -1,4 +1,4 @@
-"""A clinic whose trail has to be right; `CLINIC_DSN` names a PostgreSQL database, `CLINIC_DIR` where SQLite's files go."""
+"""A clinic whose trail has to be right; `CLINIC_DSN` names a PostgreSQL database, `CLINIC_DIR` a place for files."""
 
 import os
 import tempfile

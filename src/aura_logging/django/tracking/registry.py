@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
@@ -134,7 +134,7 @@ def watched() -> Mapping[str, Watched]:
         how = tracked(model)
         assert how is not None  # noqa: S101  # tracked_models says so
         for relation in how.relations:
-            _watch(tables, relation.remote_field.through, how, is_own=False)
+            _watch(tables, through_of(relation), how, is_own=False)
         for each in (*model._meta.get_parent_list(), model):
             _watch(tables, each, how, is_own=each is how.model)
     return tables
@@ -157,6 +157,11 @@ def _fields_in(how: Tracked, model: type[Model]) -> tuple[AnyField, ...]:
     return tuple(field for field in how.fields if field in local)
 
 
+def through_of(relation: Relation) -> type[Model]:
+    """Return the model between the two of a many-to-many field."""
+    return cast(type[Model], relation.remote_field.through)  # resolved, once all models are loaded
+
+
 def _links(field: AnyField) -> bool:
     """Tell whether a field only ties a row to the row it inherits from."""
     return bool(getattr(field.remote_field, "parent_link", False))
@@ -167,7 +172,8 @@ def _check(model: type[Model], options: ModelOptions, names: Iterable[str]) -> N
     for option, given in _names_in(options):
         if given not in known:
             raise ImproperlyConfigured(
-                f"Tracking {model._meta.label}: {option} names {given!r}, which is no field of it. {nearest(given, known)}"
+                f"Tracking {model._meta.label}: {option} names {given!r}, which is no field of it. "
+                f"{nearest(given, known)}"
             )
 
 

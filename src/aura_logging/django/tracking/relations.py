@@ -40,7 +40,7 @@ class _Listener:
     def __call__(
         self, action: str, instance: Model, reverse: bool, pk_set: set[Any] | None, using: str, **_: Any
     ) -> None:
-        when, _, what = action.partition("_")
+        when, what = action.split("_")
         connection = cast(Any, connections[using])
         told, table = told_on(connection), self._through._meta.db_table.lower()
         if when == "pre":

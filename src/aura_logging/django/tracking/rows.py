@@ -34,7 +34,8 @@ def hook(model: type[Model]) -> None:
     setattr(model, _HOOKED, True)
     # The one place that every way of saving a row goes through: save(), create(), get_or_create(), loaddata. In here,
     # the row's statement and its entry share a transaction, and the receivers of pre_save and post_save stay outside.
-    setattr(model, "_save_table", _telling(model._save_table))  # type: ignore[attr-defined]  # of django.db.models.Model
+    of_model = cast(Any, model)
+    of_model._save_table = _telling(of_model._save_table)
 
 
 def connect(model: type[Model]) -> None:
@@ -61,10 +62,10 @@ def _telling(save_table: Callable[..., bool]) -> Callable[..., bool]:
                 return save_table(self, raw, cls, force_insert, force_update, using, update_fields)
         with one_transaction(connection):
             old = None
-            if self._is_pk_set(cls._meta) and not force_insert:  # type: ignore[attr-defined]  # of Model
+            if cast(Any, self)._is_pk_set(cls._meta) and not force_insert:
                 lock_before_reading(connection, AuditEntry._meta.db_table)
                 with told.quiet():
-                    old = stored_values(cls, self._get_pk_val(cls._meta), fields, using)  # type: ignore[attr-defined]  # of Model
+                    old = stored_values(cls, self._get_pk_val(cls._meta), fields, using)
             with told.saving(table):
                 updated = save_table(self, raw, cls, force_insert, force_update, using, update_fields)
             changes = _changes(self, cls, fields, old, using)
@@ -92,7 +93,7 @@ def _changes(
     new, unknown = new_values(instance, fields)
     if unknown:
         with told_on(connections[using]).quiet():
-            new.update(stored_values(model, instance._get_pk_val(model._meta), unknown, using) or {})  # type: ignore[attr-defined]  # of Model
+            new.update(stored_values(model, instance._get_pk_val(model._meta), unknown, using) or {})
     return differences(fields, old, new)
 
 
@@ -162,7 +163,7 @@ def _after_delete(sender: type[Model], instance: Model, using: str, **_: Any) ->
 
 
 def _key_in(instance: Model, model: type[Model]) -> Any:
-    return instance._get_pk_val(model._meta)  # type: ignore[attr-defined]  # of Model
+    return instance._get_pk_val(model._meta)
 
 
 def _tell(how: Tracked, instance: Model, action: str, changes: dict[str, tuple[Any, Any]], using: str) -> None:

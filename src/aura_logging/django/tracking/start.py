@@ -51,7 +51,7 @@ def _ask_for_throughs() -> None:
     for model in registry.tracked_models():
         how = registry.tracked(model)
         for relation in how.relations if how else ():
-            through = relation.remote_field.through
+            through = registry.through_of(relation)
             if not through._meta.auto_created and registry.tracked(through) is None:
                 registry.ask(through, ModelOptions(), how.event_class if how else "change")
 

@@ -44,8 +44,10 @@ _PARENTHESES = re.compile(r"[()]")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a statement does to one table: `insert`, `update`, `delete`, `merge`, `truncate`, `drop`, `alter`, `copy`,
-    or `read`. The table's name is in lower case, without quotes or schema."""  # fmt: skip
+    """What a statement does to one table, whose name is in lower case, without quotes or schema.
+
+    It is `insert`, `update`, `delete`, `merge`, `truncate`, `drop`, `alter`, `copy` or `read`.
+    """
 
     operation: str
     table: str

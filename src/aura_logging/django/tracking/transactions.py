@@ -37,8 +37,8 @@ def _immediately(connection: Any) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if not block.__exit__(type(error), error, error.__traceback__):
-            raise
+        block.__exit__(type(error), error, error.__traceback__)
+        raise
     else:
         block.__exit__(None, None, None)
 
