@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -35,3 +36,16 @@ def make_event() -> Callable[..., AuditEvent]:
         return AuditEvent(**(given | members))  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """Return a function that waits until something has come true."""
+
+    def until(condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 30.0
+        while not condition():
+            assert time.monotonic() < deadline, "it never came true"
+            time.sleep(0.002)
+
+    return until

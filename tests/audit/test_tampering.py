@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import replace
 from typing import Any
@@ -34,12 +35,20 @@ def event(number: int) -> AuditEvent:
 
 def trail(sealed: bool = True) -> MemoryAuditStore:
     """Three writers who wrote by turns, and two checkpoints; the last entries of each are not sealed yet."""
+    store, made = MemoryAuditStore(KEYS), written()
+    store.kept = {writer: list(entries) for writer, entries in made.kept.items()}
+    store.kept_checkpoints = list(made.kept_checkpoints) if sealed else []
+    return store
+
+
+@functools.cache
+def written() -> MemoryAuditStore:
     store = MemoryAuditStore(KEYS)
     sealer = Sealer(store, KEYS, clock=lambda: 1.8e9)
     for number in range(ENTRIES * len(WRITERS)):
         store.writer = WRITERS[number % 3]
         store.append(event(number))
-        if sealed and number in (8, 20):
+        if number in (8, 20):
             sealer.seal()
     return store
 

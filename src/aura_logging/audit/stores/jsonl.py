@@ -124,13 +124,14 @@ class JsonlAuditStore:
         found: dict[str, int] = {}
         for writer in segments(self.directory):
             for _ in range(_MOST_RACES):
+                files = segments(self.directory, writer).get(writer, [])
                 try:
-                    last = last_seq(self.directory, segments(self.directory, writer).get(writer, []))
+                    # Bytes that are no entry make a writer too: somebody has to look at them.
+                    if any((self.directory / file.name).stat().st_size for file in files):
+                        found[writer] = last_seq(self.directory, files)
+                    break
                 except FileNotFoundError:
-                    continue
-                if last:
-                    found[writer] = last
-                break
+                    continue  # closed or compressed since we looked
         return found
 
     def entries(
