@@ -15,7 +15,7 @@ from django.db import connection, connections, transaction
 from aura_logging.django.models import AuditEntry
 
 WRITERS = 8
-NOTES = 12
+NOTES = 6
 
 
 def fork(work: Callable[[int], None], *arguments: int) -> int:

@@ -13,6 +13,8 @@ ROOT_URLCONF = "clinic.urls"
 AUTH_USER_MODEL = "clinic.Account"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MEDIA_ROOT = STATE_DIR
+# Kills of a process are tested here, and no power cuts: nothing need wait for a disk.
+SQLITE = {"timeout": 30, "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF"}
 
 
 def _database():
@@ -21,7 +23,7 @@ def _database():
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": f"{STATE_DIR}/clinic.db",
-            "OPTIONS": {"timeout": 30, "init_command": "PRAGMA journal_mode=WAL"},
+            "OPTIONS": SQLITE,
         }
     parts = urlsplit(dsn)
     return {
@@ -35,7 +37,7 @@ def _database():
 
 DATABASES = {
     "default": _database(),
-    "archive": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{STATE_DIR}/archive.db"},
+    "archive": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{STATE_DIR}/archive.db", "OPTIONS": SQLITE},
 }
 INSTALLED_APPS = [
     "django.contrib.admin",
