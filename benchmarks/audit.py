@@ -53,7 +53,8 @@ def event(number: int) -> AuditEvent:
     return AuditEvent(
         action="patient.changed", actor=Actor("user", "17", "dr.house"), object_type="clinic.patient",
         object_id=str(number), object_label="Patient 42", event_class="change", client_ip="10.20.30.40",
-        correlation_id="4bf92f3577b34da6a3ce929d0e0e4736", changes={"ward": ("A", "B"), "status": ("waiting", "admitted")},
+        correlation_id="4bf92f3577b34da6a3ce929d0e0e4736",
+        changes={"ward": ("A", "B"), "status": ("waiting", "admitted")},
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ for number, block in enumerate(re.findall(r"^```python\\n(.*?)^```", open(sys.ar
 """
 
 
-@pytest.mark.parametrize("page", ["context.md", "configuration.md", "fields.md"])
+@pytest.mark.parametrize("page", ["audit.md", "context.md", "configuration.md", "fields.md"])
 def test_the_examples_of_a_page_run(page: str, tmp_path: Path) -> None:
     quiet = {
         name: value for name, value in os.environ.items() if name not in ("SERVICE_NAME", "ENVIRONMENT", "VERSION")
@@ -60,7 +60,8 @@ def test_the_table_of_fields_is_the_list_of_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["ARCHITECTURE.md", "CHANGELOG.md", "docs/context.md", "docs/configuration.md", "docs/fields.md"]
+    "page",
+    ["ARCHITECTURE.md", "CHANGELOG.md", "docs/audit.md", "docs/context.md", "docs/configuration.md", "docs/fields.md"],
 )
 def test_a_page_names_no_file_that_is_not_there(page: str) -> None:
     text = (ROOT / page).read_text()

@@ -24,6 +24,7 @@ NAMES = {
     "aura_logging.formatters": ("JsonFormatter", "ConsoleFormatter"),
     "aura_logging.privacy": ("Scrubber", "Finding"),
     "aura_logging.metrics": ("open_store", "counter", "gauge", "histogram", "timer"),
+    "aura_logging.audit": ("record", "configure", "Actor", "AuditEvent", "KeyRing", "Trail", "AuditError"),
     "aura_logging.testing": ("ManualClock", "capture", "assert_no_pii"),
     "aura_logging.django.middleware": ("PerformanceMonitoringMiddleware",),
 }  # fmt: skip

@@ -6,7 +6,8 @@ import logging
 from typing import Any
 
 import aura_logging
-from aura_logging import presets
+from aura_logging import audit, presets
+from aura_logging.audit.stores.jsonl import JsonlAuditStore
 from aura_logging.filters import RequestContextFilter, SamplingFilter, SecurityFilter
 from aura_logging.formatters import ConsoleFormatter, JsonFormatter
 from aura_logging.handlers import AsyncBufferedHandler, FailoverHandler, MetricsHandler, StructuredFileHandler
@@ -64,6 +65,13 @@ def by_hand() -> list[Health]:
     console.setFormatter(ConsoleFormatter(color=delivered, hide=["service_name"]))
     parts: list[Checkable] = [handler, failover, file, MetricsHandler(store="memory://"), SamplingFilter()]
     return [part.health() for part in parts]
+
+
+def a_trail() -> Health:
+    keys = audit.KeyRing({"2026": "hex:" + "00" * 32})
+    trail = audit.configure(JsonlAuditStore("audit", keys), when_unwritable="journal", journal_dir="journal")
+    audit.record("patient.viewed", ("clinic.patient", 42), {"ward": ("A", None)}, reason="round", rows=3)
+    return trail.health()
 
 
 def a_clock() -> float:

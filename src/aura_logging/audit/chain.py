@@ -13,6 +13,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from aura_logging.audit.keys import KeyRing
@@ -69,6 +70,7 @@ def start(writer: str) -> Head:
     return Head(writer, 0, GENESIS)
 
 
+@lru_cache(maxsize=256)  # a process writes under few names
 def prefix_of(writer: str, key_id: str) -> bytes:
     """Return what all entries of a writer under one key begin with, for `code_of`."""
     name, ring_id = writer.encode(), key_id.encode()

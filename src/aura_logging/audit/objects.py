@@ -21,11 +21,15 @@ def describe(thing: Any) -> tuple[str, str, str]:
         before, colon, after = thing.partition(":")
         return (before, after, "") if colon else ("", thing, "")
     if type(thing) in (tuple, list):
-        if not 2 <= len(thing) <= 3:  # type, id and perhaps a label
+        if len(thing) not in (2, 3):
             raise ValueError(f"object={thing!r} must be (type, id) or (type, id, label)")
-        kind, name, *label = thing
-        return plain_text(kind), plain_text(name), plain_text(label[0]) if label else ""
+        return _text(thing[0]), _text(thing[1]), _text(thing[2]) if len(thing) == 3 else ""
     key: Any = getattr(thing, "pk", None)
     if key is None:
         key = getattr(thing, "id", None)
-    return type(thing).__qualname__, "" if key is None else plain_text(key), plain_text(thing)
+    return type(thing).__qualname__, "" if key is None else _text(key), plain_text(thing)
+
+
+def _text(value: Any) -> str:
+    kind = type(value)
+    return value if kind is str else str(value) if kind is int else plain_text(value)

@@ -7,6 +7,7 @@ every tool that reads JSON, and for us with the event's signed bytes at a known 
 from __future__ import annotations
 
 import re
+from binascii import unhexlify
 
 import orjson
 
@@ -44,7 +45,7 @@ def read_line(writer: str, line: bytes) -> Entry:
     seq, previous, mac, key_id, event_bytes = match.groups()
     return Entry(
         event_bytes,
-        Link(writer, int(seq), bytes.fromhex(previous.decode()), bytes.fromhex(mac.decode()), key_id.decode()),
+        Link(writer, int(seq), unhexlify(previous), unhexlify(mac), key_id.decode()),
     )
 
 
