@@ -91,9 +91,10 @@ def test_a_seal_that_was_kept_elsewhere_tells_of_a_cut_tail(tmp_path, news, undo
 
 
 def test_report_tells_who_looked_at_a_patient(undone):
+    from clinic.models import Account
+
     from aura_logging.audit import Actor
     from aura_logging.audit.actors import acting_as
-    from clinic.models import Account
 
     doctor = Account.objects.create_user("house")
     with acting_as(Actor("user", str(doctor.pk))):

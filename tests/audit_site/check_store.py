@@ -139,7 +139,7 @@ def test_entries_cannot_be_made_changed_or_removed_through_the_model(news):
 def test_without_its_tables_the_error_says_what_to_do(undone):
     tampered("ALTER TABLE aura_auditentry RENAME TO gone")
 
-    with pytest.raises(AuditError, match="run `manage.py migrate aura`"):
+    with pytest.raises(AuditError, match=r"run `manage\.py migrate aura`"):
         Note.objects.create(text="lost")
 
 

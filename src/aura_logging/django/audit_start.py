@@ -1,12 +1,14 @@
-"""Switch the audit trail on: as soon as `AURA` has the section `AUDIT`, or a model is tracked."""
+"""Have things recorded by themselves as soon as `AURA` has the section `AUDIT`, or a model is tracked."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.conf import settings
 from django.core.signals import request_finished, setting_changed
 
+from aura_logging.audit.stores.base import AuditError
 from aura_logging.audit.trail import Trail, install
 from aura_logging.django import audit_survivors
 from aura_logging.django.audit_options import DjangoAuditOptions
@@ -15,6 +17,8 @@ from aura_logging.django.conf import options
 from aura_logging.django.tracking import registry
 
 __all__ = ["is_on", "start", "store_in"]
+
+log = logging.getLogger("aura.audit")
 
 
 def is_on() -> bool:
@@ -58,7 +62,11 @@ _store: DatabaseAuditStore | None = None
 
 
 def _request_is_over(**_: Any) -> None:
-    audit_survivors.tell_again()
+    try:
+        audit_survivors.tell_again()
+    except AuditError as error:
+        # The answer is out, so there is nothing left that could fail for it. It is tried again with the next request.
+        log.error("audit events of a rolled-back transaction wait to be written", extra={"error": str(error)})  # noqa: TRY400  # ours says it all
     if _store is not None:
         _store.release()
 

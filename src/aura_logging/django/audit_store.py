@@ -24,6 +24,7 @@ from aura_logging.audit.stores.base import EVERYTHING, AuditError, CheckpointCon
 from aura_logging.audit.tombstones import Tombstone
 from aura_logging.django.audit_columns import COLUMNS, columns_of, contradiction
 from aura_logging.django.audit_writers import Writers
+from aura_logging.django.tracking.unobserved import unobserved
 from aura_logging.health import Health, Status
 
 __all__ = ["DatabaseAuditStore", "in_database"]
@@ -227,7 +228,7 @@ class DatabaseAuditStore:
     def _insert(self, connection: Any, event_bytes: bytes, link: Link) -> None:
         values = _adapted(connection, columns_of(event_bytes))
         parameters = (*values, event_bytes, link.writer, link.seq, link.previous, link.mac, link.key_id)
-        with connection.cursor() as cursor:
+        with unobserved(), connection.cursor() as cursor:
             cursor.execute(_insertion(connection.vendor), parameters)
 
     def _raw(self, rows: Any) -> list[tuple[Any, ...]]:

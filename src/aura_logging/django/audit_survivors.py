@@ -32,13 +32,13 @@ def watch(connection: Any, event: AuditEvent) -> None:
 def tell_again(connection: Any = None) -> None:
     """Append what was rolled back, as of now, on the connections of this thread that are in no transaction.
 
-    Called when a request ends and before a connection's next statement outside a transaction. `AuditError` as ever.
+    Called when a request ends and before a connection's next statement outside a transaction. What cannot be written
+    waits on (`AuditError`).
     """
     for each in [connection] if connection is not None else connections.all(initialized_only=True):
         waiting: dict[str, AuditEvent] | None = each.__dict__.get(_ATTRIBUTE)
         if not waiting or each.in_atomic_block:
             continue
-        each.__dict__[_ATTRIBUTE] = {}
         for event in list(waiting.values()):
             again = dataclasses.replace(event, extra={**event.extra, "rolled_back": True})
             with in_database(cast(str, each.alias)):

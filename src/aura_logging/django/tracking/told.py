@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from aura_logging.django.tracking.statements import Use
+from aura_logging.django.tracking.unobserved import unobserved
 
 __all__ = ["Told", "told_on"]
 
@@ -42,7 +43,8 @@ class Told:
         """Tell nothing of what is read within the block: we are looking ourselves."""
         before, self.is_quiet = self.is_quiet, True
         try:
-            yield
+            with unobserved():
+                yield
         finally:
             self.is_quiet = before
 

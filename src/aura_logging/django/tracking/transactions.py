@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db import transaction
 
+from aura_logging.django.tracking.unobserved import unobserved
+
 __all__ = ["lock_before_reading", "one_transaction"]
 
 
@@ -46,6 +48,6 @@ def _immediately(connection: Any) -> Iterator[None]:
 def lock_before_reading(connection: Any, table: str) -> None:
     """Take SQLite's lock for writing before we read in a transaction that the application has opened (see above)."""
     if connection.vendor == "sqlite" and connection.transaction_mode is None and connection.in_atomic_block:
-        with connection.cursor() as cursor:
+        with unobserved(), connection.cursor() as cursor:
             quote = connection.ops.quote_name
             cursor.execute(f"DELETE FROM {quote(table)} WHERE 0")  # noqa: S608  # a name of ours
