@@ -80,7 +80,7 @@ def test_a_class_based_view_tells_of_its_object_or_summarises_its_list(client, n
     assert (one.action, one.object_id, one.subject) == ("read", str(pks[0]), "Ada")
     assert (many.action, many.object_type, many.object_id) == ("read_list", "clinic.Patient", "")
     assert many.extra["rows"] == 2
-    assert many.extra["keys"] == [str(pk) for pk in pks]
+    assert many.extra["object_ids"] == [str(pk) for pk in pks]
 
 
 def test_a_view_whose_entry_cannot_be_written_gives_no_answer(client, monkeypatch):

@@ -174,6 +174,18 @@ def test_untracked_tables_are_left_alone(news):
     assert [one for one in news() if "ward" in one.object_type.lower()] == []
 
 
+def test_a_statement_that_names_its_rows_tells_which(news, three):
+    pks = [patient.pk for patient in three]
+    Patient.objects.filter(pk=pks[0]).update(visits=1)
+    Patient.objects.filter(pk__in=pks).update(visits=2, name="renamed")
+    list(Prescription.objects.filter(pk__in=[71, 72]))
+
+    one, many, read = news()
+    assert (one.object_id, one.extra.get("object_ids")) == (str(pks[0]), None)
+    assert (many.object_id, sorted(many.extra["object_ids"])) == ("", sorted(map(str, pks)))
+    assert (read.action, read.extra["object_ids"]) == ("read_list", ["71", "72"])
+
+
 def test_reads_of_a_sensitive_model_are_told_before_they_happen(news):
     prescription = Prescription.objects.create(drug="morphine")
     news.forget()

@@ -103,6 +103,8 @@ def test_report_tells_who_looked_at_a_patient(undone):
     with acting_as(Actor("task", "nightly")):
         record("update", ("clinic.Patient", "4242"), event_class="change")
 
+    record("read_list", ("clinic.Patient", ""), event_class="access", object_ids=["4241", "4242"])
+
     outcome = aura_audit("report", "--object", "clinic.Patient:4242", "--since", "2026-01-01")
     accesses = aura_audit("report", "--object", "clinic.Patient:4242", "--class", "access")
 
@@ -110,6 +112,7 @@ def test_report_tells_who_looked_at_a_patient(undone):
     assert f"user {doctor.pk} house" in outcome.out
     assert "task nightly" in outcome.out
     assert "read 3" in accesses.out
+    assert "read_list 1" in accesses.out
     assert "task nightly" not in accesses.out
     assert narrow(outcome.out)
     assert aura_audit("report", "--object", "clinic.Patient:0", "--until", "2020-01-01").out == ""

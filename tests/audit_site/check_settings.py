@@ -54,7 +54,7 @@ def test_a_field_that_is_not_there_stops_the_start(monkeypatch):
     monkeypatch.setattr(registry, "_asked", dict(registry._asked))
     try:
         with pytest.raises(
-            ImproperlyConfigured, match="exclude names 'nmae', which is no field of it. Did you mean 'name'"
+            ImproperlyConfigured, match=r"exclude names 'nmae', which is no field of it. Did you mean 'name'"
         ):
             track(exclude=["nmae"])(Patient)
     finally:

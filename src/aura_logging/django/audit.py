@@ -167,7 +167,7 @@ class AuditedAccessMixin:
     """Record who saw which record, for Django's class-based views: put it first among the bases.
 
     A view that shows one object (`get_object`) records that object; one that lists records the list, summarised: how
-    many, and the keys of the first hundred. It is recorded when the answer is made, and before it is given.
+    many, and the keys of the first thousand. It is recorded when the answer is made, and before it is given.
     """
 
     audit_action = "read"
@@ -175,7 +175,7 @@ class AuditedAccessMixin:
     audit_subject = ""
     """The attribute of the object that says whose data it is, by a dotted path."""
 
-    _MOST_KEYS = 100
+    _MOST_KEYS = 1_000
 
     def render_to_response(self, context: Mapping[str, Any], **response_kwargs: Any) -> Any:
         """Record, then answer."""
@@ -204,7 +204,7 @@ class AuditedAccessMixin:
             "access",
             object_type=model._meta.label if model is not None else "",
             reason=self.audit_reason,
-            extra={"view": _name_of(self), "rows": len(keys), "keys": keys[: self._MOST_KEYS]},
+            extra={"view": _name_of(self), "rows": len(keys), "object_ids": keys[: self._MOST_KEYS]},
         )
 
 

@@ -20,6 +20,7 @@ from aura_logging.audit.checkpoint import Checkpoint
 from aura_logging.audit.events import AuditEvent
 from aura_logging.audit.holds import Hold
 from aura_logging.audit.keys import KeyRing
+from aura_logging.audit.query import Question
 from aura_logging.audit.stores.base import EVERYTHING, AuditError, CheckpointConflictError, Entry, EntryFilter
 from aura_logging.audit.tombstones import Tombstone
 from aura_logging.django.audit_columns import COLUMNS, columns_of, contradiction
@@ -114,6 +115,8 @@ class DatabaseAuditStore:
     ) -> Iterator[Entry]:
         """Yield entries writer by writer, each writer's by number; streams, by pages of the index."""
         rows = self._rows().filter(_condition(where))
+        # A list that was read names its objects within the event, where no index finds them.
+        question = Question(where) if where.object_id is not None else None
         if writer is not None:
             rows = rows.filter(writer=writer)
         if after_seq:
@@ -124,7 +127,9 @@ class DatabaseAuditStore:
             with self._reading():
                 found = self._raw(page.filter(beyond)[:_BATCH])
             for row in found:
-                yield _entry(row)
+                entry = _entry(row)
+                if question is None or question.fits(entry.event_bytes):
+                    yield entry
             if len(found) < _BATCH:
                 return
             last_writer, last_seq = found[-1][len(COLUMNS) + 1 : len(COLUMNS) + 3]
@@ -272,7 +277,7 @@ def _parsed(parse: Any, body: str, what: str) -> Any:
 def _condition(where: EntryFilter) -> Q:
     wanted: dict[str, Any] = {
         "object_type": where.object_type,
-        "object_id": where.object_id,
+        "object_id__in": None if where.object_id is None else (where.object_id, ""),
         "actor": where.actor_id,
         "subject": where.subject,
         "event_class": where.event_class,

@@ -22,6 +22,7 @@ from aura_logging.performance.fingerprints import fingerprint, statement
 __all__ = ["forget", "install"]
 
 _MOST_PARAMETERS = 1_000
+_MOST_KEYS = 1_000
 _SCHEMA = frozenset({"drop", "alter"})
 _CACHED_STATEMENTS = 1_024
 
@@ -85,9 +86,13 @@ def _executed(
         extra: dict[str, Any] = {"table": use.table, "rows": rows, "statement": fingerprint(sql)}
         if table.bulk_values:
             extra["parameters"] = _parameters(params, many=many)
+        keys = [] if many else _rows_by_key(table, sql, params)
+        if len(keys) > 1:
+            extra["object_ids"] = [str(key) for key in keys]
         migrating.tell_or_keep(
-            connection, f"bulk_{use.operation}", table.event_class, object_type=table.object_type, extra=extra
-        )
+            connection, f"bulk_{use.operation}", table.event_class, object_type=table.object_type,
+            object_id=keys[0] if len(keys) == 1 else "", extra=extra,
+        )  # fmt: skip
     return result
 
 
@@ -122,25 +127,32 @@ def _tell_read(connection: Any, table: Watched, sql: str, params: Any) -> None:
     what = statement(sql)
     if what.is_probe or what.is_count:
         return  # shows no row
-    object_id = _single_row(table, sql, params)
+    keys = _rows_by_key(table, sql, params)
     extra: dict[str, Any] = {"statement": fingerprint(sql)}
     if connection.alias != "default":
         extra["database"] = connection.alias
-    tell(
-        "read" if object_id else "read_list", "access", object_type=table.object_type, object_id=object_id, extra=extra
-    )
+    if len(keys) == 1:
+        tell("read", "access", object_type=table.object_type, object_id=keys[0], extra=extra)
+        return
+    if keys:
+        extra["object_ids"] = [str(key) for key in keys]
+    tell("read_list", "access", object_type=table.object_type, extra=extra)
 
 
-def _single_row(table: Watched, sql: str, params: Any) -> Any:
-    """Return the key of the one row that is asked for, if the statement asks for one by its key."""
+def _rows_by_key(table: Watched, sql: str, params: Any) -> list[Any]:
+    """Return the keys of the rows that the statement is about, if it ends by naming them: `WHERE id IN (…)`."""
     found = _BY_KEY.search(sql)
-    if found is None or found[1] != table.pk_column or not params or isinstance(params, dict):
-        return ""
-    return params[0] if len(params) == 1 else ""
+    if found is None or found[1].lower() != table.pk_column.lower() or not params or isinstance(params, dict):
+        return []
+    count = sql.count("%s", found.start())
+    return list(params[-count:]) if 0 < count <= _MOST_KEYS else []
 
 
 _BY_KEY = re.compile(
-    r'\bWHERE\s+\(?(?:[`"\[]?\w+[`"\]]?\.)?[`"\[]?(\w+)[`"\]]?\s*=\s*%s\)?(?:\s+LIMIT\s+\d+)?\s*$', re.IGNORECASE
+    r'\bWHERE\s+\(?(?:[`"\[]?\w+[`"\]]?\.)?[`"\[]?(\w+)[`"\]]?'  # WHERE "table"."key"
+    r"\s*(?:=\s*%s|IN\s*\(%s(?:,\s*%s)*\))\)?"
+    r"(?:\s+LIMIT\s+\d+)?(?:\s+FOR\s+UPDATE)?\s*$",
+    re.IGNORECASE,
 )
 
 
