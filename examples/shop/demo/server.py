@@ -1,5 +1,6 @@
 """Run the shop under a real gunicorn: prepare, start, stop with SIGTERM."""
 
+import json
 import os
 import re
 import signal
@@ -32,6 +33,11 @@ def prepare(state_dir: Path) -> str:
     """Create the tables and fill the shop; return what `seed` says about it."""
     _manage(state_dir, "migrate", "--verbosity=0")
     return _manage(state_dir, "seed").strip()
+
+
+def audit_verdict(state_dir: Path) -> dict:
+    """Return what `aura_audit verify` says of the shop's trail."""
+    return json.loads(_manage(state_dir, "aura_audit", "verify", "--format=json"))["default"]
 
 
 def _manage(state_dir: Path, *arguments: str) -> str:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from aura_logging.django.audit import track
 from books.models import Book
 
 
@@ -17,6 +18,7 @@ class Customer(models.Model):
         return f"{self.user.get_username()} ({self.country})"
 
 
+@track
 class Order(models.Model):
     class Status(models.TextChoices):
         PLACED = "placed"
