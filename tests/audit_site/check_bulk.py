@@ -56,8 +56,8 @@ def test_bulk_create_of_rows_that_return_their_keys_is_counted(news):
 
 def test_raw_statements_are_told(news, three):
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE clinic_patient SET visits = 5 WHERE name = %s", ["one of three"])
-        cursor.execute("/* housekeeping */ DELETE FROM clinic_patient WHERE visits = 5")
+        cursor.execute("UPDATE clinic_patient SET visits = 555 WHERE name = %s", ["one of three"])
+        cursor.execute("/* housekeeping */ DELETE FROM clinic_patient WHERE visits = 555")
         cursor.execute(
             "WITH drugs AS (SELECT 'x' AS drug) INSERT INTO clinic_prescription (drug) SELECT drug FROM drugs"
         )
@@ -77,6 +77,32 @@ def test_a_raw_statement_outside_a_transaction_that_returns_rows_is_told(news, w
     assert statements(news()) == [("bulk_insert", "clinic.Prescription", 2)]
     Prescription.objects.create(drug="c")
     assert whole().is_whole
+
+
+def test_a_raw_statement_that_returns_rows_and_fails_is_told_as_failed_or_not_at_all(news):
+    from django.db import DatabaseError
+
+    with pytest.raises(DatabaseError), connection.cursor() as cursor:
+        cursor.execute("INSERT INTO clinic_prescription (drug) VALUES (NULL) RETURNING id")
+
+    assert [one.outcome for one in news()] in ([], ["success", "failure"])
+
+
+def test_a_statement_that_is_no_text_is_told(news):
+    if connection.vendor != "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN QUERY PLAN UPDATE clinic_prescription SET drug = 'explained'")
+        assert news() == []
+        return
+    from psycopg import sql
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("INSERT INTO {} (drug) VALUES (%s)").format(sql.Identifier("clinic_prescription")), ["x"]
+        )
+        cursor.execute(b"INSERT INTO clinic_prescription (drug) VALUES ('y')")
+
+    assert statements(news()) == [("bulk_insert", "clinic.Prescription", 1)] * 2
 
 
 def test_what_changes_nothing_is_not_told(news):

@@ -176,6 +176,18 @@ def test_a_row_in_two_tables_is_told_once(news):
     assert told[2][3]["name"] == ["Grace", None]
 
 
+def test_a_row_whose_part_stays_is_told_and_the_part_when_it_goes(news):
+    inside = InPatient.objects.create(name="Ada", bed="12")
+    pk = inside.pk
+    inside.delete(keep_parents=True)
+    Patient.objects.get(pk=pk).delete()
+
+    assert [each[:3] for each in news.told()] == [
+        ("create", "clinic.InPatient", str(pk)), ("delete", "clinic.InPatient", str(pk)),
+        ("delete", "clinic.Patient", str(pk)),
+    ]  # fmt: skip
+
+
 def test_a_proxy_tells_for_its_model(news):
     patient = LoudPatient.objects.create(name="Ada")
     patient.delete()

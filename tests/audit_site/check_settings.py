@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from clinic.models import Note, Patient, Prescription
 from django.core.exceptions import ImproperlyConfigured
@@ -17,7 +20,7 @@ from aura_logging.django.audit_options import DjangoAuditOptions
 from aura_logging.django.conf import options
 from aura_logging.django.models import AuditSubjectKey
 from aura_logging.django.tracking.start import begin
-from aura_logging.options import OptionError
+from aura_logging.options import OptionError, fill
 
 
 def audit(**chosen):
@@ -60,6 +63,20 @@ def test_a_field_that_is_not_there_stops_the_start(monkeypatch):
     finally:
         monkeypatch.undo()
         registry.forget()
+
+
+def test_what_the_documentation_shows_is_python_and_its_settings_are_right():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "audit.md").read_text()
+    blocks = re.findall(r"^```py\n(.*?)^```", page, re.M | re.S)
+    assert len(blocks) > 3
+
+    for block in blocks:
+        code = compile(block, "docs/audit.md", "exec")
+        if block.startswith("AURA"):
+            names = {}
+            exec(code, names)
+            chosen = fill(DjangoAuditOptions, names["AURA"]["AUDIT"], where="AURA")
+            assert set(chosen.by_model()) == {"shop.Book", "shop.Customer"}
 
 
 def test_track_refuses_what_is_no_model():

@@ -72,10 +72,14 @@ class Writers:
 
     def head(self, connection: Any) -> Head:
         """Return the head that the next entry of this connection follows."""
+        if _is_manual(connection):
+            return start(new_writer())
         return self._head(connection, self._writer(connection))
 
     def extended(self, connection: Any, head: Head) -> None:
         """Take note that an entry was written behind the head; whether it stays is for the transaction to say."""
+        if _is_manual(connection):
+            return
         writer = self._writer(connection)
         if _never_commits(connection):
             scopes = connection.__dict__.setdefault(self._attribute + "_scopes", {})
@@ -83,11 +87,9 @@ class Writers:
         elif connection.in_atomic_block:
             writer.in_doubt_on = connection.connection
             _put_in_front(connection, _Committed(writer, head, connection))
-        elif connection.get_autocommit():
+        else:
             writer.head = head
             writer.in_doubt_on = None
-        else:
-            self.forget(connection)
 
     def forget(self, connection: Any) -> None:
         """Begin another chain with the connection's next entry: nobody knows what became of the last one."""
@@ -166,6 +168,11 @@ def _count(callbacks: list[Any]) -> int:
         else:
             high = middle
     return low
+
+
+def _is_manual(connection: Any) -> bool:
+    """Tell whether the application commits by itself, when nobody hears what came of it."""
+    return not (connection.commit_on_exit if connection.in_atomic_block else connection.get_autocommit())
 
 
 def _database(connection: Any) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ _MOST_PARAMETERS = 1_000
 _MOST_KEYS = 1_000
 _SCHEMA = frozenset({"drop", "alter"})
 _CACHED_STATEMENTS = 1_024
+_LONGEST_CACHED = 4_096
+_RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 
 
 def install() -> None:
@@ -37,6 +39,7 @@ def install() -> None:
 def forget() -> None:
     """Look at every statement anew: other tables are watched now."""
     _of_interest.cache_clear()
+    _tells_reads.cache_clear()
 
 
 def _watch_connection(connection: Any, **_: Any) -> None:
@@ -45,11 +48,12 @@ def _watch_connection(connection: Any, **_: Any) -> None:
         connection.execute_wrappers.insert(0, _watch)
 
 
-def _watch(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    found = _of_interest(sql) if len(sql) <= _LONGEST_CACHED else _look(sql)
+def _watch(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    connection = context["connection"]
+    text = sql if type(sql) is str else _text_of(sql, connection)
+    found = _of_interest(text) if len(text) <= _LONGEST_CACHED else _look(text)
     if not found:
         return execute(sql, params, many, context)
-    connection = context["connection"]
     told = told_on(connection)
     if not connection.in_atomic_block:
         audit_survivors.tell_again(connection)
@@ -57,59 +61,80 @@ def _watch(execute: Callable[..., Any], sql: str, params: Any, many: bool, conte
     for use, table in found:
         if use.operation == "read":
             if table.reads and not told.is_quiet:
-                _tell_read(connection, table, sql, params)
+                _tell_read(connection, table, text, params)
         elif not told.knows(connection, use, None if many else params):
             writes.append((use, table))
     if not writes:
         return execute(sql, params, many, context)
-    # SQLite keeps a statement that returns rows open, and its transaction with it: the entry joins that.
-    if connection.vendor == "sqlite" and not connection.in_atomic_block and _RETURNING.search(sql):
-        return _executed(execute, sql, params, many, context, writes)
+    done = _Done(text, params, many, context)
+    if connection.vendor == "sqlite" and not connection.in_atomic_block and done.returns_rows:
+        # SQLite ends a statement's own transaction when its last row is fetched, out of our hands: so it is told first,
+        # and once more if it fails.
+        done.tell(writes)
+        try:
+            return execute(sql, params, many, context)
+        except Exception:
+            done.tell(writes, outcome="failure")
+            raise
     with one_transaction(connection):
-        return _executed(execute, sql, params, many, context, writes)
+        result = execute(sql, params, many, context)
+        done.is_counted = True
+        done.tell(writes)
+        return result
 
 
-_LONGEST_CACHED = 4_096
-_RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
+def _text_of(sql: Any, connection: Any) -> str:
+    """Return a statement that is no text: a driver's own object, or bytes."""
+    if isinstance(sql, bytes):
+        return sql.decode("utf-8", "replace")
+    render = getattr(sql, "as_string", None)
+    return str(sql) if render is None else str(render(connection.connection))
 
 
-def _executed(
-    execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any],
-    writes: list[tuple[Use, Watched]],
-) -> Any:  # fmt: skip
-    result = execute(sql, params, many, context)
-    connection = context["connection"]
-    for use, table in writes:
-        rows = _rows(use, sql, context, many=many)
-        if rows == 0:
-            continue  # nothing was there to be changed
-        extra: dict[str, Any] = {"table": use.table, "rows": rows, "statement": fingerprint(sql)}
-        if table.bulk_values:
-            extra["parameters"] = _parameters(params, many=many)
-        keys = [] if many else _rows_by_key(table, sql, params)
-        if len(keys) > 1:
-            extra["object_ids"] = [str(key) for key in keys]
-        migrating.tell_or_keep(
-            connection, f"bulk_{use.operation}", table.event_class, object_type=table.object_type,
-            object_id=keys[0] if len(keys) == 1 else "", extra=extra,
-        )  # fmt: skip
-    return result
+class _Done:
+    """A statement, and what can be told of it."""
 
+    __slots__ = ("context", "is_counted", "many", "params", "returns_rows", "sql")
 
-def _rows(use: Use, sql: str, context: dict[str, Any], *, many: bool) -> int | None:
-    """Return how many rows were written, as far as the driver says."""
-    if use.operation in ("truncate", "copy"):
-        return None
-    counted: int | None = getattr(context["cursor"].cursor, "rowcount", None)
-    is_sqlite = context["connection"].vendor == "sqlite"
-    # Python's driver for SQLite counts the rows of a RETURNING as they are fetched, and those behind a WITH not at all.
-    is_open = is_sqlite and _RETURNING.search(sql) is not None
-    if counted is not None and counted >= 0 and not is_open:
-        return counted
-    if is_sqlite and not is_open and not many:
-        with context["connection"].cursor() as cursor:
-            return int(cursor.execute("SELECT changes()").fetchone()[0])
-    return written_rows(sql) if use.operation == "insert" and not many else None
+    def __init__(self, sql: str, params: Any, many: bool, context: dict[str, Any]) -> None:
+        self.sql = sql
+        self.params = params
+        self.many = many
+        self.context = context
+        self.is_counted = False
+        self.returns_rows = _RETURNING.search(sql) is not None
+
+    def tell(self, writes: list[tuple[Use, Watched]], outcome: str = "success") -> None:
+        """Tell of each table, unless the driver says that nothing was there to be changed."""
+        for use, table in writes:
+            rows = self._rows(use)
+            if rows == 0:
+                continue
+            extra: dict[str, Any] = {"table": use.table, "rows": rows, "statement": fingerprint(self.sql)}
+            if table.bulk_values:
+                extra["parameters"] = _parameters(self.params, many=self.many)
+            keys = [] if self.many else _rows_by_key(table, self.sql, self.params)
+            if len(keys) > 1:
+                extra["object_ids"] = [str(key) for key in keys]
+            migrating.tell_or_keep(
+                self.context["connection"], f"bulk_{use.operation}", table.event_class, object_type=table.object_type,
+                object_id=keys[0] if len(keys) == 1 else "", outcome=outcome, extra=extra,
+            )  # fmt: skip
+
+    def _rows(self, use: Use) -> int | None:
+        """Return how many rows were written, as far as the driver says."""
+        if use.operation in ("truncate", "copy"):
+            return None
+        connection = self.context["connection"]
+        # Python's driver for SQLite counts the rows of a RETURNING as they are fetched, those behind a WITH not at all.
+        if self.is_counted and not (connection.vendor == "sqlite" and self.returns_rows):
+            counted: int | None = getattr(self.context["cursor"].cursor, "rowcount", None)
+            if counted is not None and counted >= 0:
+                return counted
+            if connection.vendor == "sqlite" and not self.many:
+                with connection.cursor() as cursor:
+                    return int(cursor.execute("SELECT changes()").fetchone()[0])
+        return written_rows(self.sql) if use.operation == "insert" and not self.many else None
 
 
 def _parameters(params: Any, *, many: bool) -> Any:
@@ -158,9 +183,16 @@ _BY_KEY = re.compile(
 
 def _look(sql: str) -> tuple[tuple[Use, Watched], ...]:
     tables = watched()
+    if not _tells_reads() and sql[:7].upper() == "SELECT ":
+        return ()
     return tuple(
         (use, tables[use.table]) for use in tables_of(sql) if use.table in tables and use.operation not in _SCHEMA
     )
+
+
+@functools.cache
+def _tells_reads() -> bool:
+    return any(table.reads for table in watched().values())
 
 
 _of_interest = functools.lru_cache(maxsize=_CACHED_STATEMENTS)(_look)

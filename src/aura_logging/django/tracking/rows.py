@@ -126,11 +126,10 @@ def _before_delete(sender: type[Model], instance: Model, using: str, origin: Any
     connection = cast(Any, connections[using])
     told = told_on(connection)
     for model in (*how.model._meta.get_parent_list(), how.model):
-        key = cast(Any, model._meta.pk)
-        if not isinstance(instance.pk, tuple):
-            told.deleting(
-                connection, model._meta.db_table.lower(), key.get_db_prep_value(_key_in(instance, model), connection)
-            )
+        key = _key_in(instance, model)
+        if not isinstance(key, tuple):
+            key = (cast(Any, model._meta.pk).get_db_prep_value(key, connection),)
+        told.deleting(connection, model._meta.db_table.lower(), key)
     # What the collector has just loaded is what is stored; what the application holds may be anything.
     if origin is instance or any(field.attname not in instance.__dict__ for field in how.fields):
         lock_before_reading(connection, AuditEntry._meta.db_table)
@@ -150,14 +149,13 @@ def _after_delete(sender: type[Model], instance: Model, using: str, **_: Any) ->
     if how is None:
         return
     old = instance.__dict__.pop(_BEFORE, {})
-    told = told_on(connections[using])
+    connection = cast(Any, connections[using])
+    told = told_on(connection)
     for parent in how.model._meta.get_parent_list():
-        told.inherited.add((parent, str(_key_in(instance, parent))))
-    row = (how.model, str(instance.pk))
-    if row in told.inherited:
-        told.inherited.discard(row)  # a part of the row that was told of already
+        told.part_is_told(connection, parent, str(_key_in(instance, parent)))
+    if told.is_part(connection, how.model, str(instance.pk)):
         return
-    if told.is_announced(connections[using], "delete", how.model._meta.db_table.lower()):
+    if told.is_announced(connection, "delete", how.model._meta.db_table.lower()):
         return  # a row between two others, whose relation is told of
     _tell(how, instance, "delete", differences(how.fields, old, None), using)
 

@@ -38,6 +38,7 @@ _MORE_NAMES = re.compile(r"\s*,\s*(?:ONLY\s+)?" + _NAME, re.IGNORECASE)
 _LISTS_TABLES = frozenset({"truncate", "drop"})
 _COPIES_IN = re.compile(r"\s*(?:\([^)]*\))?\s*FROM\b", re.IGNORECASE)
 _PASSIVE = frozenset({"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET", "PRAGMA", "SHOW"})
+_EXPLAINS = re.compile(r"\s*EXPLAIN\b(?!.*\bANALY[SZ]E\b)", re.IGNORECASE | re.DOTALL)
 _VALUES = re.compile(r"\bVALUES\s*(?=\()", re.IGNORECASE)
 _PARENTHESES = re.compile(r"[()]")
 
@@ -85,8 +86,12 @@ def written_rows(sql: str) -> int | None:
 def _read(sql: str) -> tuple[Use, ...]:
     quiet = _QUIET.sub(_silence, sql) if "'" in sql or "--" in sql or "/*" in sql or "$" in sql else sql
     first = _FIRST_WORD.match(quiet)
-    if first is None or first[1].upper() in _PASSIVE:
+    if first is None or first[1].upper() in _PASSIVE or _EXPLAINS.match(quiet):
         return ()
+    if first[1].upper() in ("INSERT", "REPLACE") and ";" not in quiet:
+        # What follows is long, and all of it values; ON CONFLICT is about the same table.
+        values = _VALUES.search(quiet)
+        quiet = quiet if values is None else quiet[: values.start()]
     uses: dict[Use, None] = {}
     if first[1].upper() not in ("SELECT", "VALUES"):
         for found in _WRITES.finditer(quiet):

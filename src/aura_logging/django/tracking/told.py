@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,7 +26,7 @@ class Told:
         self._tables: dict[str, int] = {}
         self._announced: dict[tuple[str, str], tuple[Any, bool]] = {}
         self._rows: dict[str, tuple[Any, set[str]]] = {}
-        self.inherited: set[tuple[Any, str]] = set()
+        self._parts: tuple[Any, set[tuple[Any, str]]] = (None, set())
 
     @contextmanager
     def saving(self, table: str) -> Iterator[None]:
@@ -67,13 +67,28 @@ class Told:
         block, _ = self._announced.get((operation, table), (None, False))
         return block is not None and _is_open(connection, block)
 
-    def deleting(self, connection: Any, table: str, row: Any) -> None:
-        """Expect the row to be deleted, by its key as the database has it."""
+    def deleting(self, connection: Any, table: str, keys: Iterable[Any]) -> None:
+        """Expect a row to be deleted, by its key as the database has it; of a composite one, by its parts."""
         block, rows = self._rows.get(table, (None, set()))
         if block is None or not _is_open(connection, block):
             block, rows = (connection.atomic_blocks[-1] if connection.atomic_blocks else None), set()
             self._rows[table] = (block, rows)
-        rows.add(str(row))
+        rows.update(map(str, keys))
+
+    def part_is_told(self, connection: Any, model: Any, key: str) -> None:
+        """Expect the deletion of a row that a deleted one inherited from: it is told of already."""
+        block = connection.atomic_blocks[-1] if connection.atomic_blocks else None
+        if self._parts[0] is not block:
+            self._parts = (block, set())
+        self._parts[1].add((model, key))
+
+    def is_part(self, connection: Any, model: Any, key: str) -> bool:
+        """Tell whether that is such a row, and expect it no more."""
+        block, parts = self._parts
+        if (model, key) not in parts or not _is_open(connection, block):
+            return False
+        parts.discard((model, key))
+        return True
 
     def knows(self, connection: Any, use: Use, parameters: Any) -> bool:
         """Tell whether somebody else tells of what this statement does to this table."""
