@@ -148,6 +148,7 @@ def test_what_migrations_do_before_the_trail_has_tables_is_told_when_they_are_th
     patient = Patient.objects.create(name="Ada")
     news.forget()
     from django.apps import apps
+    from django.db.migrations import Migration
 
     config = apps.get_app_config("clinic")
     pre_migrate.send(config, using="default", plan=[], app_config=config, verbosity=0, interactive=False)
@@ -155,7 +156,7 @@ def test_what_migrations_do_before_the_trail_has_tables_is_told_when_they_are_th
         cursor.execute("ALTER TABLE aura_auditentry RENAME TO hidden")
         Patient.objects.filter(pk=patient.pk).update(visits=1)
         cursor.execute("ALTER TABLE hidden RENAME TO aura_auditentry")
-    plan = [("clinic.0002_visits", False)]
+    plan = [(Migration("0002_visits", "clinic"), False)]
     post_migrate.send(config, using="default", plan=plan, app_config=config, verbosity=0, interactive=False)
 
     assert [(one.action, one.event_class) for one in news()] == [
