@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aura_logging.audit.checkpoint import Checkpoint, leaf_of
+from aura_logging.audit.checkpoint import Checkpoint, leaf_of, make_checkpoint
 from aura_logging.audit.damage import DamageKind
 from aura_logging.audit.events import AuditEvent
 from aura_logging.audit.keepers import FileKeeper, LogKeeper, MailKeeper, read_seals
@@ -151,6 +151,7 @@ class TestPeriodically:
         self, store: MemoryAuditStore, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def taken(checkpoint: Checkpoint) -> None:
+            store.kept_checkpoints.append(make_checkpoint(None, checkpoint.ranges, NOW, keys))
             raise CheckpointConflictError("taken")
 
         monkeypatch.setattr(store, "add_checkpoint", taken)
@@ -186,20 +187,44 @@ class TestPeriodically:
         assert [record.getMessage() for record in records] == ["the audit trail is damaged"]
         assert sealer.health().status is Status.UNHEALTHY
 
+    def test_checkpoints_that_were_taken_away_show_in_health(self, store: MemoryAuditStore, keys: KeyRing) -> None:
+        clock = ManualClock(NOW)
+        sealer = PeriodicSealer(Sealer(store, keys, clock=clock), 300, clock=clock)
+        sealer.seal_if_due()
+        store.kept_checkpoints.clear()
+        store.append(AuditEvent(action="x"))
+
+        clock.advance(300)
+        sealer.seal_if_due()
+
+        assert (sealer.health().status, sealer.health().detail) == (
+            Status.DEGRADED,
+            "checkpoint 2 cannot follow 0",
+        )
+
 
 class TestKeepers:
     def test_a_file_shows_later_what_was_changed(self, store: MemoryAuditStore, keys: KeyRing, tmp_path: Path) -> None:
         keeper = FileKeeper(tmp_path / "elsewhere" / "seals.jsonl")
-        Sealer(store, keys, [keeper]).seal()
+        checkpoint = Sealer(store, keys, [keeper]).seal().checkpoint
+        assert checkpoint is not None
         store.kept_checkpoints.clear()
         store.kept["a"].clear()
 
         with keeper.path.open("ab") as file:
-            file.write(b'{"half a')
+            file.write(b'{"entries":3,"ke')  # a power cut
+        keeper(checkpoint)
+        assert [seal.number for seal in read_seals(keeper.path)] == [1, 1]
         outcome = verify(store, keys, kept_elsewhere=read_seals(keeper.path))
 
         assert outcome.first is not None
         assert outcome.first.kind is DamageKind.CHECKPOINT_MISMATCH
+
+    def test_a_line_that_is_no_seal_is_not_passed_over(self, tmp_path: Path) -> None:
+        (tmp_path / "seals.jsonl").write_text("all is well\n")
+
+        with pytest.raises(ValueError, match="a line that is no seal: b'all is well"):
+            list(read_seals(tmp_path / "seals.jsonl"))
 
     def test_a_log_line_carries_the_seal(self, store: MemoryAuditStore, keys: KeyRing) -> None:
         with capture("aura.audit", level=logging.INFO) as records:

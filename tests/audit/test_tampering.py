@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -146,6 +147,7 @@ def test_every_insertion_is_found(writer: str, place: int, what: str) -> None:
         new = chain[place]
     elif what == "of another writer":
         new = store.kept["a" if writer == "c" else "c"][place]
+        new = new._replace(link=new.link._replace(writer=writer))
     elif what == "signed by nobody":
         new = Entry(canonical(event(99)), extend(head, canonical(event(99)), OTHER))
     else:
@@ -188,6 +190,13 @@ def test_an_entry_does_not_pass_under_another_writers_name() -> None:
     store.kept["d"] = [entry._replace(link=entry.link._replace(writer="d")) for entry in store.kept["a"]]
 
     assert found(store) == (DamageKind.FORGED, "d", 1)
+
+
+def test_an_entry_that_stands_outside_of_its_chain_is_found() -> None:
+    store = trail()
+    store.kept["c"].append(store.kept["a"][0])
+
+    assert (DamageKind.INSERTED, "a", 1) in [(each.kind, each.writer, each.seq) for each in verify(store, KEYS).damages]
 
 
 def test_two_processes_that_had_one_head_are_told_from_forgery() -> None:
@@ -338,3 +347,22 @@ def test_what_a_store_finds_in_its_columns_is_an_edit() -> None:
     store.kept["b"][3] = store.kept["b"][3]._replace(damage="its columns say that the actor is u2")
 
     assert found(store) == (DamageKind.EDITED, "b", 4)
+
+
+class PurgedMeanwhile(MemoryAuditStore):
+    """Somebody purges just after a verification has looked at the tombstones."""
+
+    def entries(self, *arguments: Any, **options: Any) -> Iterator[Entry]:
+        if not self.kept_tombstones:
+            first, last = self.kept["a"][1].link, self.kept["a"][2].link
+            self.purge([Tombstone("a", 2, 3, first.previous, last.mac, bytes(32), 1.8e9, "policy").signed(KEYS)])
+        return super().entries(*arguments, **options)
+
+
+def test_a_purge_during_a_verification_is_no_damage() -> None:
+    store = PurgedMeanwhile(KEYS)
+    store.kept = {writer: list(entries) for writer, entries in written().kept.items()}
+
+    outcome = verify(store, KEYS)
+
+    assert (outcome.damages, outcome.purged) == ((), 2)

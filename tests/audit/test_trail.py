@@ -157,6 +157,18 @@ class TestScrubbing:
 
         assert (event.actor, event.object_id) == (actor, "jane@example.com")
 
+    def test_no_text_makes_it_fail(self, store: MemoryAuditStore) -> None:
+        half = "\ud800"
+
+        event = recorded(
+            Trail(store).record(
+                half, (half, half, half), {half: (half, "jane@example.com")}, half, half, **{half: half}
+            )
+        )
+
+        assert event.action == event.object_id == event.object_label == event.reason == "\\ud800"
+        assert event.changes == {"\\ud800": ("\\ud800", "[REDACTED:email]")}
+
     def test_it_can_be_switched_off(self, store: MemoryAuditStore) -> None:
         event = recorded(Trail(store, scrub=False).record("x", changes={"email": ("", "jane@example.com")}))
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 __all__ = ["Damage", "DamageKind", "Progress", "Verification"]
 
@@ -68,7 +66,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a verification has come: entries read, and how many are expected if the store could tell."""
+    """How far a verification has come: entries read, and the chain that it is at."""
 
     entries: int
     writer: str
@@ -89,7 +87,6 @@ class Verification:
     unsealed: int
     torn: int
     damages: tuple[Damage, ...]
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:

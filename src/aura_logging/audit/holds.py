@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from aura_logging.audit.events import AuditEvent
+from aura_logging.audit.query import is_about
 
 __all__ = ["Hold"]
 
@@ -35,7 +36,7 @@ class Hold:
         return (
             (self.subject is None or self.subject == event.subject)
             and (self.object_type is None or self.object_type == event.object_type)
-            and (self.object_id is None or self.object_id == event.object_id)
+            and (self.object_id is None or is_about(event, self.object_id) or _may_be_about_anything(event))
             and (self.actor_id is None or self.actor_id == event.actor.id)
             and self.covers_time(event.timestamp)
         )
@@ -56,3 +57,8 @@ class Hold:
             return cls(**members)
         except TypeError as error:
             raise ValueError(f"not a hold: {error}") from None
+
+
+def _may_be_about_anything(event: AuditEvent) -> bool:
+    """Tell an event that names no object and whose list of objects, if it has one, is encrypted: better to keep it."""
+    return bool(event.sealed) and not event.object_id

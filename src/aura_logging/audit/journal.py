@@ -37,7 +37,7 @@ class AuditJournal:
     def __init__(self, directory: str | os.PathLike[str], keys: KeyRing) -> None:
         self.directory = Path(directory).absolute()
         self._keys = keys
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._spool = self._new_spool()
         self._delivered = StatementFile(self.directory / "delivered.txt")
         self.kept = 0
@@ -51,7 +51,7 @@ class AuditJournal:
 
     def after_fork_in_child(self) -> None:
         """In a forked child: another thread of the parent may have held the lock."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def keep(self, event: AuditEvent) -> None:
         """Put an event on the disk; `AuditError` if even that fails."""

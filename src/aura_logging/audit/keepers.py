@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import smtplib
@@ -15,6 +16,9 @@ __all__ = ["FileKeeper", "LogKeeper", "MailKeeper", "read_seals"]
 
 _SMTP_SECONDS = 20.0
 
+_BEGINNING = b'{"entries":'
+"""What every seal begins with, its members being sorted."""
+
 
 class FileKeeper:
     """Appends each seal to a file as a line of JSON, on the disk when the call returns: an append-only mount, say."""
@@ -27,11 +31,20 @@ class FileKeeper:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            # One write of less than a page: whole, or not there.
-            os.write(fd, checkpoint.seal() + b"\n")
+            # Half a line of a power cut gets an end of its own: an append-only file cannot be cut.
+            begin = b"" if self._ends_whole() else b"\n"
+            line = begin + checkpoint.seal() + b"\n"
+            if os.write(fd, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             os.fsync(fd)
         finally:
             os.close(fd)
+
+    def _ends_whole(self) -> bool:
+        with self.path.open("rb") as stream:
+            end = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, end - 1))
+            return stream.read() in (b"", b"\n")
 
 
 class LogKeeper:
@@ -72,9 +85,11 @@ class MailKeeper:
 def read_seals(path: str | os.PathLike[str]) -> Iterator[Checkpoint]:
     """Yield the seals in a file that `FileKeeper` wrote, for `verify(kept_elsewhere=…)`.
 
-    `ValueError` for a line that is none; half a last line, as a power cut leaves it, is passed over.
+    `ValueError` for a line that is none; the beginning of one, as a power cut or a full disk leaves it, is passed over.
     """
     with Path(path).open("rb") as lines:
         for line in lines:
-            if line.endswith(b"\n"):
+            if line.endswith(b"}\n"):
                 yield Checkpoint.parse(line)
+            elif not line.startswith(_BEGINNING[: len(line) - line.endswith(b"\n")]):
+                raise ValueError(f"{path} has a line that is no seal: {line[:40]!r}")

@@ -9,7 +9,7 @@ import orjson
 from aura_logging.audit.canonical import parse, time_to_text
 from aura_logging.audit.events import AuditEvent, EventClass
 
-__all__ = ["EVERYTHING", "EntryFilter", "Question", "matches"]
+__all__ = ["EVERYTHING", "EntryFilter", "Question", "is_about", "matches"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def matches(event: AuditEvent, where: EntryFilter) -> bool:
         (where.since is None or where.since <= event.timestamp)
         and (where.until is None or event.timestamp < where.until)
         and (where.object_type is None or where.object_type == event.object_type)
-        and (where.object_id is None or where.object_id == event.object_id or _is_listed(where.object_id, event))
+        and (where.object_id is None or is_about(event, where.object_id))
         and (where.actor_id is None or where.actor_id == event.actor.id)
         and (where.subject is None or where.subject == event.subject)
         and (where.event_class is None or where.event_class == event.event_class)
@@ -50,9 +50,10 @@ def matches(event: AuditEvent, where: EntryFilter) -> bool:
     )
 
 
-def _is_listed(object_id: str, event: AuditEvent) -> bool:
+def is_about(event: AuditEvent, object_id: str) -> bool:
+    """Tell whether an event is about an object, alone or in a list that was read."""
     listed = event.extra.get("object_ids", ())
-    return isinstance(listed, (list, tuple)) and object_id in map(str, listed)
+    return event.object_id == object_id or (isinstance(listed, (list, tuple)) and object_id in map(str, listed))
 
 
 class Question:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ from aura_logging.audit.sealing import Sealer
 from aura_logging.audit.stores.base import AuditStore, Entry
 from aura_logging.audit.tombstones import Tombstone
 from aura_logging.audit.trail import Trail
-from aura_logging.audit.verify import check_checkpoints
+from aura_logging.audit.verify import chains, check_checkpoints
 from aura_logging.options import OptionError, nearest
 from aura_logging.resilience.clock import Clock
 
@@ -113,11 +113,14 @@ def plan_purge(
     holds = store.holds()
     _, ranges = check_checkpoints(list(store.checkpoints()), keys)
     read = 0
-    for writer in store.heads():
-        tombstones = [each for each in store.tombstones(writer) if each.is_authentic(keys)]
-        walk = ChainWalk(start(writer), keys, tombstones, ranges.get(writer, ()))
-        part = _ChainPlan(policy, holds, now, _sealed_to(ranges.get(writer, ())))
-        for entry in walk.follow(iter(store.entries(writer))):
+    tombstones: dict[str, list[Tombstone]] = defaultdict(list)
+    for tombstone in store.tombstones():
+        if tombstone.is_authentic(keys):
+            tombstones[tombstone.writer].append(tombstone)
+    for writer, entries in chains(store):
+        walk = ChainWalk(start(writer), keys, tombstones[writer], ranges[writer])
+        part = _ChainPlan(policy, holds, now, _sealed_to(ranges[writer]))
+        for entry in walk.follow(entries):
             part.consider(entry)
             read += 1
             if on_progress is not None and not read % _PROGRESS_EVERY:

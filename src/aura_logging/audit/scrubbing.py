@@ -13,6 +13,7 @@ import orjson
 
 from aura_logging.audit.canonical import plain_changes, plain_mapping
 from aura_logging.audit.events import AuditEvent
+from aura_logging.audit.plain_values import plain
 from aura_logging.privacy.scrubber import Scrubber
 
 __all__ = ["scrubbed"]
@@ -30,16 +31,16 @@ def scrubbed(event: AuditEvent, scrubber: Scrubber) -> AuditEvent:
     if event.extra:
         values["extra"] = plain_mapping(event.extra)
     if event.reason:
-        values["reason"] = event.reason
+        values["reason"] = plain(event.reason)
     if event.object_label:
-        values["label"] = event.object_label
-    if not values or not scrubber.engine.suspects(orjson.dumps(values, str)):
+        values["label"] = plain(event.object_label)
+    if not values or not scrubber.engine.suspects(orjson.dumps(values)):
         return event
     changes = {
         name: (scrubber.scrub_value(old, name)[0], scrubber.scrub_value(new, name)[0])
         for name, (old, new) in values.get("changes", {}).items()
     }
     extra, _ = scrubber.scrub_value(values.get("extra", {}))
-    reason = None if event.reason is None else scrubber.scrub(event.reason)[0]
-    label, _ = scrubber.scrub(event.object_label)
+    reason, _ = scrubber.scrub_value(values.get("reason"))
+    label, _ = scrubber.scrub_value(values.get("label", ""))
     return replace(event, changes=changes, extra=extra, reason=reason, object_label=label)

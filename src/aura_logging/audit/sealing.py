@@ -175,10 +175,15 @@ class PeriodicSealer:
                     return
                 self._tell(self._sealer.seal().damages)
                 self.last_error = None
-            except CheckpointConflictError:
-                pass  # another process was faster; the next interval sees its checkpoint
+            except CheckpointConflictError as error:
+                self.last_error = None if self._others_made_one() else str(error)
             except AuditError as error:
                 self.last_error = str(error)
+
+    def _others_made_one(self) -> bool:
+        """Tell whether another process was merely faster; if not, checkpoints were taken away or changed."""
+        before = self._sealer.last
+        return self._sealer.catch_up() is not before
 
     def _seal_in_background(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 import time
@@ -23,6 +24,7 @@ from aura_logging.options import OptionError, nearest
 from aura_logging.privacy.scrubber import Scrubber
 from aura_logging.resilience.background import BackgroundJob
 from aura_logging.resilience.clock import Clock
+from aura_logging.resilience.forks import tell_after_fork
 
 __all__ = ["Trail", "configure", "current_trail", "install", "record"]
 
@@ -58,7 +60,7 @@ class Trail:
         self.journal = journal
         self.cipher = cipher
         self.sealer = sealer
-        self._scrubber = (scrubber or Scrubber()) if scrub else None
+        self._scrubber = (scrubber or _usual_scrubber()) if scrub else None
         self._describe = describe
         self._who = who
         self._on_thread_end = on_thread_end
@@ -68,8 +70,13 @@ class Trail:
         self._failed = 0
         self._last_error: str | None = None
         self._deliver_at = 0.0
-        self._count_lock = threading.Lock()
+        self._count_lock = threading.RLock()
         self._delivery = BackgroundJob(self._deliver_quietly, "aura-audit-delivery")
+        tell_after_fork(self)
+
+    def after_fork_in_child(self) -> None:
+        """In a forked child: another thread of the parent may have held the lock."""
+        self._count_lock = threading.RLock()
 
     def record(
         self,
@@ -193,6 +200,11 @@ class Trail:
             self._note_failure(error)
         finally:
             self._on_thread_end()
+
+
+@functools.cache  # its automaton takes tens of milliseconds to build
+def _usual_scrubber() -> Scrubber:
+    return Scrubber()
 
 
 def _checked_changes(changes: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -10,10 +11,10 @@ from aura_logging.audit.chain_walk import ChainWalk
 from aura_logging.audit.checkpoint import Checkpoint, Range
 from aura_logging.audit.damage import Damage, DamageKind, Progress, Verification
 from aura_logging.audit.keys import KeyRing
-from aura_logging.audit.stores.base import AuditStore
+from aura_logging.audit.stores.base import AuditStore, Entry
 from aura_logging.audit.tombstones import Tombstone
 
-__all__ = ["check_checkpoints", "verify"]
+__all__ = ["chains", "check_checkpoints", "verify"]
 
 _PROGRESS_EVERY = 10_000
 
@@ -43,30 +44,67 @@ def verify(
             detail = "the record of a purge is not signed by a key of the ring"
             beside.append(Damage(DamageKind.TOMBSTONE_FORGED, tombstone.writer, tombstone.first, detail))
 
-    damages: list[Damage] = []
-    entries = purged = unsealed = torn = 0
-    writers = sorted({*store.heads(), *ranges, *tombstones})
-    for writer in writers:
-        walk = ChainWalk(start(writer), keys, tombstones.get(writer, ()), ranges.get(writer, ()))
-        for _ in walk.follow(iter(store.entries(writer))):
-            entries += 1
-            if on_progress is not None and not entries % _PROGRESS_EVERY:
-                on_progress(Progress(entries, writer))
+    walks: dict[str, ChainWalk] = {}
+    read = 0
+    for writer, entries in chains(store):
+        if writer in walks:
+            detail = "it stands outside of its writer's chain"
+            beside.append(Damage(DamageKind.INSERTED, writer, next(entries).link.seq, detail))
+            continue
+        walk = walks[writer] = ChainWalk(start(writer), keys, tombstones[writer], ranges[writer])
+        for _ in walk.follow(entries):
+            read += 1
+            if on_progress is not None and not read % _PROGRESS_EVERY:
+                on_progress(Progress(read, writer))
         if on_progress is not None:
-            on_progress(Progress(entries, writer))
-        purged += walk.purged
-        torn += walk.torn
-        unsealed += max(0, walk.head.seq - max((each.last for each in ranges.get(writer, ())), default=0))
+            on_progress(Progress(read, writer))
+    for writer in {*ranges, *tombstones} - walks.keys():
+        walk = walks[writer] = ChainWalk(start(writer), keys, tombstones[writer], ranges[writer])
+        list(walk.follow(iter(())))
+    for writer, walk in sorted(walks.items()):
         if walk.damage is not None:
-            damages.append(walk.damage)
-    return Verification(entries, len(writers), len(checkpoints), purged, unsealed, torn, damages=(*damages, *beside))
+            walks[writer] = _again_if_purged_meanwhile(store, keys, walk, tombstones[writer], ranges[writer])
+    in_order = [walk for _, walk in sorted(walks.items())]
+    sealed_to = {writer: max((each.last for each in found), default=0) for writer, found in ranges.items()}
+    return Verification(
+        entries=read,
+        writers=len(walks),
+        checkpoints=len(checkpoints),
+        purged=sum(walk.purged for walk in in_order),
+        unsealed=sum(max(0, walk.head.seq - sealed_to.get(walk.head.writer, 0)) for walk in in_order),
+        torn=sum(walk.torn for walk in in_order),
+        damages=(*(walk.damage for walk in in_order if walk.damage is not None), *beside),
+    )
+
+
+def chains(store: AuditStore) -> Iterator[tuple[str, Iterator[Entry]]]:
+    """Yield every writer with its entries, in one pass: a store of many writers is asked once."""
+    return itertools.groupby(store.entries(), key=_writer_of)
+
+
+def _writer_of(entry: Entry) -> str:
+    return entry.link.writer
+
+
+def _again_if_purged_meanwhile(
+    store: AuditStore, keys: KeyRing, walk: ChainWalk, known: Sequence[Tombstone], ranges: Sequence[Range]
+) -> ChainWalk:
+    """Walk once more if a purge took entries between our look at the tombstones and our coming to that place."""
+    writer = walk.head.writer
+    now = [each for each in store.tombstones(writer) if each.is_authentic(keys)]
+    if len(now) == len(known):
+        return walk
+    again = ChainWalk(start(writer), keys, now, ranges)
+    for _ in again.follow(iter(store.entries(writer))):
+        pass
+    return again
 
 
 def check_checkpoints(
     checkpoints: Sequence[Checkpoint], keys: KeyRing, kept_elsewhere: Iterable[Checkpoint] = ()
-) -> tuple[list[Damage], dict[str, list[Range]]]:
+) -> tuple[list[Damage], defaultdict[str, list[Range]]]:
     """Return what is wrong with the checkpoints, and what the authentic ones say of each writer."""
-    ranges: dict[str, list[Range]] = defaultdict(list)
+    ranges: defaultdict[str, list[Range]] = defaultdict(list)
     for checkpoint in checkpoints:
         if checkpoint.is_authentic(keys) and checkpoint.has_its_ranges():
             for each in checkpoint.ranges:

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -30,6 +31,7 @@ from aura_logging.audit.stores.jsonl import JsonlAuditStore
 from aura_logging.audit.stores.segment_files import SegmentFile
 from aura_logging.audit.verify import verify
 from aura_logging.health import Status
+from aura_logging.options import OptionError
 
 MakeEvent = Callable[..., AuditEvent]
 
@@ -216,6 +218,42 @@ def test_what_a_killed_compression_left_is_finished(tmp_path: Path, keys: KeyRin
     assert list(again.entries()) == entries
 
 
+def test_a_segment_that_is_seen_under_both_names_while_it_is_renamed_is_not_taken_for_a_copy(
+    tmp_path: Path, keys: KeyRing, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = JsonlAuditStore(tmp_path, keys, compress=None)
+    entries = [store.append(make_event(number)) for number in range(3)]
+    store.close()
+    closed = the_segment(tmp_path)
+    listed = Path.iterdir
+
+    def with_its_former_name(directory: Path) -> Iterator[Path]:
+        yield directory / f"{store.writer}.000000000001.jsonl"
+        yield from listed(directory)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", with_its_former_name)
+        store.tidy()
+
+    assert closed.exists()
+    assert list(store.entries()) == entries
+
+
+def test_a_name_that_a_listing_leaves_out_while_it_changes_is_found(
+    store: JsonlAuditStore, keys: KeyRing, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [store.append(make_event(number)) for number in range(3)]
+    names = [path.name for path in store.directory.iterdir()]
+    answers = iter([[], names, names])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", lambda directory: next(answers))
+        found = store.entries()
+        first = next(found)
+
+    assert [first, *found] == entries
+
+
 def test_a_segment_is_read_while_it_is_closed_and_compressed(
     tmp_path: Path, keys: KeyRing, make_event: MakeEvent
 ) -> None:
@@ -230,6 +268,84 @@ def test_a_segment_is_read_while_it_is_closed_and_compressed(
     seen += [parse(entry.event_bytes).object_id for entry in reading]
 
     assert seen == [str(number) for number in range(7)]
+
+
+def test_a_damaged_line_among_checkpoints_is_found_and_stops_no_seal(
+    store: JsonlAuditStore, keys: KeyRing, make_event: MakeEvent
+) -> None:
+    sealer = Sealer(store, keys)
+    for number in range(2):
+        store.append(make_event(number))
+        sealer.seal()
+    path = store.directory / "checkpoints.jsonl"
+    path.write_bytes(path.read_bytes()[:-9] + b"?" * 8 + b"\n")
+    store.append(make_event(2))
+
+    assert Sealer(store, keys).seal().checkpoint is not None
+
+    outcome = verify(store, keys)
+    assert {damage.kind for damage in outcome.damages} == {DamageKind.CHECKPOINT_MISMATCH}
+    assert [checkpoint.number for checkpoint in store.checkpoints()] == [1, 2, 3]
+
+
+def test_a_trail_that_cannot_be_read_is_an_audit_error(tmp_path: Path, keys: KeyRing) -> None:
+    (tmp_path / "file").write_text("")
+    store = JsonlAuditStore(tmp_path / "file", keys)
+
+    for read in (store.heads, lambda: list(store.entries()), lambda: list(store.checkpoints()), store.holds):
+        with pytest.raises(AuditError):
+            read()
+
+
+def test_a_record_inside_of_a_record_is_refused_and_hangs_nobody(
+    store: JsonlAuditStore, keys: KeyRing, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.append(make_event(0))
+    write = live_segment.LiveSegment.write
+    refused: list[str] = []
+
+    def interrupted(segment: live_segment.LiveSegment, line: bytes) -> int:
+        try:
+            store.append(make_event(9))
+        except AuditError as error:
+            refused.append(str(error))
+        return write(segment, line)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(live_segment.LiveSegment, "write", interrupted)
+        store.append(make_event(1))
+
+    assert "signal handler" in refused[0]
+    assert [parse(entry.event_bytes).object_id for entry in store.entries()] == ["0", "1"]
+    assert verify(store, keys).is_whole
+
+
+@pytest.mark.parametrize("when", ["before", "behind"])
+def test_an_append_that_is_interrupted_leaves_no_two_entries_of_one_number(
+    store: JsonlAuditStore, keys: KeyRing, make_event: MakeEvent, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    store.append(make_event(0))
+    write = os.write
+
+    def interrupted(fd: int, data: memoryview) -> int:
+        if when == "behind":
+            write(fd, data)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.append(make_event(1))
+    store.append(make_event(2))
+
+    assert sorted(parse(entry.event_bytes).object_id for entry in store.entries()) == ["0", "2"]
+    assert verify(store, keys).is_whole
+
+
+@pytest.mark.parametrize("options", [{"compress": "zip"}, {"max_segment_bytes": 0}])
+def test_a_bad_option_is_named(tmp_path: Path, keys: KeyRing, options: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=next(iter(options))):
+        JsonlAuditStore(tmp_path, keys, **options)
 
 
 class TestFailingDisks:
@@ -296,7 +412,7 @@ class TestFailingDisks:
 
 
 def append_many(directory: Path, keys: dict[str, bytes], process: int, count: int) -> None:
-    store = JsonlAuditStore(directory, KeyRing(keys), max_segment_bytes=20_000)
+    store = JsonlAuditStore(directory, KeyRing(keys), max_segment_bytes=3_000)
 
     def work(thread: int) -> None:
         for number in range(count):

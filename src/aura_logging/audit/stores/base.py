@@ -69,6 +69,8 @@ class AuditStore(Protocol):
     ) -> Iterator[Entry]:
         """Yield entries writer by writer in order of name, each writer's in the order in which they are stored.
 
+        An entry's `link.writer` is the chain in which it stands here, whatever else may be written on it.
+
         `after_seq` skips what a writer's chain has up to that number (where the numbers are in order). With no `where`
         every entry is yielded, damaged ones too. Streams: the memory of a batch, whatever there is.
         """

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import gzip
 import os
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from aura_logging.audit.stores.lines import read_tail, seq_of
 from aura_logging.audit.stores.live_segment import sync_directory
 from aura_logging.audit.stores.segment_files import SegmentFile, last_seq, segments
 from aura_logging.audit.tombstones import Tombstone
+from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.log_files.compression import Codec, compress_file
 from aura_logging.resilience.log_files.descriptors import Descriptors
 from aura_logging.resilience.log_files.file_lock import try_lock
@@ -24,6 +26,7 @@ __all__ = ["AuditHousekeeper"]
 _LOCK_NAME = ".housekeeping.lock"
 _MODE = 0o600
 _BEYOND = 1 << 64
+_ABANDONED_SECONDS = 60.0
 
 
 class AuditHousekeeper:
@@ -32,7 +35,8 @@ class AuditHousekeeper:
     Processes agree by a lock file in the directory. Live segments, and files that are not ours, are never touched.
     """
 
-    def __init__(self, directory: Path, codec: Codec | None, files: Descriptors) -> None:
+    def __init__(self, directory: Path, codec: Codec | None, files: Descriptors, *, clock: Clock = time.time) -> None:
+        self._clock = clock
         self._directory = directory
         self._codec = codec
         self._files = files
@@ -96,36 +100,35 @@ class AuditHousekeeper:
                     self._compress(closed, self._codec, should_stop)
 
     def _remove_remains(self) -> None:
-        """Remove what a killed process was making under a hidden name, and the copies that it came to finish."""
-        found: dict[tuple[str, int], list[SegmentFile]] = {}
+        """Remove what a killed process was making under a hidden name, and compressed copies of what is still there."""
         for path in self._directory.iterdir():
-            if (path.name.startswith(".") and path.name.endswith(".partial")) or (
-                path.name.startswith(".") and path.name.endswith(".new") and self._is_dead(path)
-            ):
+            file = SegmentFile.parse(path.name)
+            if file is None:
+                is_ours = path.name.startswith(".") and path.name.endswith((".partial", ".new"))
+                is_left = is_ours and (path.name.endswith(".partial") or self._is_abandoned(path))
+            else:
+                # Only a compressed copy, and only while the plain lines are there, which nobody else removes. (A
+                # segment that is closed just now may be listed under both its names: both are the only one.)
+                is_left = file.is_compressed and (self._directory / file.plain_name).exists()
+            if is_left:
                 path.unlink(missing_ok=True)
-            elif (file := SegmentFile.parse(path.name)) is not None:
-                found.setdefault((file.writer, file.first), []).append(file)
-        for forms in found.values():
-            _, *copies = sorted(forms, key=lambda each: (each.is_compressed, each.last))
-            for copy in copies:
-                (self._directory / copy.name).unlink(missing_ok=True)
 
-    def _is_dead(self, path: Path) -> bool:
+    def _is_abandoned(self, path: Path) -> bool:
+        """Tell a file that a killed process was about to make from one that is being made."""
         try:
-            fd = self._files.open(path, os.O_RDWR)
+            return self._clock() - path.stat().st_mtime > _ABANDONED_SECONDS
         except FileNotFoundError:
             return False
-        try:
-            return try_lock(fd)
-        finally:
-            self._files.close(fd)
 
     def _close_if_dead(self, file: SegmentFile) -> SegmentFile | None:
         """Rename a dead writer's segment to that of a closed one, its torn last line cut off and kept beside it."""
         path = self._directory / file.name
-        fd = self._files.open(path, os.O_RDWR)
         try:
-            if not try_lock(fd):
+            fd = self._files.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return None  # its process has just closed it
+        try:
+            if not try_lock(fd) or not path.exists():
                 return None
             self._repair(fd, path, file.writer)
             last = last_seq(self._directory, [file])

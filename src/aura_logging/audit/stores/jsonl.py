@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import orjson
-
 from aura_logging.audit.canonical import canonical
 from aura_logging.audit.chain import Head, extend, new_writer, start
-from aura_logging.audit.checkpoint import Checkpoint
 from aura_logging.audit.events import AuditEvent
-from aura_logging.audit.holds import Hold
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.query import EVERYTHING, EntryFilter, Question
-from aura_logging.audit.stores.base import AuditError, CheckpointConflictError, Entry
+from aura_logging.audit.stores.base import AuditError, Entry
 from aura_logging.audit.stores.housekeeping import AuditHousekeeper
 from aura_logging.audit.stores.lines import line_of
 from aura_logging.audit.stores.live_segment import LiveSegment
 from aura_logging.audit.stores.segment_files import SegmentFile, last_seq, read_segment, segments
-from aura_logging.audit.stores.statements import StatementFile
+from aura_logging.audit.stores.trail_statements import TrailStatements
 from aura_logging.audit.tombstones import Tombstone
 from aura_logging.health import Health, Status
+from aura_logging.options import OptionError
 from aura_logging.resilience.background import BackgroundJob
 from aura_logging.resilience.forks import fork_guard, tell_after_fork
 from aura_logging.resilience.log_files.compression import choose_codec
@@ -32,7 +29,6 @@ from aura_logging.resilience.log_files.descriptors import Descriptors
 
 __all__ = ["JsonlAuditStore"]
 
-_NUMBER = re.compile(rb'"number":([0-9]{1,18}),')
 _JOB_NAME = "aura-audit-housekeeping"
 _DIRECTORY_MODE = 0o700
 _FINISH_SECONDS = 2.0
@@ -41,7 +37,7 @@ _MOST_RACES = 100
 """A segment that was listed may be closed or compressed before it is opened; so often in a row it is a defect."""
 
 
-class JsonlAuditStore:
+class JsonlAuditStore(TrailStatements):
     """A directory of append-only JSONL segments; many processes may name the same one. See `AuditStore`.
 
     * Every process has a writer's name and files of its own: nobody waits for anybody. Threads of a process share
@@ -63,23 +59,25 @@ class JsonlAuditStore:
         compress: str | None = "gzip",
         make_writer: Callable[[], str] = new_writer,
     ) -> None:
-        self.directory = Path(directory).absolute()
+        super().__init__(Path(directory).absolute())
         self.keys = keys
         self._max_segment_bytes = max_segment_bytes
         self._make_writer = make_writer
         self._files = Descriptors()
-        codec = choose_codec(compress if compress == "gzip" else None) if compress else None
-        self._housekeeper = AuditHousekeeper(self.directory, codec, self._files)
+        if compress not in (None, "gzip"):
+            raise OptionError(f"compress={compress!r} must be 'gzip' or None.")
+        if max_segment_bytes < 1:
+            raise OptionError(f"max_segment_bytes={max_segment_bytes!r} must be 1 at least.")
+        self._housekeeper = AuditHousekeeper(self.directory, choose_codec(compress), self._files)
         self._job = BackgroundJob(self._tidy, _JOB_NAME)
-        self._checkpoints = StatementFile(self.directory / "checkpoints.jsonl")
-        self._tombstones = StatementFile(self.directory / "tombstones.jsonl")
-        self._holds = StatementFile(self.directory / "holds.jsonl")
         self._begin()
         tell_after_fork(self)
 
     def _begin(self) -> None:
         self._guard = fork_guard()
-        self._lock = threading.Lock()
+        # Reentrant, so that a signal handler that records in the middle of an append hears an error and does not hang.
+        self._lock = threading.RLock()
+        self._is_appending = False
         self._segment: LiveSegment | None = None
         self._head: Head | None = None
         self._appended = 0
@@ -103,14 +101,11 @@ class JsonlAuditStore:
             self.after_fork_in_child()
         segment: LiveSegment | None = None
         try:
-            with self._lock:
+            with self._alone_in_chain():
                 segment = self._segment
                 if segment is None or segment.written >= self._max_segment_bytes or not segment.is_usable:
                     segment = self._next_segment()
-                head = self._head or start(self._make_writer())
-                entry = Entry(event_bytes, extend(head, event_bytes, self.keys))
-                end = segment.write(line_of(entry))
-                self._head = Head(head.writer, entry.link.seq, entry.link.mac)
+                entry, end = self._write(segment, event_bytes)
             segment.sync(end)
         except OSError as error:
             raise self._failure(segment, error) from error
@@ -119,19 +114,46 @@ class JsonlAuditStore:
             self._last_error = None
         return entry
 
+    def _write(self, segment: LiveSegment, event_bytes: bytes) -> tuple[Entry, int]:
+        head = self._head or start(self._make_writer())
+        entry = Entry(event_bytes, extend(head, event_bytes, self.keys))
+        try:
+            end = segment.write(line_of(entry))
+            self._head = Head(head.writer, entry.link.seq, entry.link.mac)
+        except OSError:
+            raise
+        except BaseException:
+            # A signal handler raised (a worker's time-out, Ctrl-C) and nobody knows whether before the write or behind
+            # it: going on from either head could make two entries of one number.
+            segment.distrust()
+            raise
+        return entry, end
+
+    @contextlib.contextmanager
+    def _alone_in_chain(self) -> Iterator[None]:
+        with self._lock:
+            if self._is_appending:
+                raise AuditError("an event cannot be recorded by a signal handler or a finaliser inside of a record")
+            self._is_appending = True
+            try:
+                yield
+            finally:
+                self._is_appending = False
+
     def heads(self) -> Mapping[str, int]:
         """Return the writers and their last numbers, from names of files and the ends of live ones."""
         found: dict[str, int] = {}
-        for writer in segments(self.directory):
+        for writer, files in self._listed().items():
             for _ in range(_MOST_RACES):
-                files = segments(self.directory, writer).get(writer, [])
                 try:
                     # Bytes that are no entry make a writer too: somebody has to look at them.
-                    if any((self.directory / file.name).stat().st_size for file in files):
+                    if files and (files[-1].last or any((self.directory / file.name).stat().st_size for file in files)):
                         found[writer] = last_seq(self.directory, files)
                     break
                 except FileNotFoundError:
-                    continue  # closed or compressed since we looked
+                    files = self._listed(writer).get(writer, [])  # closed or compressed since we looked
+                except OSError as error:
+                    raise _unreadable(self.directory, error) from error
         return found
 
     def entries(
@@ -140,48 +162,16 @@ class JsonlAuditStore:
         """Yield entries from the files; of live ones what is on the disk."""
         question = Question(where)
         everything = where is EVERYTHING
-        for name in [writer] if writer is not None else list(segments(self.directory)):
-            for entry in self._chain(name, after_seq):
+        for name, files in self._listed(writer).items():
+            for entry in self._chain(name, files, after_seq):
                 if everything or (not entry.damage and question.fits(entry.event_bytes)):
                     yield entry
-
-    def checkpoints(self, after: int = 0) -> Iterator[Checkpoint]:
-        """Yield the checkpoints from their file."""
-        for place, line in enumerate(self._checkpoints.lines(), 1):
-            if 0 < _number_of(line) <= after:
-                continue
-            try:
-                yield Checkpoint.parse(line)
-            except ValueError:
-                yield Checkpoint(place, 0.0, b"", 0, b"", (), "", b"")
-
-    def add_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Append a checkpoint if it is the next."""
-
-        def check() -> None:
-            last = _number_of(self._checkpoints.last())
-            if checkpoint.number != last + 1:
-                raise CheckpointConflictError(f"checkpoint {checkpoint.number} cannot follow {last}")
-
-        self._state(self._checkpoints, [checkpoint.as_json()], check)
-
-    def tombstones(self, writer: str | None = None) -> Iterator[Tombstone]:
-        """Yield the tombstones from their file."""
-        found: list[Tombstone] = []
-        for line in self._tombstones.lines():
-            try:
-                found.append(Tombstone.parse(line))
-            except ValueError:
-                found.append(Tombstone("", 0, 0, b"", b"", b"", 0.0, "not a tombstone"))
-        for tombstone in sorted(found, key=lambda each: (each.writer, each.first, each.last)):
-            if writer is None or tombstone.writer == writer:
-                yield tombstone
 
     def purge(self, tombstones: Sequence[Tombstone]) -> int:
         """Keep the tombstones, then write closed segments anew without the entries; live ones are left for later."""
         if not tombstones:
             return 0
-        self._state(self._tombstones, [each.as_json() for each in tombstones])
+        self._keep_tombstones(tombstones)
         self._close_segment()
         # All there are, because an earlier purge may have left some for later; none that somebody else wrote in.
         authentic = [each for each in self.tombstones() if each.is_authentic(self.keys)]
@@ -189,32 +179,6 @@ class JsonlAuditStore:
             return self._housekeeper.purge(authentic)
         except OSError as error:
             raise AuditError(f"entries could not be purged yet: {error}") from error
-
-    def holds(self) -> Sequence[Hold]:
-        """Return the holds in force: the file keeps who was put in force and lifted, in order."""
-        found: dict[str, Hold] = {}
-        for line in self._holds.lines():
-            try:
-                statement = orjson.loads(line)
-                if "lift" in statement:
-                    found.pop(statement["lift"], None)
-                else:
-                    hold = Hold.parse(line)
-                    found[hold.name] = hold
-            except ValueError as error:
-                raise AuditError(f"{self._holds.path} has a line that is no hold; nothing may be purged now") from error
-        return list(found.values())
-
-    def add_hold(self, hold: Hold) -> None:
-        """Append a hold."""
-        self._state(self._holds, [hold.as_json()])
-
-    def lift_hold(self, name: str) -> bool:
-        """Append that a hold is lifted."""
-        is_there = any(hold.name == name for hold in self.holds())
-        if is_there:
-            self._state(self._holds, [orjson.dumps({"lift": name})])
-        return is_there
 
     def tidy(self) -> None:
         """Close, repair and compress what dead processes left, now and on this thread."""
@@ -285,10 +249,15 @@ class JsonlAuditStore:
             segment.give_up()
         return AuditError(self._last_error)
 
-    def _chain(self, writer: str, after_seq: int) -> Iterator[Entry]:
+    def _listed(self, writer: str | None = None) -> dict[str, list[SegmentFile]]:
+        try:
+            return segments(self.directory, writer)
+        except OSError as error:
+            raise _unreadable(self.directory, error) from error
+
+    def _chain(self, writer: str, files: list[SegmentFile], after_seq: int) -> Iterator[Entry]:
         done = 0
         for _ in range(_MOST_RACES):
-            files = segments(self.directory, writer).get(writer, [])
             try:
                 for number, file in enumerate(files):
                     is_last = number == len(files) - 1
@@ -299,22 +268,16 @@ class JsonlAuditStore:
                             yield entry
                     done = file.first
             except FileNotFoundError:
-                continue  # closed or compressed since we looked
+                files = self._listed(writer).get(writer, [])  # closed or compressed since we looked
+                continue
             except OSError as error:
-                raise AuditError(f"the audit trail cannot be read: {error}") from error
+                raise _unreadable(self.directory, error) from error
             return
         raise AuditError(f"the segments of {writer} change faster than they can be read")
-
-    def _state(self, file: StatementFile, lines: Sequence[bytes], check: Callable[[], None] = lambda: None) -> None:
-        try:
-            file.append(lines, check)
-        except OSError as error:
-            raise AuditError(f"{file.path} cannot be written: {error}") from error
 
     def _tidy(self) -> None:
         self._housekeeper.tidy(lambda: self._job.is_stopping)
 
 
-def _number_of(checkpoint_line: bytes) -> int:
-    match = _NUMBER.search(checkpoint_line)
-    return int(match[1]) if match else 0
+def _unreadable(directory: Path, error: OSError) -> AuditError:
+    return AuditError(f"the audit trail in {directory} cannot be read: {error}")

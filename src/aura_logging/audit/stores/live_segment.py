@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import threading
@@ -33,7 +34,7 @@ class LiveSegment:
         self.written = 0
         self._synced = 0
         self._failure: OSError | None = None
-        self._sync_lock = threading.Lock()
+        self._sync_lock = threading.RLock()
         self._files = files
         self._is_open = True
         # Under its name it must be held from the first moment: who finds it free takes it for a dead writer's.
@@ -67,6 +68,10 @@ class LiveSegment:
         self.written += len(line)
         return self.written
 
+    def distrust(self) -> None:
+        """Say that nobody knows what was written: what was not acknowledged is taken back, and another chain begins."""
+        self._failure = InterruptedError(errno.EINTR, "interrupted while an entry was being written")
+
     def sync(self, end: int) -> None:
         """Return when everything up to `end` is on the disk; `OSError` if it may not be, and then it is taken back."""
         if self._synced >= end:
@@ -83,7 +88,8 @@ class LiveSegment:
                 # After a failed sync the kernel may have thrown the pages away and report the next one as well.
                 self._failure = error
                 raise
-            self._synced = upto
+            # A signal handler may have come here in between and be further.
+            self._synced = max(self._synced, upto)
 
     def give_up(self) -> None:
         """When nobody writes any more: take back what was never acknowledged, and let go; idempotent."""

@@ -22,6 +22,8 @@ from aura_logging.audit.stores.lines import read_line, read_tail, seq_of
 
 __all__ = ["SegmentFile", "last_seq", "read_segment", "segments"]
 
+_MOST_LOOKS = 20
+
 _NAME = re.compile(r"([A-Za-z0-9._-]{1,150})\.([0-9]{12,19})(?:-([0-9]{12,19}))?\.jsonl(\.gz)?")
 
 
@@ -37,8 +39,13 @@ class SegmentFile:
     @property
     def name(self) -> str:
         """The file's name."""
+        return f"{self.plain_name}.gz" if self.is_compressed else self.plain_name
+
+    @property
+    def plain_name(self) -> str:
+        """The name that it has, or had, as plain lines."""
         closed = f"-{self.last:012}" if self.last else ""
-        return f"{self.writer}.{self.first:012}{closed}.jsonl{'.gz' if self.is_compressed else ''}"
+        return f"{self.writer}.{self.first:012}{closed}.jsonl"
 
     @classmethod
     def parse(cls, name: str) -> SegmentFile | None:
@@ -56,7 +63,7 @@ def segments(directory: Path, writer: str | None = None) -> dict[str, list[Segme
     Where a crash left a segment in two forms, the form that was there first counts: its lines were never touched.
     """
     try:
-        names = os.listdir(directory)  # noqa: PTH208  # names are all we need
+        names = _names(directory)
     except FileNotFoundError:
         return {}
     chosen: dict[tuple[str, int], SegmentFile] = {}
@@ -71,6 +78,16 @@ def segments(directory: Path, writer: str | None = None) -> dict[str, list[Segme
     for file in sorted(chosen.values()):
         found.setdefault(file.writer, []).append(file)
     return found
+
+
+def _names(directory: Path) -> set[str]:
+    """Return the names in a directory, none left out because it was being renamed: the system does not promise that."""
+    names = set(os.listdir(directory))  # noqa: PTH208  # names are all we need
+    for _ in range(_MOST_LOOKS):
+        before, names = names, set(os.listdir(directory))  # noqa: PTH208
+        if names == before:
+            return names
+    return names
 
 
 def read_segment(directory: Path, file: SegmentFile, *, is_last: bool) -> Iterator[Entry]:

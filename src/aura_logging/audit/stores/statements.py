@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from aura_logging.audit.stores.base import AuditError
 from aura_logging.audit.stores.last_line import last_line
 
 __all__ = ["StatementFile"]
@@ -29,6 +30,8 @@ class StatementFile:
             stream = self.path.open("rb")
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise AuditError(f"{self.path} cannot be read: {error}") from error
         with stream:
             for line in stream:
                 if line.endswith(b"\n"):
@@ -40,6 +43,8 @@ class StatementFile:
             return last_line(self.path)
         except FileNotFoundError:
             return b""
+        except OSError as error:
+            raise AuditError(f"{self.path} cannot be read: {error}") from error
 
     def append(self, lines: Sequence[bytes], check: Callable[[], None] = lambda: None) -> None:
         """Append lines together; `check` runs while nobody else can append, and may raise to prevent it."""
