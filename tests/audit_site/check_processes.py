@@ -156,6 +156,23 @@ def test_a_connection_that_is_lost_in_mid_transaction_begins_another_chain(news,
     assert whole().is_whole
 
 
+def test_two_stores_in_one_transaction_have_chains_that_do_not_mix(news, whole):
+    from aura_logging.audit.events import AuditEvent
+    from aura_logging.django.audit_start import store_in
+
+    other = store_in("default")
+    for is_kept in (True, False, True):
+        with transaction.atomic():
+            for _ in range(3):
+                Note.objects.create(text="one")
+                other.append(AuditEvent(action="two"))
+            transaction.set_rollback(not is_kept)
+
+    assert len({one.writer for one in news()}) == 2
+    assert len(news()) == 12
+    assert whole().is_whole
+
+
 def test_in_manual_transaction_management_each_entry_ends_its_chain(news, whole):
     connection.set_autocommit(False)
     try:

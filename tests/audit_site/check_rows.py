@@ -176,6 +176,19 @@ def test_a_row_in_two_tables_is_told_once(news):
     assert told[2][3]["name"] == ["Grace", None]
 
 
+def test_a_row_in_two_tables_that_could_not_be_saved_leaves_nothing_for_the_next_save(news):
+    inside = InPatient.objects.create(name="Ada", bed="12")
+    news.forget()
+    inside.name, inside.bed = "Grace", None
+    with pytest.raises(IntegrityError), transaction.atomic():
+        inside.save()
+
+    inside.name, inside.bed = "Ada", "13"
+    inside.save()
+
+    assert [each[3] for each in news.told()] == [{"bed": ["12", "13"]}]
+
+
 def test_a_row_whose_part_stays_is_told_and_the_part_when_it_goes(news):
     inside = InPatient.objects.create(name="Ada", bed="12")
     pk = inside.pk

@@ -96,7 +96,10 @@ def user_actor(user: Any) -> Actor:
 
 
 def object_label(instance: Any, path: str) -> str:
-    """Return the text of an attribute (a dotted path), as far as it is loaded; never asks the database."""
+    """Return the text of an attribute (a dotted path), as far as it is loaded: of a relation that is not, its key.
+
+    Nothing is loaded for it, unless the project's own property or method does so.
+    """
     value = instance
     for name in path.split(".") if path else ():
         have = getattr(value, "__dict__", {})

@@ -82,8 +82,7 @@ class Writers:
             return
         writer = self._writer(connection)
         if _never_commits(connection):
-            scopes = connection.__dict__.setdefault(self._attribute + "_scopes", {})
-            scopes[_scope(connection)] = (self._guard, head)
+            self._heads_by_scope(connection)[tuple(connection.savepoint_ids)] = head
         elif connection.in_atomic_block:
             writer.in_doubt_on = connection.connection
             _put_in_front(connection, _Committed(writer, head, connection))
@@ -120,15 +119,27 @@ class Writers:
             connection.__dict__.pop(self._attribute + "_scopes", None)
         return writer
 
+    def _heads_by_scope(self, connection: Any) -> dict[tuple[Any, ...], Head]:
+        """Return the heads of a test case's transaction, one for each state of its savepoints.
+
+        What is rolled back goes with all the entries of its chain, and no savepoint's name is used again.
+        """
+        name, block = self._attribute + "_scopes", connection.atomic_blocks[0]
+        found, guard, heads = connection.__dict__.get(name, (None, None, {}))
+        if found is not block or guard is not self._guard:
+            heads = {}
+            connection.__dict__[name] = (block, self._guard, heads)
+        kept: dict[tuple[Any, ...], Head] = heads
+        return kept
+
     def _head(self, connection: Any, writer: Writer) -> Head:
         if _never_commits(connection):
-            guard, head = connection.__dict__.get(self._attribute + "_scopes", {}).get(_scope(connection), (None, None))
-            return head if head is not None and guard is self._guard else start(new_writer())
+            return self._heads_by_scope(connection).get(tuple(connection.savepoint_ids)) or start(new_writer())
         if writer.in_doubt_on is None:
             return writer.head
-        for entry in _ours(connection):
-            if entry.writer is writer:
-                return entry.head
+        last = _last_of(writer, connection)
+        if last is not None:
+            return last.head
         # Rolled back for certain, unless the connection went away: then the COMMIT may have arrived, or not.
         if writer.in_doubt_on is not connection.connection:
             self.forget(connection)
@@ -146,16 +157,19 @@ def _put_in_front(connection: Any, committed: _Committed) -> None:
     count = _count(callbacks)
     connection.on_commit(committed)
     mine = callbacks.pop()
-    if count and callbacks[count - 1][0] == mine[0]:
+    if count and callbacks[count - 1][0] == mine[0] and callbacks[count - 1][1].writer is committed.writer:
         callbacks[count - 1] = mine
     else:
         callbacks.insert(count, mine)
 
 
-def _ours(connection: Any) -> list[_Committed]:
+def _last_of(writer: Writer, connection: Any) -> _Committed | None:
     callbacks = connection.run_on_commit
-    count = _count(callbacks)
-    return [callbacks[count - 1][1]] if count else []
+    for place in range(_count(callbacks) - 1, -1, -1):
+        committed: _Committed = callbacks[place][1]
+        if committed.writer is writer:  # and not that of another store in the same transaction
+            return committed
+    return None
 
 
 def _count(callbacks: list[Any]) -> int:
@@ -185,8 +199,3 @@ def _never_commits(connection: Any) -> bool:
     """Tell whether this is a `TestCase`: its transaction ends in a rollback, and it counts `on_commit` callbacks."""
     blocks = connection.atomic_blocks
     return bool(blocks) and getattr(blocks[0], "_from_testcase", False)
-
-
-def _scope(connection: Any) -> tuple[Any, ...]:
-    # What is rolled back, goes with all its entries, and an id is never used again.
-    return (id(connection.atomic_blocks[0]), *connection.savepoint_ids)

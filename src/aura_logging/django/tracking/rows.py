@@ -66,8 +66,12 @@ def _telling(save_table: Callable[..., bool]) -> Callable[..., bool]:
                 lock_before_reading(connection, AuditEntry._meta.db_table)
                 with told.quiet():
                     old = stored_values(cls, self._get_pk_val(cls._meta), fields, using)
-            with told.saving(table):
-                updated = save_table(self, raw, cls, force_insert, force_update, using, update_fields)
+            try:
+                with told.saving(table):
+                    updated = save_table(self, raw, cls, force_insert, force_update, using, update_fields)
+            except BaseException:
+                self.__dict__.pop(_PARENTS, None)  # the row's other table is rolled back, too
+                raise
             changes = _changes(self, cls, fields, old, using)
             if cls is not how.model and not raw:
                 # A table that it inherits from comes first; the entry is the whole row's.

@@ -37,23 +37,28 @@ def stored_values(model: type[Model], pk: Any, fields: tuple[AnyField, ...], usi
     if compiled is None:
         compiler = _rows(model, pk, fields, using, locks).query.get_compiler(using)
         sql, _ = compiler.as_sql()
-        compiled = sql, compiler.get_converters([each for each, _, _ in compiler.select])
+        # Not the converters: they belong to this connection, and would keep it.
+        compiled = sql, tuple(each for each, _, _ in compiler.select)
+        if len(_compiled) >= _MOST_COMPILED:
+            _compiled.clear()
         _compiled[model, fields, using, locks] = compiled
-    sql, converters = compiled
+    sql, columns = compiled
     key_field = cast(Any, model._meta.pk)
     with connection.cursor() as cursor:
         cursor.execute(sql, (key_field.get_db_prep_value(pk, connection),))
         row = cursor.fetchone()
     if row is None:
         return None
-    values = list(row)
-    for place, (functions, expression) in converters.items():
-        for convert in functions:
-            values[place] = convert(values[place], expression, connection)
-    return {field.name: value for field, value in zip(fields, values, strict=False)}
+    values: dict[str, Any] = {}
+    for field, column, value in zip(fields, columns, row, strict=False):  # without fields, the key stands for the row
+        for convert in (*connection.ops.get_db_converters(column), *column.get_db_converters(connection)):
+            value = convert(value, column, connection)
+        values[field.name] = value
+    return values
 
 
-_compiled: dict[tuple[type[Model], tuple[AnyField, ...], str, bool], tuple[str, dict[int, tuple[list[Any], Any]]]] = {}
+_MOST_COMPILED = 4_096
+_compiled: dict[tuple[type[Model], tuple[AnyField, ...], str, bool], tuple[str, tuple[Any, ...]]] = {}
 
 
 def _rows(model: type[Model], pk: Any, fields: tuple[AnyField, ...], using: str, locks: bool) -> Any:
