@@ -14,7 +14,7 @@ SITE = ROOT / "tests" / "audit_site"
 
 
 # What depends on the database; pages and commands do not.
-OF_THE_DATABASE = ("check_bulk.py", "check_processes.py", "check_rows.py", "check_store.py")
+OF_THE_DATABASE = ("check_bulk.py", "check_processes.py", "check_rows.py", "check_store.py", "check_transactions.py")
 
 
 def run_checks(state: Path, *files: str, **environment: str) -> None:
