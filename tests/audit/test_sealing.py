@@ -174,6 +174,17 @@ class TestPeriodically:
 
         assert (sealer.health().status, sealer.health().detail) == (Status.DEGRADED, "the database is away")
 
+    def test_what_a_process_with_a_newer_key_writes_is_no_alarm(self, store: MemoryAuditStore, keys: KeyRing) -> None:
+        store.writer = "b"
+        store.keys = KeyRing({"k1": keys.newest, "k2": bytes(32)})
+        store.append(AuditEvent(action="x"))
+        sealer = PeriodicSealer(Sealer(store, keys), 300)
+
+        sealer.seal_if_due()
+
+        assert sealer.health().status is Status.HEALTHY
+        assert [each.writer for each in store.kept_checkpoints[0].ranges] == ["a"]
+
     def test_damage_is_told_once_and_shows_in_health(self, store: MemoryAuditStore, keys: KeyRing) -> None:
         store.kept["a"][3] = store.kept["a"][3]._replace(event_bytes=b"{}")
         clock = ManualClock(NOW)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from aura_logging.audit.damage import DamageKind
 from aura_logging.audit.events import AuditEvent
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.sealing import Sealer
-from aura_logging.audit.stores.base import Entry
+from aura_logging.audit.stores.base import AuditError, Entry
 from aura_logging.audit.stores.memory import MemoryAuditStore
 from aura_logging.audit.tombstones import Tombstone
 from aura_logging.audit.verify import verify
@@ -320,6 +321,33 @@ class TestKeyRotation:
 
         assert outcome.first is not None
         assert (outcome.first.kind, outcome.first.seq) == (DamageKind.RETIRED_KEY, 7)
+
+    def test_an_old_key_in_wrong_hands_cannot_purge_what_a_newer_one_signed(self) -> None:
+        store = self.rotated()
+        first, last = store.kept["a"][4].link, store.kept["a"][4].link
+        store.purge([Tombstone("a", 5, 5, first.previous, last.mac, bytes(32), 1.8e9, "policy").signed(self.OLD)])
+
+        outcome = verify(store, self.NEW)
+
+        assert outcome.first is not None
+        assert (outcome.first.kind, outcome.first.seq) == (DamageKind.DELETED, 6)
+
+    def test_an_old_key_in_wrong_hands_cannot_seal_any_more(self) -> None:
+        store = self.rotated()
+        second = store.kept_checkpoints[1]
+        store.kept_checkpoints.append(make_checkpoint(second, [], 1.8e9, self.OLD))
+
+        assert [str(damage) for damage in verify(store, self.NEW).damages] == [
+            "checkpoint mismatch: checkpoint 3: the key 'k1' signed it after a newer key had been in use"
+        ]
+
+    def test_a_process_that_has_not_got_the_new_key_yet_leaves_sealing_to_the_others(self) -> None:
+        store = self.rotated()
+        store.keys = self.NEW
+        store.append(event(7))
+
+        with pytest.raises(AuditError, match="signed with the key 'k2', which is not in the ring"):
+            Sealer(store, KeyRing({"k1": self.OLD.newest})).seal()
 
 
 def test_progress_is_told() -> None:

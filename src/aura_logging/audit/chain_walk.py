@@ -41,6 +41,7 @@ class ChainWalk:
         self._firsts = [each.first for each in self._tombstones]
         self._seals = _Seals(ranges)
         self._writer, self._seq, self._mac = after
+        self._rank = -1
 
     @property
     def head(self) -> Head:
@@ -59,7 +60,7 @@ class ChainWalk:
         seals = self._seals
         for entry in entries:
             event_bytes, (_, seq, previous, mac, signer), damage = entry
-            if signer != key_id and signer in self._keys and self._keys.rank(signer) >= self._keys.rank(key_id):
+            if signer != key_id and signer in self._keys and self._keys.rank(signer) >= self._rank:
                 key_id, keyed, prefix = signer, self._keys.keyed(signer), prefix_of(self._writer, signer)
             while True:
                 if (
@@ -71,7 +72,7 @@ class ChainWalk:
                     # Nobody learns a code from how long this comparison takes: who asks has the key.
                     and code_of(keyed, prefix, seq, previous, event_bytes) == mac
                 ):
-                    self._seq, self._mac = seq, mac
+                    self._seq, self._mac, self._rank = seq, mac, self._keys.rank(key_id)
                     if seq >= seals.first:
                         seals.tree.add(leaf_of(mac, event_bytes))
                         if seq == seals.last and not seals.close(mac):
@@ -98,7 +99,9 @@ class ChainWalk:
         """Return the tombstone that speaks of the next entry and fits onto this one."""
         at = bisect_right(self._firsts, self._seq + 1)
         for gap in reversed(self._tombstones[:at]):
-            if gap.last > self._seq and (gap.first <= self._seq or gap.previous == self._mac):
+            fits = gap.last > self._seq and (gap.first <= self._seq or gap.previous == self._mac)
+            # A purge comes behind what it purges: an older key than the entries' own cannot have signed it.
+            if fits and self._keys.rank(gap.key_id) >= self._rank:
                 return gap
         return None
 

@@ -115,7 +115,7 @@ def check_checkpoints(
 
 
 def _wrong_in_chain(checkpoints: Sequence[Checkpoint], keys: KeyRing) -> Iterator[tuple[int, str]]:
-    number, previous = 0, GENESIS
+    number, previous, rank = 0, GENESIS, 0
     for checkpoint in checkpoints:
         if not checkpoint.is_authentic(keys):
             yield checkpoint.number, "it is not signed by a key of the ring"
@@ -123,7 +123,9 @@ def _wrong_in_chain(checkpoints: Sequence[Checkpoint], keys: KeyRing) -> Iterato
             yield checkpoint.number, "its ranges are not those that were signed"
         elif checkpoint.number != number + 1 or checkpoint.previous != previous:
             yield checkpoint.number, f"it does not follow the one before it, which has the number {number}"
-        number, previous = checkpoint.number, checkpoint.mac
+        elif keys.rank(checkpoint.key_id) < rank:
+            yield checkpoint.number, f"the key {checkpoint.key_id!r} signed it after a newer key had been in use"
+        number, previous, rank = checkpoint.number, checkpoint.mac, max(rank, keys.rank(checkpoint.key_id))
 
 
 def _missing_here(
