@@ -8,6 +8,7 @@ import pytest
 from clinic.models import Account, Patient, Prescription
 from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.test import AsyncClient, Client, RequestFactory
 
 from aura_logging.audit import Actor, AuditError, record
@@ -140,6 +141,16 @@ def test_passwords_permissions_and_groups_are_told(news):
     ]  # fmt: skip
     assert news()[0].changes == {"password": ["[REDACTED:secret]"] * 2}
     assert news()[1].changes == {"is_staff": [False, True]}
+
+
+def test_a_change_of_permissions_that_is_rolled_back_is_not_told(news):
+    with pytest.raises(RuntimeError), transaction.atomic():
+        Group.objects.create(name="never")
+        raise RuntimeError
+    Prescription.objects.update(drug="x")
+    Group.objects.create(name="ever")
+
+    assert [one.object_label for one in news() if one.object_type == "auth.Group"] == ["ever"]
 
 
 def test_what_is_done_in_the_admin_is_told(client, grace, news):

@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 
+from aura_logging.django.audit import track
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from aura_logging.django.audit import track
 from books.models import Book
 
 

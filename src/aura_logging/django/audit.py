@@ -1,18 +1,20 @@
 """Track models and views: who changed which row, and who looked at what.
 
-@track(exclude=["updated_at"], mask=["iban"])
-class Customer(models.Model): ...
+For example:
 
-@audited_access(Customer, "pk", reason="support")
-def customer_page(request, pk): ...
+    @track(exclude=["updated_at"], mask=["iban"])
+    class Customer(models.Model): ...
+
+    @audited_access(Customer, "pk", reason="support")
+    def customer_page(request, pk): ...
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.apps import apps
@@ -38,6 +40,20 @@ ModelClass = TypeVar("ModelClass", bound=type[Model])
 View = TypeVar("View", bound=Callable[..., Any])
 
 
+@overload
+def track(model: ModelClass) -> ModelClass: ...
+@overload
+def track(
+    *,
+    fields: Sequence[str] | None = None,
+    exclude: Sequence[str] = (),
+    mask: Sequence[str] | Mapping[str, Callable[[Any], Any] | str | None] = (),
+    soft_delete: str = "",
+    reads: bool = False,
+    bulk_values: bool = False,
+    label: str = "",
+    subject: str = "",
+) -> Callable[[ModelClass], ModelClass]: ...
 def track(
     model: ModelClass | None = None,
     *,
@@ -79,6 +95,17 @@ def tracking_of(model: type[Model]) -> tuple[str, ...]:
     return () if how is None else tuple(field.name for field in (*how.fields, *how.relations))
 
 
+@overload
+def audited_access(
+    model: type[Model] | str | None = None,
+    argument: str = "pk",
+    *,
+    action: str = "read",
+    reason: str | None = None,
+    subject: str = "",
+) -> Callable[[View], View]: ...
+@overload
+def audited_access(model: View) -> View: ...
 def audited_access(
     model: Any = None,
     argument: str = "pk",

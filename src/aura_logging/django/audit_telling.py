@@ -40,11 +40,12 @@ def tell(
     subject: str | None = None,
     client_ip: str | None = None,
     extra: Mapping[str, Any] = _NOTHING,
+    survives: bool = True,
 ) -> None:
     """Record it in the database `using`, by default where entries belong; `AuditError` if that cannot be.
 
-    Actor, address and correlation id are the context's. A change's entry goes with its transaction; what somebody saw
-    or tried is told even if the transaction it was told in is rolled back.
+    Actor, address and correlation id are the context's. What somebody saw or tried is told even if the transaction it
+    was told in is rolled back; the entry of a change (`survives=False`) goes with it.
     """
     fields = context.current()
     impersonator = fields.get("impersonator_id")
@@ -69,8 +70,8 @@ def tell(
     )
     alias = using or home()
     with in_database(alias):
-        current_trail().append(event)
-    if event_class != "change":
+        entry = current_trail().append(event)
+    if survives and entry is not None:
         audit_survivors.watch(cast(Any, connections[alias]), event)
 
 

@@ -31,7 +31,7 @@ def tell_or_keep(connection: Any, action: str, event_class: EventClass, **said: 
         if len(kept) < _MOST_KEPT:
             kept.append((action, event_class, said))
         return
-    tell(action, event_class, using=alias, **said)
+    tell(action, event_class, using=alias, survives=False, **said)
 
 
 def _begin(using: str, **_: Any) -> None:

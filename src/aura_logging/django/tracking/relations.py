@@ -80,6 +80,7 @@ class _Listener:
             object_id=pk,
             object_label=label,
             changes={name: ([], shown) if what == "add" else (shown, [])},
+            survives=False,
         )
 
     def _partners(self, instance: Model, reverse: bool, pk_set: set[Any] | None, using: str) -> list[Any]:

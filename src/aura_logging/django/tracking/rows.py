@@ -180,4 +180,5 @@ def _tell(how: Tracked, instance: Model, action: str, changes: dict[str, tuple[A
         object_label=object_label(instance, how.options.label),
         changes=changes,
         subject=object_label(instance, how.options.subject) or None,
+        survives=False,
     )
