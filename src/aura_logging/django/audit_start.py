@@ -30,7 +30,7 @@ def start() -> None:
     """Install the trail, listen, and track; harmless to repeat. Touches no database."""
     if not is_on():
         return
-    from aura_logging.django import audit_accounts, audit_administration
+    from aura_logging.django import audit_accounts, audit_administration, audit_checks
     from aura_logging.django.tracking.start import begin
 
     chosen = options(DjangoAuditOptions)
@@ -40,6 +40,7 @@ def start() -> None:
     if chosen.administration:
         audit_administration.connect()
     begin()
+    audit_checks.connect()
     request_finished.connect(_request_is_over, dispatch_uid="aura_logging.audit.finish")
     setting_changed.connect(_settings_changed, dispatch_uid="aura_logging.audit.settings")
 

@@ -11,8 +11,10 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connections, router, transaction
 from django.db.models import Max, Q
+from django.utils import timezone
 
 from aura_logging.audit.canonical import canonical
 from aura_logging.audit.chain import Head, Link, extend
@@ -282,8 +284,8 @@ def _condition(where: EntryFilter) -> Q:
         "subject": where.subject,
         "event_class": where.event_class,
         "action": where.action,
-        "timestamp__gte": None if where.since is None else datetime.fromtimestamp(where.since, UTC),
-        "timestamp__lt": None if where.until is None else datetime.fromtimestamp(where.until, UTC),
+        "timestamp__gte": None if where.since is None else _for_settings(datetime.fromtimestamp(where.since, UTC)),
+        "timestamp__lt": None if where.until is None else _for_settings(datetime.fromtimestamp(where.until, UTC)),
     }
     return Q(**{name: value for name, value in wanted.items() if value is not None})
 
@@ -310,9 +312,6 @@ def _adapted(connection: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _for_settings(moment: datetime) -> datetime:
-    from django.conf import settings
-    from django.utils import timezone
-
     return moment if settings.USE_TZ else timezone.make_naive(moment)
 
 

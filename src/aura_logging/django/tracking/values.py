@@ -139,6 +139,6 @@ def _settled(field: AnyField, value: Any) -> Any:
         return value
     if isinstance(field, DecimalField) and isinstance(value, Decimal) and value.is_finite():
         return value.quantize(Decimal(1).scaleb(-(field.decimal_places or 0)), context=field.context)
-    if isinstance(field, DateTimeField) and settings.USE_TZ and value is not None and timezone.is_naive(value):
-        return timezone.make_aware(value)
+    if isinstance(field, DateTimeField) and value is not None and timezone.is_naive(value) is settings.USE_TZ:
+        return timezone.make_aware(value) if settings.USE_TZ else timezone.make_naive(value)
     return value
