@@ -60,7 +60,7 @@ def _misplaced(head: Head, bad: Entry, following: Sequence[Entry], keys: KeyRing
         return DamageKind.FORKED, f"it is genuine and follows another entry {link.seq - 1} than the one before it"
     if link.seq < expected:
         return DamageKind.INSERTED, f"it is genuine and stands behind entry {head.seq}: moved or copied"
-    missing = {entry.link.seq for entry in following if is_genuine(entry, keys)} & set(range(expected, link.seq))
+    missing = [each.link.seq for each in following if expected <= each.link.seq < link.seq and is_genuine(each, keys)]
     if missing:
         return DamageKind.REORDERED, f"entry {min(missing)} stands behind it"
     gone = f"entry {expected} is" if link.seq == expected + 1 else f"entries {expected} to {link.seq - 1} are"

@@ -8,6 +8,7 @@ import itertools
 import multiprocessing
 import os
 import random
+import shutil
 import signal
 import stat
 import subprocess
@@ -286,6 +287,34 @@ def test_a_damaged_line_among_checkpoints_is_found_and_stops_no_seal(
     outcome = verify(store, keys)
     assert {damage.kind for damage in outcome.damages} == {DamageKind.CHECKPOINT_MISMATCH}
     assert [checkpoint.number for checkpoint in store.checkpoints()] == [1, 2, 3]
+
+
+def test_half_a_checkpoint_of_a_killed_process_was_never_there(
+    store: JsonlAuditStore, keys: KeyRing, make_event: MakeEvent
+) -> None:
+    store.append(make_event(0))
+    Sealer(store, keys).seal()
+    path = store.directory / "checkpoints.jsonl"
+    path.write_bytes(path.read_bytes() + path.read_bytes()[:100])
+    assert verify(store, keys).is_whole
+
+    store.append(make_event(1))
+    Sealer(store, keys).seal()
+
+    assert [checkpoint.number for checkpoint in store.checkpoints()] == [1, 2]
+    assert verify(store, keys).is_whole
+
+
+def test_a_copy_of_the_directory_is_verified_elsewhere(
+    store: JsonlAuditStore, keys: KeyRing, make_event: MakeEvent, tmp_path: Path
+) -> None:
+    store.append(make_event(0))
+    Sealer(store, keys).seal()
+    shutil.copytree(tmp_path, tmp_path / "copy")
+
+    outcome = verify(JsonlAuditStore(tmp_path / "copy", keys), keys)
+
+    assert (outcome.damages, outcome.entries, outcome.unsealed) == ((), 1, 0)
 
 
 def test_a_trail_that_cannot_be_read_is_an_audit_error(tmp_path: Path, keys: KeyRing) -> None:
