@@ -97,7 +97,9 @@ import django
 from django.conf import settings
 
 settings.configure(
-    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "aura_logging.django"],
+    INSTALLED_APPS=[
+        "django.contrib.admin", "django.contrib.contenttypes", "django.contrib.auth", "aura_logging.django",
+    ],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
 )
 django.setup()

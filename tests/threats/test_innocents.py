@@ -63,13 +63,21 @@ def form_value(rng: random.Random) -> str:
             lambda: f"${rng.randint(1, 9)},{rng.randint(100, 999)}.{rng.randint(10, 99)} ({rng.randint(1, 99)}% off)",
             lambda: rng.choice(INNOCENTS),
             lambda: (
-                f"{rng.choice(['site', 'intitle', 'author', 'is', 'in'])}:{say(rng, 1)} (\"{say(rng, 2)}\" OR {say(rng, 1)}) "
+                f'{rng.choice(["site", "intitle", "author", "is", "in"])}:{say(rng, 1)} ("{say(rng, 2)}" OR {say(rng, 1)}) '
                 f"AND -{say(rng, 1)} price:[{rng.randint(1, 9)} TO {rng.randint(10, 99)}] {say(rng, 1)}*"
             ),
-            lambda: f"<p>{sentence(rng)} <a href=\"https://example.com/{say(rng, 1)}\">{say(rng, 2)}</a></p><p><b>{say(rng, 1)}</b></p>",
-            lambda: f"Why does `{say(rng, 1)}({say(rng, 1)})` return {rng.choice(['None', 'null', '0'])}?\r\n```\r\n{say(rng, 1)} = {say(rng, 1)}\r\n```",
-            lambda: f"From: {rng.choice(NAMES)} <{say(rng, 1)}@example.com>\r\nTo: me\r\nSubject: {say(rng, 3)}\r\n\r\n{sentence(rng)}",
-            lambda: f"color: #{rng.randint(100, 999)}; margin: 0 {rng.randint(1, 9)}px; width: calc(100% - {rng.randint(1, 9)}px)",
+            lambda: (
+                f'<p>{sentence(rng)} <a href="https://example.com/{say(rng, 1)}">{say(rng, 2)}</a></p><p><b>{say(rng, 1)}</b></p>'
+            ),
+            lambda: (
+                f"Why does `{say(rng, 1)}({say(rng, 1)})` return {rng.choice(['None', 'null', '0'])}?\r\n```\r\n{say(rng, 1)} = {say(rng, 1)}\r\n```"
+            ),
+            lambda: (
+                f"From: {rng.choice(NAMES)} <{say(rng, 1)}@example.com>\r\nTo: me\r\nSubject: {say(rng, 3)}\r\n\r\n{sentence(rng)}"
+            ),
+            lambda: (
+                f"color: #{rng.randint(100, 999)}; margin: 0 {rng.randint(1, 9)}px; width: calc(100% - {rng.randint(1, 9)}px)"
+            ),
         ]
     )()
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+
 import aura_logging
 from aura_logging import audit, presets
 from aura_logging.audit.stores.jsonl import JsonlAuditStore
+from aura_logging.django.audit import AuditedAccessMixin, audited_access, track
 from aura_logging.filters import RequestContextFilter, SamplingFilter, SecurityFilter
 from aura_logging.formatters import ConsoleFormatter, JsonFormatter
 from aura_logging.handlers import (
@@ -85,6 +89,26 @@ def a_trail() -> Health:
     trail = audit.configure(JsonlAuditStore("audit", keys), when_unwritable="journal", journal_dir="journal")
     audit.record("patient.viewed", ("clinic.patient", 42), {"ward": ("A", None)}, reason="round", rows=3)
     return trail.health()
+
+
+@track(mask=["iban"], label="name")
+class Customer(models.Model):
+    name: models.CharField[str, str] = models.CharField(max_length=80)
+    iban: models.CharField[str, str] = models.CharField(max_length=34)
+
+
+@audited_access(Customer, "pk", reason="support")
+def customer_page(request: HttpRequest, pk: int) -> HttpResponse:
+    return HttpResponse(Customer(pk=pk).name)
+
+
+@audited_access
+async def front_page(request: HttpRequest) -> HttpResponse:
+    return customer_page(request, 7)
+
+
+class Customers(AuditedAccessMixin):
+    audit_subject = "name"
 
 
 def a_clock() -> float:

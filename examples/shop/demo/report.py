@@ -1,14 +1,17 @@
 """Show what came out of the run: each section is one function, and `SECTIONS` is their order."""
 
 import json
+import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from aura_logging.metrics import open_store
 from aura_logging.metrics.window import Window, read_window
 
+from demo import server
 from demo.lines import LOG, Lines
 from demo.places import SHOP_DIR, short
 from demo.terminal import Terminal
@@ -113,6 +116,39 @@ def _milliseconds(window: Window, q: float, **labels: str) -> float:
     return 1_000 * found.value if found else 0.0
 
 
+def who_did_what(run: Run, terminal: Terminal) -> bool:
+    """Hold the audit trail against the shop's own table, and have it verified."""
+    terminal.heading("The audit trail: one tracked model, and logins by themselves")
+    try:
+        verdict = server.audit_verdict(run.state_dir)
+    except server.ServerError as error:
+        terminal.failed(str(error))
+        return False
+    with closing(sqlite3.connect(run.state_dir / "shop.sqlite3")) as database:
+        query = "SELECT object_type || ' ' || action, count(*) FROM aura_auditentry GROUP BY 1 ORDER BY 2 DESC"
+        told = dict(database.execute(query))
+        (orders,) = database.execute("SELECT count(*) FROM orders_order").fetchone()
+        seeded = sum(
+            json.loads(event)["extra"]["rows"]
+            for (event,) in database.execute(
+                "SELECT event FROM aura_auditentry WHERE object_type = 'orders.Order' AND action = 'bulk_insert'"
+            )
+        )
+    for what, count in told.items():
+        terminal.wrapped([f"{count:>5}  {what}"])
+    entries = f"{verdict['entries']:,} entries of {verdict['writers']} writers"
+    agrees = orders == seeded + told.get("orders.Order create", 0)
+    if agrees:
+        terminal.done("each order has its entry", f"{orders:,} orders, {seeded:,} of them in bulk")
+    else:
+        terminal.failed(f"{orders:,} orders, and the trail tells of {seeded + told.get('orders.Order create', 0):,}")
+    if verdict["whole"]:
+        terminal.done("nobody touched the trail", f"{entries}, verified")
+    else:
+        terminal.failed(f"{entries}: {verdict['damages'][0]}")
+    return agrees and verdict["whole"]
+
+
 def three_lines(run: Run, terminal: Terminal) -> bool:
     """Pretty-print one wide request line, one of the application's own, and one with a traceback."""
     crash = _crash(run)
@@ -191,6 +227,7 @@ SECTIONS: list[Section] = [
     what_was_written,
     nothing_was_lost,
     what_was_counted,
+    who_did_what,
     three_lines,
     debug_lines_of_the_failed,
     how_it_is,

@@ -1,5 +1,6 @@
 """Run the shop under a real gunicorn: prepare, start, stop with SIGTERM."""
 
+import json
 import os
 import re
 import signal
@@ -43,6 +44,11 @@ def health(state_dir: Path, has_colour: bool) -> tuple[bool, str]:
         encoding="utf-8", stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return done.returncode == 0, done.stdout or _tail(done.stderr)
+
+
+def audit_verdict(state_dir: Path) -> dict:
+    """Return what `aura_audit verify` says of the shop's trail."""
+    return json.loads(_manage(state_dir, "aura_audit", "verify", "--format=json"))["default"]
 
 
 def _manage(state_dir: Path, *arguments: str) -> str:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from aura_logging.django.audit import track
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -17,6 +18,7 @@ class Customer(models.Model):
         return f"{self.user.get_username()} ({self.country})"
 
 
+@track
 class Order(models.Model):
     class Status(models.TextChoices):
         PLACED = "placed"

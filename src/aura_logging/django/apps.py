@@ -16,11 +16,14 @@ class AuraConfig(AppConfig):
     name = "aura_logging.django"
     label = "aura"
     verbose_name = "Aura logging"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Raise `ImproperlyConfigured` for a bad setting; then listen."""
         # They declare their options.
         from aura_logging.django import (  # noqa: F401
+            audit_options,
+            audit_start,
             checks,
             instrumentation,
             metrics_store,
@@ -42,3 +45,4 @@ class AuraConfig(AppConfig):
         if options(PerformanceOptions).enabled:
             instrumentation.install()
         tasks.observe()
+        audit_start.start()
