@@ -85,11 +85,11 @@ def test_checks_warn_of_what_will_not_be_seen(monkeypatch):
     from django.db.models import DO_NOTHING, ForeignKey
 
     def warnings():
-        return [each.id for each in run_checks() if each.id.startswith("aura.")]
+        return [each.id for each in run_checks() if each.id.startswith("aura.W2")]
 
     assert warnings() == []
     with override_settings(MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware"]):
-        assert "aura.W101" in warnings()
+        assert "aura.W201" in warnings()
     # As Django 6.1's DB_CASCADE is made; 5.2 has none.
     in_the_database = type("InTheDatabase", (), {"on_delete_sql": "CASCADE", "__call__": DO_NOTHING})()
     relation = Letter._meta.get_field("patient")
@@ -97,7 +97,7 @@ def test_checks_warn_of_what_will_not_be_seen(monkeypatch):
     monkeypatch.setattr(relation.remote_field, "on_delete", in_the_database)
     from aura_logging.django.audit_checks import _check_cascades
 
-    assert [each.id for each in _check_cascades()] == ["aura.W102"]
+    assert [each.id for each in _check_cascades()] == ["aura.W202"]
 
 
 def test_track_refuses_what_is_no_model():

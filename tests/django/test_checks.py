@@ -291,7 +291,7 @@ def test_sentry_without_our_hooks_or_without_a_start_is_found(sound: Logging, mo
         init_from_env(default_integrations=False, before_send=lambda event, hint: event)
         assert found(sound) == {}
     finally:
-        sentry_sdk.init()
+        sentry_sdk.init(dsn="", default_integrations=False)
 
 
 def test_django_runs_them_and_an_error_stops_the_start(sound: Logging) -> None:

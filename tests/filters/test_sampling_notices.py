@@ -55,7 +55,7 @@ def a_logger(*handlers: logging.Handler) -> logging.Logger:
 
 
 def test_the_number_of_a_storm_is_told_by_itself_when_it_is_over(listening: Listening) -> None:
-    listening.addFilter(SamplingFilter(fold_after=3, fold_every=1_000, fold_window_seconds=0.05))
+    listening.addFilter(SamplingFilter(fold_after=3, fold_every=1_000, fold_window_seconds=0.5))
     logger = a_logger(listening)
 
     for _ in range(500):
@@ -71,7 +71,7 @@ def test_the_number_of_a_storm_is_told_by_itself_when_it_is_over(listening: List
 
 
 def test_only_the_handlers_that_did_not_write_are_told_and_only_at_their_level(listening: Listening) -> None:
-    sampling = SamplingFilter(fold_after=1, fold_every=1_000, fold_window_seconds=0.05)
+    sampling = SamplingFilter(fold_after=1, fold_every=1_000, fold_window_seconds=0.5)
     another, too_high = Listening(), Listening(logging.CRITICAL)
     for handler in (listening, too_high):
         handler.addFilter(sampling)
@@ -94,7 +94,7 @@ def test_a_handler_that_raises_does_not_keep_the_next_from_being_told(listening:
                 raise RuntimeError(record.getMessage())
             return True
 
-    sampling = SamplingFilter(fold_after=1, fold_every=1_000, fold_window_seconds=0.05)
+    sampling = SamplingFilter(fold_after=1, fold_every=1_000, fold_window_seconds=0.5)
     broken = Broken()
     for handler in (broken, listening):
         handler.addFilter(sampling)
@@ -177,7 +177,7 @@ def test_a_buffer_that_fills_up_sheds_debug_and_health_says_so(
 
 
 def test_a_filter_that_nobody_holds_is_gone_though_it_had_a_thread(listening: Listening) -> None:
-    sampling = SamplingFilter(fold_after=1, fold_every=1_000, fold_window_seconds=0.05)
+    sampling = SamplingFilter(fold_after=1, fold_every=1_000, fold_window_seconds=0.5)
     listening.addFilter(sampling)
     logger = a_logger(listening)
     for _ in range(20):

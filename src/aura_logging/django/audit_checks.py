@@ -28,7 +28,7 @@ def _check_middleware(**_: Any) -> list[CheckMessage]:
         Warning(
             "The audit trail is on, and its entries will name no user, address or correlation id.",
             hint=f"Put {_MIDDLEWARE!r} first in MIDDLEWARE.",
-            id="aura.W101",
+            id="aura.W201",
         )
     ]
 
@@ -49,5 +49,5 @@ def _unseen(model: type[Model], name: str) -> CheckMessage:
         "the audit trail does not see it.",
         hint="Use on_delete=models.CASCADE or models.SET_NULL on models that are tracked.",
         obj=model,
-        id="aura.W102",
+        id="aura.W202",
     )
