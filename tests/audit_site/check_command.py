@@ -8,8 +8,10 @@ import json
 
 import pytest
 from clinic.models import Note, Patient
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test import override_settings
 
 from aura_logging.audit import record
 from aura_logging.django.models import AuditEntry
@@ -193,3 +195,14 @@ def test_wrong_usage_is_explained(arguments, says):
     with pytest.raises(CommandError, match=says) as error:
         aura_audit(*arguments)
     assert error.value.returncode == 2
+
+
+def test_who_changed_a_loggers_level_is_in_the_trail(tmp_path, news, undone):
+    store = f"sqlite:///{tmp_path / 'metrics.db'}"
+    with override_settings(AURA={**settings.AURA, "METRICS": {"store": store}}):
+        call_command("aura_logs", "level", "shop", "DEBUG", "--for", "1m", "--user", "7", stderr=io.StringIO())
+        call_command("aura_logs", "level", "--clear", stderr=io.StringIO())
+    set_, cleared = AuditEntry.objects.filter(action__startswith="logging.").order_by("timestamp", "seq")
+    assert (set_.action, set_.object_type, set_.object_id) == ("logging.level_set", "logger", "shop")
+    assert set_.extra["user_id"] == "7"
+    assert (cleared.action, cleared.extra["ended"]) == ("logging.level_cleared", 1)

@@ -7,59 +7,24 @@ process that dies in the moment between telling and noting that it did makes its
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
 
 import orjson
 
-from aura_logging.alerts.rules import Reading, Rule, Severity
+from aura_logging.alerts.history import remember
+from aura_logging.alerts.rules import Reading, Rule
+from aura_logging.alerts.standing import KEY, decoded, encoded
 from aura_logging.alerts.states import AlertState, step
-from aura_logging.metrics.extraction import ALERTS_LOGGER
+from aura_logging.alerts.told import Alert, log_alert
 from aura_logging.metrics.stores.base import MetricsStore
 from aura_logging.metrics.window import Window, read_window
 from aura_logging.resilience.clock import Clock
 
 __all__ = ["Alert", "AlertEvaluator", "log_alert"]
-
-_KEY = "alerts"
-_LEVELS: Mapping[Severity, int] = {"warning": logging.WARNING, "critical": logging.CRITICAL}
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One step to be told: a rule began to fire or was resolved, at which value."""
-
-    rule: str
-    phase: Literal["firing", "resolved"]
-    severity: Severity
-    summary: str
-    value: float
-    threshold: float
-    at: float
-    facts: Mapping[str, object] = field(default_factory=dict)
-
-
-def log_alert(alert: Alert) -> None:
-    """Log the alert on `aura.alerts`: CRITICAL or WARNING when it fires, INFO when it is resolved."""
-    firing = alert.phase == "firing"
-    level = _LEVELS[alert.severity] if firing else logging.INFO
-    fields = {
-        "alert": alert.rule,
-        "alert_phase": alert.phase,
-        "alert_severity": alert.severity,
-        "alert_value": round(alert.value, 6),
-        "alert_threshold": alert.threshold,
-        **{f"alert_{name}": value for name, value in alert.facts.items()},
-    }
-    logging.getLogger(ALERTS_LOGGER).log(
-        level, "alert %s: %s", "fired" if firing else "resolved", alert.summary, extra=fields
-    )
 
 
 class AlertEvaluator:
@@ -93,10 +58,10 @@ class AlertEvaluator:
     def evaluate(self) -> list[Alert]:
         """Evaluate if it is this process's turn; return what was told."""
         # The pid is asked now: a forked child is not its parent.
-        if not self._store.lease(_KEY, f"{os.getpid()}-{self._id}", self._lease_seconds):
+        if not self._store.lease(KEY, f"{os.getpid()}-{self._id}", self._lease_seconds):
             return []
-        text = self._store.load(_KEY)
-        states, untold = _decoded(text)
+        text = self._store.load(KEY)
+        states, untold = decoded(text)
         told = untold
         for rule, reading in self._readings():
             value = None if reading is None else reading.value
@@ -108,14 +73,15 @@ class AlertEvaluator:
                 told.append(
                     Alert(rule.name, phase, rule.severity, rule.summary, value or 0.0, rule.threshold, now, facts)
                 )
-        noted = _encoded(states, told)
-        if noted != text and not self._store.swap(_KEY, text, noted):
+        noted = encoded(states, told)
+        if noted != text and not self._store.swap(KEY, text, noted):
             # The lease ran out while this process was slow: another has gone on from the same state.
             return []
         for alert in told:
             self._tell(alert)
         if told:
-            self._store.swap(_KEY, noted, _encoded(states, []))
+            remember(self._store, told)
+            self._store.swap(KEY, noted, encoded(states, []))
         return told
 
     def _readings(self) -> Iterable[tuple[Rule, Reading | None]]:
@@ -142,23 +108,3 @@ def _measured(rule: Rule, window: Window) -> Reading | None:
         # What cannot be written to the store would stop every rule at the next step.
         orjson.dumps(dict(reading.facts))
     return reading
-
-
-def _encoded(states: Mapping[str, AlertState], untold: Sequence[Alert]) -> str:
-    noted = {
-        "states": {name: asdict(state) for name, state in states.items() if state != AlertState()},
-        "untold": [asdict(alert) for alert in untold],
-    }
-    return orjson.dumps(noted).decode()
-
-
-def _decoded(text: str | None) -> tuple[dict[str, AlertState], list[Alert]]:
-    if not text:
-        return {}, []
-    try:
-        noted: dict[str, Any] = orjson.loads(text)
-        states = {name: AlertState(**state) for name, state in noted["states"].items()}
-        return states, [Alert(**alert) for alert in noted["untold"]]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        # Another release's notes: to begin again tells an alert that still fires once more, and misses none.
-        return {}, []

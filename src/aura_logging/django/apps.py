@@ -25,6 +25,7 @@ class AuraConfig(AppConfig):
             audit_options,
             audit_start,
             checks,
+            dashboard,
             instrumentation,
             metrics_store,
             middleware,

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from aura_logging.audit.canonical import parse
 from aura_logging.audit.events import AuditEvent
+from aura_logging.django.dashboard.models import Dashboard
 
-__all__ = ["AuditCheckpoint", "AuditEntry", "AuditHold", "AuditSubjectKey", "AuditTombstone"]
+__all__ = ["AuditCheckpoint", "AuditEntry", "AuditHold", "AuditSubjectKey", "AuditTombstone", "Dashboard"]
 
 
 class AppendOnlyError(TypeError):

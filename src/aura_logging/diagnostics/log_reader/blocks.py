@@ -41,10 +41,14 @@ def blocks(file: LogFile, should_stop: Callable[[], bool] = lambda: False) -> It
         yield rest
 
 
-def blocks_backwards(path: Path) -> Iterator[bytes]:
-    """Yield a plain file's content from its end on, in blocks of whole lines, as it was when it was opened."""
+def blocks_backwards(path: Path, end: int | None = None) -> Iterator[bytes]:
+    """Yield a plain file's content from its end on, in blocks of whole lines, as it was when it was opened.
+
+    `end` is where a line ends in it, to begin there.
+    """
     with path.open("rb") as file:
-        position = file.seek(0, 2)
+        size = file.seek(0, 2)
+        position = size if end is None else min(end, size)
         rest = b""
         while position:
             size = min(BLOCK_BYTES, position)

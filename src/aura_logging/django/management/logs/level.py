@@ -15,11 +15,14 @@ import logging
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
 
+from aura_logging.audit import record
+from aura_logging.django import audit_start
 from aura_logging.django.metrics_store import store_of_settings
 from aura_logging.handlers.override_notes import LevelOverride, add_override, clear_overrides, overrides_in
 from aura_logging.metrics.stores.base import MetricsStore, StoreError
@@ -50,6 +53,7 @@ def run(options: Mapping[str, Any], out: OutputWrapper, err: OutputWrapper) -> i
     try:
         if options["clear"]:
             ended = clear_overrides(store, _logger_name(options["logger"]) if options["logger"] else None)
+            _record("logging.level_cleared", options["logger"] or "all", ended=ended)
             err.write(f"{ended} override{'' if ended == 1 else 's'} ended; every process follows within 2 s.")
         elif options["logger"] is None:
             _tell(overrides_in(store), out, err)
@@ -67,8 +71,17 @@ def _set(store: MetricsStore, override: LevelOverride, err: OutputWrapper) -> No
             "MetricsHandler's store in LOGGING, to sqlite:///... or redis://...",
             returncode=2,
         )
+    # First: an override that the trail cannot tell of is not set.
+    asked = {name: value for name, value in asdict(override).items() if name != "logger"}
+    _record("logging.level_set", override.logger or "root", **asked)
     add_override(store, override)
     err.write(f"{_described(override)}.\nEvery process follows within 2 s.")
+
+
+def _record(action: str, logger: str, **extra: Any) -> None:
+    if audit_start.is_on():
+        known = {name: value for name, value in extra.items() if value is not None}
+        record(action, ("logger", logger), event_class="administration", **known)
 
 
 def _tell(overrides: list[LevelOverride], out: OutputWrapper, err: OutputWrapper) -> None:

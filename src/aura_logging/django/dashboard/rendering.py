@@ -1,0 +1,49 @@
+"""Fill in the dashboard's templates, with an engine of its own: whatever engine and loaders the project has."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template import Context, Engine
+from django.urls import reverse
+
+from aura_logging.django.conf import options
+from aura_logging.django.dashboard.assets import asset_names
+from aura_logging.django.dashboard.options import DashboardOptions
+
+__all__ = ["page"]
+
+_PAGES = (("Overview", ""), ("Log", "logs/"), ("Alerts", "alerts/"), ("Workers and handlers", "workers/"))
+
+_TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+def page(
+    request: HttpRequest, template: str, values: Mapping[str, Any], *, is_live: bool = False, status: int = 200
+) -> HttpResponse:
+    """Return the page; `is_live` lets the browser fetch it anew while it is open. Everything is escaped."""
+    base = reverse("aura:overview")
+    shared = {
+        "assets": asset_names(),
+        "base": base,
+        "pages": [(name, name.partition(" ")[0], f"{base}{path}") for name, path in _PAGES],
+        "live_seconds": options(DashboardOptions).page_seconds if is_live else 0,
+        "now": datetime.now(UTC),
+        "user_name": request.user.get_username(),
+    }
+    rendered = _engine().get_template(f"aura/{template}").render(Context({**shared, **values}))
+    return HttpResponse(rendered, status=status)
+
+
+@functools.cache
+def _engine() -> Engine:
+    return Engine(
+        dirs=[str(_TEMPLATES)],
+        builtins=["aura_logging.django.dashboard.template_filters"],
+        autoescape=True,
+    )

@@ -1,0 +1,251 @@
+"""Prepare what requests came to: the headline, their course over time, and a row for each route."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aura_logging.django.dashboard.charts import Chart, Line, draw
+from aura_logging.django.dashboard.wording import count, duration, rate, share
+from aura_logging.metrics import catalogue
+from aura_logging.metrics.model import Amount
+from aura_logging.metrics.quantiles import quantile
+from aura_logging.metrics.window import Window
+
+__all__ = [
+    "COURSE",
+    "TOTALS",
+    "Figure",
+    "Route",
+    "headline",
+    "latency_chart",
+    "routes",
+    "traffic_chart",
+    "volume_chart",
+]
+
+TOTALS = tuple(
+    metric.name
+    for metric in (
+        catalogue.REQUESTS,
+        catalogue.REQUEST_DURATION,
+        catalogue.REQUEST_DB_QUERIES,
+        catalogue.SECURITY_EVENTS,
+        catalogue.CACHE_HITS,
+        catalogue.CACHE_MISSES,
+        catalogue.LOG_RECORDS,
+        catalogue.ERRORS,
+        catalogue.HANDLER_DROPPED,
+    )
+)
+"""The metrics that are wanted of a stretch of time, each series summed up."""
+
+COURSE = (catalogue.RESPONSES.name, catalogue.REQUEST_DURATION.name, catalogue.LOG_RECORDS.name)
+"""The metrics whose course is drawn; `status_code` and `level` are the labels that are wanted of them."""
+
+_MOST_POINTS = 60
+_LEAST_SHARE_OF_A_BUCKET = 0.5
+"""A newest bucket of which less is over says nothing yet: it would look like an outage."""
+
+_NOTHING = Amount()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of the headline: what it is, in words, what to know beside it, and whether it is bad."""
+
+    name: str
+    value: str
+    note: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What the requests of one route came to; seconds, and None for what nothing is known of."""
+
+    route: str
+    requests: float
+    failed: float
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    seconds: float = 0.0
+    """Of all its requests together."""
+    queries: float | None = None
+    """That all but one in twenty requests do not exceed."""
+    share_of_time: float = field(default=0.0)
+
+    @property
+    def error_rate(self) -> float:
+        """The share that failed."""
+        return self.failed / self.requests if self.requests else 0.0
+
+
+def headline(window: Window) -> list[Figure]:
+    """Return the few numbers that say how it goes."""
+    minutes = window.seconds / 60
+    outcome = window.outcome()
+    records = window.total(catalogue.LOG_RECORDS.name)
+    dropped = window.total(catalogue.HANDLER_DROPPED.name)
+    p50, p95, p99 = (
+        duration(found.value if (found := window.quantile(q, catalogue.REQUEST_DURATION.name)) else None)
+        for q in (0.5, 0.95, 0.99)
+    )
+    return [
+        Figure("Requests per minute", rate(outcome.requests / minutes), f"{count(outcome.requests)} altogether"),
+        Figure(
+            "Failed",
+            share(outcome.error_rate),
+            f"{count(outcome.failed)} answered with 5xx",
+            "bad" if outcome.failed else "",
+        ),
+        Figure("Median", p50, "half take longer"),
+        Figure("95th percentile", p95, "1 in 20 takes longer"),
+        Figure("99th percentile", p99, "1 in 100 takes longer"),
+        Figure("Log lines per minute", rate(records / minutes), f"{count(records)} altogether"),
+        Figure("Lines lost", count(dropped), "by handlers", "bad" if dropped else ""),
+    ]
+
+
+def traffic_chart(course: Window) -> Chart:
+    """Draw requests per minute, and those among them that failed."""
+    name = catalogue.RESPONSES.name
+    everything = _points(course, name)
+    failed = [_points(course, name, status_code=code) for code in _codes(course) if code.startswith("5")]
+    bad = [
+        sum(amounts[place].amount.sum for amounts in failed) / point.seconds * 60
+        for place, point in enumerate(everything)
+    ]
+    return draw(
+        "traffic",
+        "Requests per minute",
+        [point.at for point in everything],
+        [
+            Line("all", "accent", [point.amount.sum / point.seconds * 60 for point in everything], is_filled=True),
+            Line("failed", "bad", bad),
+        ],
+        rate,
+    )
+
+
+def latency_chart(course: Window) -> Chart:
+    """Draw the median and the slow ends of how long requests took."""
+    name = catalogue.REQUEST_DURATION.name
+    bounds = _bounds(course, name)
+    points = _points(course, name)
+    return draw(
+        "latency",
+        "How long requests took",
+        [point.at for point in points],
+        [
+            Line(
+                words,
+                kind,
+                [
+                    found.value if (found := quantile(q, bounds, point.amount.buckets)) is not None else None
+                    for point in points
+                ],
+            )
+            for words, kind, q in (
+                ("99th percentile", "faint", 0.99),
+                ("95th percentile", "accent", 0.95),
+                ("median", "quiet", 0.5),
+            )
+        ],
+        duration,
+    )
+
+
+def volume_chart(course: Window) -> Chart:
+    """Draw log lines per minute, and the warnings and errors among them."""
+    name = catalogue.LOG_RECORDS.name
+    kinds = (("all", "accent", ("",)), ("warnings", "warn", ("WARNING",)), ("errors", "bad", ("ERROR", "CRITICAL")))
+    lines = []
+    times: list[float] = []
+    for words, kind, levels in kinds:
+        by_level = [_points(course, name, **({"level": level} if level else {})) for level in levels]
+        times = [point.at for point in by_level[0]]
+        values = [
+            sum(points[place].amount.sum for points in by_level) / by_level[0][place].seconds * 60
+            for place in range(len(times))
+        ]
+        lines.append(Line(words, kind, values, is_filled=not any(levels)))
+    return draw("volume", "Log lines per minute", times, lines, rate)
+
+
+def routes(window: Window) -> list[Route]:
+    """Return every route's numbers, the slowest by the 95th percentile first."""
+    durations = _histograms(window, catalogue.REQUEST_DURATION.name)
+    queries = _histograms(window, catalogue.REQUEST_DB_QUERIES.name)
+    total_seconds = sum(amount.sum for _, amount in durations.values())
+    found = []
+    for route, outcome in window.outcomes("route").items():
+        bounds, taken = durations.get(route, ((), _NOTHING))
+        p50, p95, p99 = (_value(q, bounds, taken) for q in (0.5, 0.95, 0.99))
+        found.append(
+            Route(
+                route,
+                outcome.requests,
+                outcome.failed,
+                p50,
+                p95,
+                p99,
+                taken.sum,
+                _value(0.95, *queries.get(route, ((), _NOTHING))),
+                taken.sum / total_seconds if total_seconds else 0.0,
+            )
+        )
+    return sorted(found, key=lambda each: (-(each.p95 or 0.0), -each.requests, each.route))
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """Neighbouring buckets together: when they begin, how long they are, what was counted."""
+
+    at: float
+    seconds: float
+    amount: Amount
+
+
+def _points(course: Window, name: str, **labels: str) -> Sequence[_Point]:
+    """Return at most sixty points over the window; the newest is left out while it is too young to say anything."""
+    buckets = course.over_time(name, **labels)
+    together = -(-len(buckets) // _MOST_POINTS)
+    points = []
+    for first in range(0, len(buckets), together):
+        at = buckets[first][0]
+        ends = min(at + together * course.step, course.until)
+        if first and ends - at < together * course.step * _LEAST_SHARE_OF_A_BUCKET:
+            break
+        amount = _NOTHING
+        for _, each in buckets[first : first + together]:
+            amount = amount.plus(each)
+        points.append(_Point(float(at), max(1.0, ends - at), amount))
+    return points
+
+
+def _codes(course: Window) -> list[str]:
+    return sorted(course.by(catalogue.RESPONSES.name, "status_code"))
+
+
+def _bounds(window: Window, name: str) -> tuple[float, ...]:
+    # Two releases at once may differ: those of the one with more observations.
+    known = [(amount.count, series.bounds) for series, amount in window.amounts.items() if series.name == name]
+    return max(known, default=(0.0, ()))[1]
+
+
+def _histograms(window: Window, name: str) -> Mapping[str, tuple[tuple[float, ...], Amount]]:
+    """Return each route's histogram, by going through the series once."""
+    bounds = _bounds(window, name)
+    found: dict[str, tuple[tuple[float, ...], Amount]] = {}
+    for series, amount in window.amounts.items():
+        if series.name == name and series.bounds == bounds:
+            route = series.label("route")
+            found[route] = (bounds, found.get(route, ((), _NOTHING))[1].plus(amount))
+    return found
+
+
+def _value(q: float, bounds: tuple[float, ...], amount: Amount) -> float | None:
+    found = quantile(q, bounds, amount.buckets)
+    return None if found is None else found.value

@@ -1,0 +1,202 @@
+"""The dashboard's pages: read what each needs, and hand it to its template."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse
+
+from aura_logging.diagnostics.examination import Questions, examine
+from aura_logging.diagnostics.log_reader import LogLine, Wanted, find_request
+from aura_logging.diagnostics.workers import read_workers
+from aura_logging.django.dashboard import alert_list
+from aura_logging.django.dashboard.audit import audit_state
+from aura_logging.django.dashboard.findings import hints_of, read_findings
+from aura_logging.django.dashboard.guard import staff_only
+from aura_logging.django.dashboard.log_pages import Place, read_page
+from aura_logging.django.dashboard.log_sources import all_files, security_files
+from aura_logging.django.dashboard.rendering import page
+from aura_logging.django.dashboard.security import read_security
+from aura_logging.django.dashboard.spans import SPANS, chosen_span
+from aura_logging.django.dashboard.timeline import timeline
+from aura_logging.django.dashboard.traffic import (
+    COURSE,
+    TOTALS,
+    headline,
+    latency_chart,
+    routes,
+    traffic_chart,
+    volume_chart,
+)
+from aura_logging.django.dashboard.volume import volume
+from aura_logging.django.metrics_store import store_of_settings
+from aura_logging.metrics.stores.base import StoreError
+from aura_logging.metrics.window import read_window
+
+__all__ = ["alerts", "logs", "overview", "request_lines", "workers"]
+
+_MOST_ROUTES = 12
+_MOST_TOLD = 50
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_SHOWN_FIRST = ("timestamp", "level", "logger", "message")
+
+
+def _with_store(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Say on a page of its own why the numbers cannot be had."""
+
+    def answered(request: HttpRequest, **arguments: Any) -> HttpResponse:
+        try:
+            return view(request, **arguments)
+        except (StoreError, ImproperlyConfigured) as error:
+            return page(request, "unavailable.html", {"title": "No numbers now", "reason": str(error)}, status=503)
+
+    return answered
+
+
+@staff_only
+@_with_store
+def overview(request: HttpRequest) -> HttpResponse:
+    """Show how it goes."""
+    span = chosen_span(request.GET.get("window"))
+    store = store_of_settings()
+    now = time.time()
+    totals = read_window(store, span.seconds, TOTALS)
+    course = read_window(store, span.seconds, COURSE)
+    found = read_workers(store, now)
+    table = routes(totals)
+    files = all_files()
+    values = {
+        "title": "Overview",
+        "spans": SPANS,
+        "span": span,
+        "figures": headline(totals),
+        "charts": [traffic_chart(course), latency_chart(course), volume_chart(course)],
+        "routes": table[:_MOST_ROUTES],
+        "more_routes": max(0, len(table) - _MOST_ROUTES),
+        "findings": read_findings(files),
+        "security": read_security(totals, security_files(), now - span.seconds),
+        "volume": volume(totals, found),
+        "firing": alert_list.firing(store),
+        "told": alert_list.history(store, 5),
+        "workers": found,
+        "audit": audit_state(),
+    }
+    return page(request, "overview.html", values, is_live=True)
+
+
+@staff_only
+@_with_store
+def alerts(request: HttpRequest) -> HttpResponse:
+    """Show where each alert stands, and what was told before."""
+    store = store_of_settings()
+    values = {
+        "title": "Alerts",
+        "rows": alert_list.alert_rows(store),
+        "told": alert_list.history(store, _MOST_TOLD),
+    }
+    return page(request, "alerts.html", values, is_live=True)
+
+
+@staff_only
+@_with_store
+def workers(request: HttpRequest) -> HttpResponse:
+    """Show every handler of every process, and what to do about what is wrong."""
+    report = examine(store_of_settings(), Questions(is_serving=True))
+    return page(request, "workers.html", {"title": "Workers and handlers", "report": report}, is_live=True)
+
+
+@staff_only
+def logs(request: HttpRequest) -> HttpResponse:
+    """Show the newest lines that are asked for, and a link to those before."""
+    asked = {
+        name: request.GET.get(name, "").strip()
+        for name in ("id", "user", "route", "level", "logger", "since", "until", "text")
+    }
+    mistakes = []
+    times = {}
+    for name in ("since", "until"):
+        try:
+            times[name] = _unix(asked[name])
+        except ValueError:
+            times[name] = None
+            mistakes.append(f"{asked[name]!r} is no time; give one such as 2026-11-23 09:30 (UTC).")
+    level = asked["level"] if asked["level"] in _LEVELS else ""
+    wanted = Wanted(
+        level=level,
+        logger=asked["logger"],
+        route=asked["route"],
+        user=asked["user"],
+        correlation_id=asked["id"],
+        text=asked["text"],
+        since=times["since"],
+        until=times["until"],
+    )
+    found = read_page(all_files(), wanted, Place.parse(request.GET.get("before", "")))
+    given = {name: value for name, value in asked.items() if value}
+    values = {
+        "title": "Log",
+        "asked": asked,
+        "levels": _LEVELS,
+        "mistakes": mistakes,
+        "found": found,
+        "rows": [_row(line) for line in found.lines],
+        "further": f"?{urlencode({**given, 'before': str(found.further)})}" if found.further else "",
+        "is_first": "before" not in request.GET,
+    }
+    return page(request, "logs.html", values, is_live="before" not in request.GET and not given)
+
+
+@staff_only
+def request_lines(request: HttpRequest, correlation_id: str) -> HttpResponse:
+    """Show one request: what it came to, when its lines were logged, and each of them in order."""
+    found = find_request(all_files(), correlation_id)
+    summary = next((line for line in reversed(found.lines) if line.fields.get("logger") == "aura.request"), None)
+    values = {
+        "title": f"Request {correlation_id}",
+        "correlation_id": correlation_id,
+        "found": found,
+        "summary": _facts(summary) if summary is not None else None,
+        "fields": {} if summary is None else summary.fields,
+        "hints": [] if summary is None else hints_of(summary),
+        "timeline": timeline(found.lines, summary),
+        "rows": [_row(line) for line in found.lines],
+    }
+    return page(request, "request.html", values, status=200 if found.lines else 404)
+
+
+def _row(line: LogLine) -> dict[str, Any]:
+    fields = line.fields
+    return {
+        **{name: fields.get(name, "") for name in (*_SHOWN_FIRST, "correlation_id", "route", "exception")},
+        "time": line.timestamp[11:23],
+        "day": line.timestamp[:10],
+        "level_kind": {"WARNING": "warn", "ERROR": "bad", "CRITICAL": "bad"}.get(str(fields.get("level")), ""),
+        "others": [
+            (name, value)
+            for name, value in fields.items()
+            if name not in (*_SHOWN_FIRST, "correlation_id", "exception") and value is not None
+        ],
+    }
+
+
+def _facts(line: LogLine) -> list[tuple[str, object]]:
+    fields: Mapping[str, Any] = line.fields
+    wanted = (
+        "method", "path", "route", "status_code", "request_duration", "view_time", "template_time", "cpu_time",
+        "db_queries", "db_time", "n_plus_one", "duplicate_queries", "slow_queries", "cache_hits", "cache_misses",
+        "http_calls", "http_time", "memory_delta", "response_bytes", "user_id", "user_type", "client_ip",
+        "country_code", "threat_type", "exception_type",
+    )  # fmt: skip
+    return [(name, fields[name]) for name in wanted if fields.get(name) is not None]
+
+
+def _unix(text: str) -> float | None:
+    if not text:
+        return None
+    when = datetime.fromisoformat(text)
+    return (when if when.tzinfo else datetime.fromisoformat(f"{text}+00:00")).timestamp()

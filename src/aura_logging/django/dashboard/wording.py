@@ -1,0 +1,90 @@
+"""Put numbers into words for people, always alike: `1.2 s`, `340 ms`, `0.4 %`, `12,300`, `3 min`."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+__all__ = ["NOTHING", "age", "clock_time", "count", "date_time", "duration", "rate", "share", "size"]
+
+NOTHING = "\N{EN DASH}"
+"""What stands where nothing is known."""
+
+_UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
+
+
+def count(number: float | None) -> str:
+    """Return a number of things; from ten thousand on in thousands."""
+    if number is None or not math.isfinite(number):
+        return NOTHING
+    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(number) >= limit:
+            scaled = number / {"G": 1e9, "M": 1e6, "k": 1e3}[letter]
+            return f"{_three_digits(scaled)} {letter}"
+    return f"{round(number):,}"
+
+
+def rate(number: float | None) -> str:
+    """Return how often, with a digit after the point where it is seldom."""
+    if number is None:
+        return NOTHING
+    return _three_digits(number) if 0 < number < 100 else count(number)
+
+
+def duration(seconds: float | None) -> str:
+    """Return how long something took: in milliseconds below a second, then seconds, then minutes."""
+    if seconds is None:
+        return NOTHING
+    if seconds <= 0:
+        return "0 ms"
+    if seconds < 0.9995:
+        return f"{_three_digits(seconds * 1_000)} ms"
+    return f"{_three_digits(seconds)} s" if seconds < 120 else f"{_three_digits(seconds / 60)} min"
+
+
+def share(part: float | None) -> str:
+    """Return a share (0 to 1) in percent."""
+    if part is None:
+        return NOTHING
+    percent = part * 100
+    if 0 < percent < 0.01:
+        return "< 0.01 %"
+    return f"{_three_digits(percent)} %" if percent else "0 %"
+
+
+def age(seconds: float | None) -> str:
+    """Return how long ago or for how long, in one unit."""
+    if seconds is None:
+        return NOTHING
+    for unit, name in _UNITS:
+        if seconds >= unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def size(number: float | None) -> str:
+    """Return a number of bytes."""
+    if number is None:
+        return NOTHING
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(number) < 1_000 or unit == "GB":
+            return f"{_three_digits(number)} {unit}"
+        number /= 1_000
+    return NOTHING
+
+
+def clock_time(at: float, seconds: float = 0.0) -> str:
+    """Return a Unix time in UTC: the time of day, or the day where the span of `seconds` has several."""
+    when = datetime.fromtimestamp(at, UTC)
+    return f"{when:%d %b}" if seconds > 2 * 86_400 else f"{when:%H:%M}"
+
+
+def date_time(at: float) -> str:
+    """Return a Unix time in UTC with its day and second."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _three_digits(number: float) -> str:
+    if abs(number) >= 100 or number == round(number):
+        return f"{number:,.0f}"
+    return f"{number:.1f}" if abs(number) >= 10 else f"{number:.2f}"
