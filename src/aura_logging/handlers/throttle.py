@@ -77,6 +77,7 @@ class ThrottleHandler(logging.Handler):
         """Begin with nothing to tell: that is the parent's."""
         # Reentrant: the target, or a signal handler, may log to us on the thread that is inside.
         self._books = threading.RLock()
+        self._ending = threading.RLock()
         self._window = Digest(self._most_kinds)
         self._began_at = self._ends_at = 0.0
         self._is_open = False
@@ -157,8 +158,13 @@ class ThrottleHandler(logging.Handler):
     def end_window(self) -> float:
         """Tell what the window holds back, and end it; return after how many seconds to come again.
 
-        A thread of ours calls it when the window is over. If the target fails, what was held back is held on to.
+        A thread of ours calls it when the window is over; who comes meanwhile waits for it. If the target fails, what was
+        held back is held on to.
         """
+        with self._ending:
+            return self._end_window()
+
+    def _end_window(self) -> float:
         with self._books:
             digest, self._window = self._window, Digest(self._most_kinds)
             self._is_open = False

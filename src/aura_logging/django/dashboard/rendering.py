@@ -36,7 +36,7 @@ def page(
         "now": datetime.now(UTC),
         "user_name": request.user.get_username(),
     }
-    rendered = _engine().get_template(f"aura/{template}").render(Context({**shared, **values}))
+    rendered = _engine().get_template(f"aura/{template}").render(Context({**shared, **values}, use_l10n=False))
     return HttpResponse(rendered, status=status)
 
 
