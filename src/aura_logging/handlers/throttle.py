@@ -158,8 +158,8 @@ class ThrottleHandler(logging.Handler):
     def end_window(self) -> float:
         """Tell what the window holds back, and end it; return after how many seconds to come again.
 
-        A thread of ours calls it when the window is over; who comes meanwhile waits for it. If the target fails, what was
-        held back is held on to.
+        A thread of ours calls it when the window is over; who comes meanwhile waits for it. If the target fails, what
+        was held back is held on to.
         """
         with self._ending:
             return self._end_window()
