@@ -13,6 +13,7 @@ from django.test import AsyncClient, Client, RequestFactory
 
 from aura_logging.audit import Actor, AuditError, record
 from aura_logging.audit.actors import acting_as
+from aura_logging.django.security_events import account_event
 from aura_logging.options import OptionError
 
 
@@ -118,6 +119,29 @@ def test_logins_logouts_and_failures_are_told(client, news):
     assert (came.action, came.outcome, came.actor_kind, came.actor_label) == ("login", "success", "user", "grace")
     assert (left.action, left.actor_label, left.client_ip) == ("logout", "grace", "203.0.113.9")
     assert "wrong" not in repr([bytes(one.event) for one in news()])
+
+
+def test_an_attack_on_an_account_is_told_beside_its_failed_logins(news):
+    def seen(threat_type, user=None, **fields):
+        told = account_event.send_robust(
+            sender=None, threat_type=threat_type, account="[account 5f1c]", user=user, client_ip="203.0.113.9",
+            correlation_id=None, fields=fields,
+        )  # fmt: skip
+        assert [outcome for _, outcome in told if isinstance(outcome, Exception)] == []
+
+    traveller = Account.objects.create_user("marie", password="first")
+    news.forget()
+    seen("authentication_failure")
+    seen("brute_force", count=6, window_seconds=300)
+    seen("impossible_travel", user=traveller)
+
+    attack, journey = news()
+    assert (attack.action, attack.outcome, attack.client_ip) == ("threat.brute_force", "failure", "203.0.113.9")
+    assert (attack.object_type, attack.object_label, attack.reason) == (
+        Account._meta.label, "[account 5f1c]", "seen 6 times",
+    )  # fmt: skip
+    assert (journey.action, journey.actor_label) == ("threat.impossible_travel", "marie")
+    assert journey.object_id == str(traveller.pk)
 
 
 def test_passwords_permissions_and_groups_are_told(news):

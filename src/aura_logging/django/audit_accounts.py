@@ -14,6 +14,7 @@ from aura_logging import context
 from aura_logging.audit.events import Actor
 from aura_logging.django.audit_options import ModelOptions
 from aura_logging.django.audit_telling import tell, user_actor
+from aura_logging.django.security_events import account_event
 from aura_logging.django.tracking import registry
 
 __all__ = ["connect"]
@@ -33,6 +34,7 @@ def connect() -> None:
     user_logged_in.connect(_logged_in, dispatch_uid="aura_logging.audit.logged_in")
     user_logged_out.connect(_logged_out, dispatch_uid="aura_logging.audit.logged_out")
     user_login_failed.connect(_login_failed, dispatch_uid="aura_logging.audit.login_failed")
+    account_event.connect(_threat_seen, dispatch_uid="aura_logging.audit.threat_seen")
     from django.contrib.auth.models import Group
 
     user: Any = get_user_model()
@@ -67,6 +69,25 @@ def _login_failed(credentials: Mapping[str, Any], request: HttpRequest | None = 
         object_label=account[:_LONGEST_ACCOUNT],
         outcome="failure",
         client_ip=_address(request),
+    )
+
+
+def _threat_seen(
+    threat_type: str, account: str, user: Any, client_ip: str | None, fields: Mapping[str, Any], **_: Any
+) -> None:
+    """Tell of an attack on an account, or a journey that its user cannot have made; the account by its pseudonym."""
+    if threat_type == "authentication_failure":
+        return  # `_login_failed` tells it
+    tell(
+        f"threat.{threat_type}",
+        "authentication",
+        actor=Actor("anonymous") if user is None else user_actor(user),
+        object_type=get_user_model()._meta.label,
+        object_id="" if user is None else user.pk,
+        object_label=account,
+        outcome="failure",
+        reason=f"seen {fields['count']} times" if "count" in fields else None,
+        client_ip=client_ip,
     )
 
 
