@@ -148,3 +148,22 @@ def django_assert_few_queries():
         return outcome
 
     return run
+
+
+def test_the_dashboard_says_whether_the_newest_entries_are_what_was_signed():
+    from django.db import connection, transaction
+
+    from aura_logging.audit import record
+    from aura_logging.django.dashboard.audit import audit_state
+
+    with transaction.atomic():
+        record("letter.sent", "letter:7")
+        whole = audit_state()
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE aura_auditentry SET action = 'letter.lost' WHERE action = 'letter.sent'")
+        edited = audit_state()
+        transaction.set_rollback(True)
+
+    assert (str(whole.status), whole.summary.endswith("are what was signed.")) == ("healthy", True)
+    assert str(edited.status) == "unhealthy"
+    assert "action" in edited.summary

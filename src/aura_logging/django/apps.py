@@ -47,3 +47,8 @@ class AuraConfig(AppConfig):
             instrumentation.install()
         tasks.observe()
         audit_start.start()
+        if audit_start.is_on():
+            from aura_logging.django.dashboard.audit import show_audit
+            from aura_logging.django.dashboard.newest_entries import newest_entries
+
+            show_audit(newest_entries)
