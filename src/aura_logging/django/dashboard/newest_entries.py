@@ -1,4 +1,4 @@
-"""Say on the dashboard whether the newest entries of the audit trail are what was signed, and which seal is the last."""
+"""Say on the dashboard whether the trail's newest entries are what was signed, and which seal is the last."""
 
 from __future__ import annotations
 
