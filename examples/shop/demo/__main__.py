@@ -73,6 +73,7 @@ def serve(arguments: argparse.Namespace, terminal: Terminal) -> int:
                 for label, value in (
                     ("shop", server.url + "/"),
                     ("admin", server.url + "/admin/"),
+                    ("dashboard", f"{server.url}/aura/ (as grace)"),
                     ("metrics", server.url + "/aura/metrics"),
                     ("log in as", f"grace (staff) or ada, password: {traffic.PASSWORD}"),
                     ("log lines", short(state_dir)),
