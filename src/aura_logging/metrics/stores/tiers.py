@@ -40,9 +40,13 @@ def bucket_start(at: float, step: int) -> int:
     return int(at // step) * step
 
 
+_SLACK_SECONDS = 1.0
+"""Between the moment somebody asks for the last hour and the store's looking at its clock, time passes."""
+
+
 def tier_for(since: float, until: float, now: float) -> Tier:
     """Return the finest tier that still has `since` and answers with at most 400 buckets; else the coarsest."""
     for tier in TIERS:
-        if now - since <= tier.keep and (until - since) / tier.step <= _MOST_BUCKETS:
+        if now - since <= tier.keep + _SLACK_SECONDS and (until - since) / tier.step <= _MOST_BUCKETS:
             return tier
     return TIERS[-1]
