@@ -1,12 +1,13 @@
-"""Check the numbers that a handler is given, by name."""
+"""Check the numbers and levels that a handler is given, by name."""
 
 from __future__ import annotations
 
+import logging
 import math
 
-from aura_logging.options import OptionError
+from aura_logging.options import OptionError, nearest
 
-__all__ = ["check_counts", "check_seconds"]
+__all__ = ["check_counts", "check_seconds", "level_number"]
 
 
 def check_counts(**options: object) -> None:
@@ -22,3 +23,13 @@ def check_seconds(**options: object) -> None:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not math.isfinite(value) or value <= 0:  # type: ignore[arg-type,operator]  # a number
             raise OptionError(f"{name}={value!r} must be a number of seconds over 0, as in 1.0.")
+
+
+def level_number(option: str, level: int | str) -> int:
+    """Return the number of a level that is given by name or number; `OptionError` for what is none."""
+    known = logging.getLevelNamesMapping()
+    if isinstance(level, int) and not isinstance(level, bool):
+        return level
+    if isinstance(level, str) and level.upper() in known:
+        return known[level.upper()]
+    raise OptionError(f"{option}={level!r} is no level. {nearest(str(level), known)}")

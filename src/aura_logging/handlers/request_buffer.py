@@ -14,7 +14,7 @@ from typing import Any
 
 from aura_logging import dictconfig, encoding, records, units
 from aura_logging.handlers.async_options import JournalOptions, journal_name
-from aura_logging.handlers.option_checks import check_counts
+from aura_logging.handlers.option_checks import check_counts, level_number
 from aura_logging.handlers.orphans import Recovered, deliver_orphans
 from aura_logging.handlers.targets import record_of, target_for
 from aura_logging.health import Health, Status
@@ -83,8 +83,8 @@ class RequestBuffer(logging.Handler):
             raise OptionError(f"max_bytes={max_bytes!r} is less than max_request_bytes={max_request_bytes!r}.")
         if outside not in _OUTSIDE:
             raise OptionError(f"outside={outside!r} is unknown. {nearest(str(outside), _OUTSIDE)}")
-        self._threshold = _level_number("threshold", threshold)
-        self._trigger_level = _level_number("trigger_level", trigger_level)
+        self._threshold = level_number("threshold", threshold)
+        self._trigger_level = level_number("trigger_level", trigger_level)
         if self._trigger_level < self._threshold:
             raise OptionError(f"trigger_level={trigger_level!r} is below threshold={threshold!r}; nothing would wait.")
         self._journal_options = None if journal is None else JournalOptions(journal, journal_max_bytes, "never")
@@ -390,12 +390,3 @@ def _discard(buffer: weakref.ref[RequestBuffer], held: HeldLines) -> None:
     alive = buffer()
     if alive is not None:
         alive._judge(held, Verdict.DISCARDED)
-
-
-def _level_number(option: str, level: int | str) -> int:
-    known = logging.getLevelNamesMapping()
-    if isinstance(level, int) and not isinstance(level, bool):
-        return level
-    if isinstance(level, str) and level.upper() in known:
-        return known[level.upper()]
-    raise OptionError(f"{option}={level!r} is no level. {nearest(str(level), known)}")
