@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import gc
 import json
 import logging
 import logging.config
 import os
+import random
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -219,8 +221,8 @@ def test_of_too_many_requests_the_oldest_gives_way(sink: Any) -> None:
             context.start({"correlation_id": str(number)})
             for _ in range(5):
                 log.debug("of %d", number)
+                assert handler.health().as_dict()["held_bytes"] <= 8_000
             contexts.append(threading.Thread(target=context.run_in_context(lambda: log.error("no"))))
-        assert handler.health().as_dict()["held_bytes"] <= 8_000
         for thread in contexts:
             thread.start()
             thread.join()
@@ -229,6 +231,20 @@ def test_of_too_many_requests_the_oldest_gives_way(sink: Any) -> None:
         assert "of 19" in told
         health = handler.health().as_dict()
         assert health["accepted"] == health["delivered"] + sum(health["dropped"].values())
+
+
+def test_the_limit_of_all_requests_holds_whatever_the_order_they_log_in(sink: Any) -> None:
+    numbers = random.Random(3)  # the same order each time
+    with attached(RequestBuffer(sink, max_request_bytes=4_000, max_bytes=8_000)) as handler:
+        requests = []
+        for number in range(12):
+            context.start({"correlation_id": str(number)})
+            requests.append(contextvars.copy_context())
+        for _ in range(400):
+            requests[numbers.randrange(12)].run(log.debug, "x" * numbers.randrange(900))
+            assert handler.health().as_dict()["held_bytes"] <= 8_000
+        health = handler.health().as_dict()
+        assert health["accepted"] == health["queued"] + sum(health["dropped"].values())
 
 
 def test_what_is_released_is_not_sampled_away(sink: Any) -> None:

@@ -105,6 +105,7 @@ class RequestBuffer(logging.Handler):
     def after_fork_in_child(self) -> None:
         """Forget the requests of the parent; they are its own."""
         self._lock = threading.RLock()
+        # Those that hold lines, the oldest first.
         self._units: dict[int, HeldLines] = {}
         self._by_unit: weakref.WeakKeyDictionary[units.Unit, HeldLines] = weakref.WeakKeyDictionary()
         self._held_bytes = 0
@@ -159,7 +160,7 @@ class RequestBuffer(logging.Handler):
                 before = held.held_bytes
                 gone = held.hold(HeldLine(line, place))
                 self._let_go("request_full", gone)
-                self._grow(held.held_bytes - before)
+                self._grow(held, held.held_bytes - before)
                 return
             is_wanted = held.verdict is Verdict.RELEASED
         if is_wanted:
@@ -196,7 +197,6 @@ class RequestBuffer(logging.Handler):
             if held is not None:
                 return held
             own = self._by_unit[unit] = HeldLines(self._max_request_bytes)
-            self._units[id(own)] = own
         # The unit may be collected without an end; then so is what it kept.
         weakref.finalize(unit, _discard, weakref.ref(self), own).atexit = False
 
@@ -242,33 +242,34 @@ class RequestBuffer(logging.Handler):
         except Exception as error:  # noqa: BLE001  # a handler's own code, and its filters, may be anybody's
             self._lose("target_failed", error=error)
 
-    def _grow(self, by: int) -> None:
-        """Account for what was held; the oldest requests give way to all others."""
-        while True:
+    def _grow(self, held: HeldLines, by: int) -> None:
+        """Account for what was held; the oldest requests give way to all others. Call with the lock of `held`."""
+        with self._lock:
+            self._held_bytes += by
+            self._units.setdefault(id(held), held)
+            tries = len(self._units) if self._held_bytes > self._max_bytes else 0
+        for _ in range(tries):
             with self._lock:
-                self._held_bytes += by
-                by = 0
-                if self._held_bytes <= self._max_bytes:
+                if self._held_bytes <= self._max_bytes or not self._units:
                     return
-                oldest = next(iter(self._units.values()), None)
-            if oldest is None:
-                return
-            # Nobody waits here for a lock that is held on the way to this place: that of the request at hand is
-            # reentrant, and another's is only tried.
-            if not oldest.lock.acquire(blocking=False):
-                return
-            try:
-                size, gone = oldest.held_bytes, oldest.take_all()
-            finally:
-                oldest.lock.release()
+                key = next(iter(self._units))
+                # To the end of the line: if it cannot give way just now, the next one does.
+                oldest = self._units[key] = self._units.pop(key)
+            self._give_way(oldest)
+
+    def _give_way(self, oldest: HeldLines) -> None:
+        # Nobody waits here for a lock that is held on the way to this place: that of the request at hand is
+        # reentrant, and another's is only tried.
+        if not oldest.lock.acquire(blocking=False):
+            return
+        try:
+            size, gone = oldest.held_bytes, oldest.take_all()
             with self._lock:
                 self._held_bytes -= size
-                # To the end of the line: it may hold more later on.
-                if self._units.pop(id(oldest), None) is not None:
-                    self._units[id(oldest)] = oldest
-            self._let_go("buffer_full", gone)
-            if not gone:
-                return
+                self._units.pop(id(oldest), None)
+        finally:
+            oldest.lock.release()
+        self._let_go("buffer_full", gone)
 
     def _let_go(self, reason: str, gone: list[HeldLine]) -> None:
         if gone:
