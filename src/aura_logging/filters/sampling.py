@@ -16,6 +16,7 @@ from aura_logging.options import fill
 from aura_logging.performance.system import HostMetrics
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import tell_after_fork
+from aura_logging.volume.lanes import Lane
 from aura_logging.volume.options import DEFAULT_RATES, SamplingOptions
 from aura_logging.volume.policy import Policy, Pressure
 
@@ -145,6 +146,15 @@ class SamplingFilter(logging.Filter):
         if rate < 1.0:
             attributes["sample_rate"] = rate
         return True
+
+    def lane_of_line(self, logger: str, level: int) -> Lane | None:
+        """Return where a record that was never made would be decided, and counted, by its rate and by what is `left`.
+
+        `None` if deciding takes the record: at each lease's end, where fields choose, where storms are folded, and
+        while several handlers may ask. Whoever decides by it does as `filter` does.
+        """
+        lane = None if self._remembers else self.policy.lanes[level].get(logger)
+        return None if lane is None or lane.junction is not None or lane.kinds is not None else lane
 
     def _ask(self, record: logging.LogRecord) -> bool:
         """Tell whether the record is kept, with everything that may have to be asked."""

@@ -29,6 +29,9 @@ _TIMESTAMP_BYTES = 40
 
 _MOST_KNOWN = 2_000
 
+_TOLD_BY_FIELDS = ("django", "aura.")
+"""Loggers of whose records the fields tell as well, or whose records always say whether they are security events."""
+
 _without_options: weakref.WeakSet[SecurityFilter] = weakref.WeakSet()
 
 
@@ -106,6 +109,11 @@ class SecurityFilter(logging.Filter):
         """Leave the parent's lock to it: a thread that is not here may hold it."""
         self._lock = threading.Lock()
 
+    @property
+    def scrubs(self) -> bool:
+        """Whether it redacts, or only marks records that tell of a threat."""
+        return self._scrubs
+
     def use(self, scrubber: Scrubber) -> None:
         """Scrub with this scrubber from here on."""
         self.scrubber = scrubber
@@ -145,7 +153,7 @@ class SecurityFilter(logging.Filter):
         """
         if (
             self._detects
-            and (template not in self._harmless or level < logging.INFO or logger.startswith("django"))
+            and (template not in self._harmless or level < logging.INFO or logger.startswith(_TOLD_BY_FIELDS))
             and not self._is_harmless(logger, level, template)
         ):
             return False
@@ -157,7 +165,7 @@ class SecurityFilter(logging.Filter):
         return not suspects(line[_TIMESTAMP_BYTES:])
 
     def _is_harmless(self, logger: str, level: int, template: str) -> bool:
-        if logger.startswith("django"):  # of whose records the fields tell as well
+        if logger.startswith(_TOLD_BY_FIELDS):
             return False
         is_harmless = threat_type_of(logger, level, template) is None
         if is_harmless and level >= logging.INFO and "%" in template:  # one that comes again
