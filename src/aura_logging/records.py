@@ -1,7 +1,7 @@
 """Know what is inside a LogRecord, so that nothing else has to.
 
-What we remember about a record (its encoded line, decisions taken once) lies in one attribute, `_aura`. The
-leading underscore keeps it out of the lines of other packages' JSON formatters.
+What we remember about a record (its encoded line, decisions taken once) lies in one attribute, `_aura`, and that it is
+exempt in another. The leading underscore keeps them out of the lines of other packages' JSON formatters.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from operator import is_
 from typing import Any, TypeVar
 
 __all__ = [
+    "EXEMPT",
     "STANDARD_ATTRIBUTES",
     "attribute_name",
     "detach",
@@ -34,9 +35,12 @@ Decision = TypeVar("Decision")
 
 _MEMORY = "_aura"
 
+EXEMPT = "_aura_exempt"
+"""The attribute that `exempt` sets: one of its own, so that a hot path may look for it at the cost of a look."""
+
 # `taskName` is there from Python 3.12 on; a record from a queue may bring it to an older one. The others are
 # set by formatters, or by us.
-_LATER = ("taskName", "asctime", _MEMORY)
+_LATER = ("taskName", "asctime", _MEMORY, EXEMPT)
 
 STANDARD_ATTRIBUTES = frozenset((*logging.LogRecord("", 0, "", 0, "", (), None).__dict__, *_LATER, "message"))
 """Attributes that `logging` owns, and our memory: never a user's field."""
@@ -47,8 +51,6 @@ _SELDOM = (*_LATER, "message", "request")
 _HAS_TASK_NAME = sys.version_info >= (3, 12)
 
 _ABSENT = object()
-
-_EXEMPTION = "exempt"
 
 
 class _Memory:
@@ -139,21 +141,14 @@ def once(record: logging.LogRecord, question: str, decide: Callable[[logging.Log
     return answer
 
 
-exempting = False
-"""Whether `exempt` was ever said in this process: until then nobody on a hot path need ask."""
-
-
 def exempt(record: logging.LogRecord) -> None:
     """Have whatever thins out records keep this one: a person asked for it, or the failure that it explains."""
-    global exempting
-    exempting = True
-    once(record, _EXEMPTION, lambda _: True)
+    record.__dict__[EXEMPT] = True
 
 
 def is_exempt(record: logging.LogRecord) -> bool:
     """Tell whether `exempt` was said of the record."""
-    memory = record.__dict__.get(_MEMORY)
-    return type(memory) is _Memory and _EXEMPTION in getattr(memory, "decisions", ())
+    return EXEMPT in record.__dict__
 
 
 def remember_line(record: logging.LogRecord, schema: str, line: bytes, extras: Mapping[str, Any]) -> None:
