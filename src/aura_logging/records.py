@@ -187,12 +187,13 @@ def remember_line(record: logging.LogRecord, schema: str, line: bytes, parts: Pa
     memory.made = (line, schema, then, parts)
 
 
-def kept_line(record: logging.LogRecord, schema: str) -> bytes | None:
-    """Return the line that was kept, whatever has happened since; for who knows that nothing has."""
+def kept_line(record: logging.LogRecord) -> bytes | None:
+    """Return the line that was kept, whatever has happened since; for who knows that nothing has. In our spelling."""
     memory = record.__dict__.get(_MEMORY)
-    if type(memory) is not Memory or not hasattr(memory, "made") or memory.made[1] != schema:
+    if type(memory) is not Memory or not hasattr(memory, "made"):
         return None
-    return memory.made[0]
+    line, schema, _, _ = memory.made
+    return line if schema == "aura" else None
 
 
 def kept(record: logging.LogRecord) -> Memory | None:

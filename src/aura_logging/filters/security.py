@@ -6,7 +6,7 @@ import logging
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from aura_logging.health import Health, Status
@@ -56,6 +56,12 @@ class SecurityFilter(logging.Filter):
     It does not reach `record.request`, which Django attaches and `AdminEmailHandler` reports by its own rules.
     """
 
+    line_left: Callable[[logging.LogRecord], bytes | None] | None
+    """Gives the line of a record that `filter` has just passed, if there is one and nobody can have changed it.
+
+    For a handler that asks right after `filter`: it spares looking for changes, which costs as much as the scan.
+    """
+
     def __init__(
         self,
         *,
@@ -91,6 +97,7 @@ class SecurityFilter(logging.Filter):
         )
         self._scrubs = scrub
         self._detects = detect
+        self.line_left = kept_line if scrub and type(self) is SecurityFilter else None
         self._harmless: set[str] = set()
         self._nothing_said: set[tuple[str, str]] = set()
         self.after_fork_in_child()
@@ -128,16 +135,11 @@ class SecurityFilter(logging.Filter):
         return True
 
     def _annotate(self, record: logging.LogRecord, name: object, msg: object) -> None:
-        if annotate(record) is None and type(msg) is str and "%" in msg and record.levelno >= logging.INFO:
-            if type(name) is str and not name.startswith(_SPEAKING_LOGGERS):
-                remember((name, msg), self._nothing_said)
-
-    def line_left(self, record: logging.LogRecord) -> bytes | None:
-        """Return the line of a record that `filter` has just passed, if there is one and nobody can have changed it.
-
-        For a handler that asks right after `filter`: it spares looking for changes, which costs as much as the scan.
-        """
-        return kept_line(record, "aura") if self._scrubs and type(self) is SecurityFilter else None
+        if annotate(record) is not None or record.levelno < logging.INFO or type(name) is not str:
+            return
+        # Remembered is what comes again; where the fields tell as well, the message alone is no answer.
+        if type(msg) is str and "%" in msg and not name.startswith(_SPEAKING_LOGGERS):
+            remember((name, msg), self._nothing_said)
 
     def lets_pass(
         self, logger: str, level: int, template: str, line: bytes, news: bytes, site: bytes, context: bytes
