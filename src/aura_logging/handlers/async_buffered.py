@@ -187,9 +187,11 @@ class AsyncBufferedHandler(logging.Handler):
                 record = kept
         # The last filter may have encoded the record, and nobody can have changed it since.
         line_left: Callable[[logging.LogRecord], bytes | None] | None = getattr(filter_, "line_left", None)
-        line = line_left(record) if line_left is not None and self._writes_plain_json() else None
-        if line is None or not self.emit_line(record.levelno, line):
-            self.emit(record)
+        if line_left is not None and self._writes_plain_json():
+            line = line_left(record)
+            if line is not None and self.emit_line(record.levelno, line):
+                return record
+        self.emit(record)
         return record
 
     def _writes_plain_json(self) -> bool:
