@@ -18,9 +18,10 @@ from pathlib import Path
 from aura_logging.health import Health, Status
 from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.model import Sample, Series
+from aura_logging.metrics.outline import Outline
 from aura_logging.metrics.stores import sqlite_schema as schema
 from aura_logging.metrics.stores.base import StoreError
-from aura_logging.metrics.stores.tiers import TIERS, bucket_start, tier_for
+from aura_logging.metrics.stores.tiers import OUTLINE_BUCKETS, TIERS, bucket_start, tier_for
 from aura_logging.resilience.clock import Clock
 
 __all__ = ["SqliteStore"]
@@ -94,6 +95,21 @@ class SqliteStore:
         step = tier_for(since, until, now).step
         with self._opened() as connection:
             return schema.points(connection, step, bucket_start(since, step), until, names)
+
+    def read_sums(self, since: float, until: float, outline: Outline) -> list[Sample]:
+        """Return what is wanted of the span, added up by the database."""
+        step = tier_for(since, until, self._clock(), OUTLINE_BUCKETS).step
+        first = bucket_start(since, step)
+        with self._opened() as connection:
+            sums: dict[Series, int] = {}
+            sum_of: dict[int, int] = {}
+            for id_, series in schema.series_by_id(connection, outline.names).items():
+                wanted = outline.series(series)
+                if wanted is not None:
+                    sum_of[id_] = sums.setdefault(wanted, len(sums))
+            found = schema.sums(connection, step, first, until, sum_of, by_time=outline.by_time)
+        by_number = list(sums)
+        return [Sample(by_number[number], at if outline.by_time else first, amount) for number, at, amount in found]
 
     def totals(self, names: Collection[str] | None = None) -> list[Sample]:
         """Return one sample for each series."""

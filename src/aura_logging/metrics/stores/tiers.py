@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FINEST_SECONDS", "TIERS", "Tier", "bucket_start", "tier_for"]
+__all__ = ["FINEST_SECONDS", "OUTLINE_BUCKETS", "TIERS", "Tier", "bucket_start", "tier_for"]
 
 _HOUR = 3_600
 _DAY = 24 * _HOUR
@@ -34,6 +34,9 @@ FINEST_SECONDS = TIERS[0].step
 
 _MOST_BUCKETS = 400
 
+OUTLINE_BUCKETS = 200
+"""Enough for a drawing and for sums: an hour is then read in minutes, a week in hours, three months in days."""
+
 
 def bucket_start(at: float, step: int) -> int:
     """Return the beginning of the bucket in which the moment `at` lies, in Unix seconds."""
@@ -44,9 +47,9 @@ _SLACK_SECONDS = 1.0
 """Between the moment somebody asks for the last hour and the store's looking at its clock, time passes."""
 
 
-def tier_for(since: float, until: float, now: float) -> Tier:
-    """Return the finest tier that still has `since` and answers with at most 400 buckets; else the coarsest."""
+def tier_for(since: float, until: float, now: float, most_buckets: int = _MOST_BUCKETS) -> Tier:
+    """Return the finest tier that still has `since` and answers with so many buckets at most; else the coarsest."""
     for tier in TIERS:
-        if now - since <= tier.keep + _SLACK_SECONDS and (until - since) / tier.step <= _MOST_BUCKETS:
+        if now - since <= tier.keep + _SLACK_SECONDS and (until - since) / tier.step <= most_buckets:
             return tier
     return TIERS[-1]
