@@ -11,7 +11,7 @@ from aura_logging.health import Health, Status
 from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.model import Amount, Sample, Series
 from aura_logging.metrics.outline import Outline
-from aura_logging.metrics.stores.tiers import OUTLINE_BUCKETS, TIERS, bucket_start, tier_for
+from aura_logging.metrics.stores.tiers import OUTLINE_BUCKETS, TIERS, Stretch, bucket_start, span_of, tier_for
 from aura_logging.resilience.clock import Clock
 
 __all__ = ["MemoryStore"]
@@ -55,12 +55,12 @@ class MemoryStore:
         """Return the samples of the span, oldest first."""
         now = self._clock()
         until = now if until is None else until
-        return self._read(tier_for(since, until, now).step, since, until, names)
+        return self._read(span_of(since, until, tier_for(since, until, now).step), names)
 
     def read_sums(self, since: float, until: float, outline: Outline) -> list[Sample]:
         """Return what is wanted of the span, added up."""
-        step = tier_for(since, until, self._clock(), OUTLINE_BUCKETS).step
-        return outline.added(self._read(step, since, until, outline.names), bucket_start(since, step))
+        span = span_of(since, until, tier_for(since, until, self._clock(), OUTLINE_BUCKETS).step)
+        return outline.added(self._read(span, outline.names), span.first)
 
     def totals(self, names: Collection[str] | None = None) -> list[Sample]:
         """Return one sample for each series."""
@@ -112,13 +112,12 @@ class MemoryStore:
     def close(self) -> None:
         """Keep everything: a store in memory that forgot at close could not be read after a flush."""
 
-    def _read(self, step: int, since: float, until: float, names: Collection[str] | None) -> list[Sample]:
-        first = bucket_start(since, step)
+    def _read(self, span: Stretch, names: Collection[str] | None) -> list[Sample]:
         with self._lock:
             found = [
                 Sample(series, at, amount)
                 for (of_step, at), amounts in self._buckets.items()
-                if of_step == step and first <= at < until
+                if of_step == span.step and span.first <= at < span.end
                 for series, amount in amounts.items()
                 if names is None or series.name in names
             ]

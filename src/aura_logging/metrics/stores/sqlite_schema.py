@@ -10,6 +10,7 @@ import orjson
 
 from aura_logging.metrics.model import Amount, Exemplar, Sample, Series
 from aura_logging.metrics.stores.base import StoreError
+from aura_logging.metrics.stores.tiers import Stretch
 
 __all__ = ["prepare"]
 
@@ -129,44 +130,43 @@ def add_points(connection: sqlite3.Connection, step: int, rows: Iterable[Row]) -
     )
 
 
-def points(
-    connection: sqlite3.Connection, step: int, first: int, until: float, names: Collection[str] | None
-) -> list[Sample]:
-    """Return the samples of one tier from `first` up to `until`, oldest first."""
+def points(connection: sqlite3.Connection, span: Stretch, names: Collection[str] | None) -> list[Sample]:
+    """Return the samples of a span, oldest first."""
     series = series_by_id(connection, names)
     found = connection.execute(
         "SELECT series, at, count, sum, last, last_at, buckets FROM point WHERE step = ? AND at >= ? AND at < ?"
         " ORDER BY at, series",
-        (step, first, until),
+        span,
     )
     return [Sample(series[id_], at, _amount(*amount)) for id_, at, *amount in found if id_ in series]
 
 
-def sums(
-    connection: sqlite3.Connection, step: int, first: int, until: float, sum_of: Mapping[int, int], *, by_time: bool
-) -> list[tuple[int, int, Amount]]:
-    """Return the points of one tier added up: number of the sum, time of its first point, amount; oldest first.
+def want_sums(connection: sqlite3.Connection, sum_of: Mapping[int, int]) -> None:
+    """Say to which sum, by its number, each series goes in `sums`; a series that is not there is left out.
 
-    `sum_of` has the number of the sum that each series goes to; all that go to one have the same bounds. A series
-    that is not in it is left out.
+    All series of a sum have the same bounds.
     """
     # A table of this connection's own, in memory: the database is not written to.
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (series INTEGER PRIMARY KEY, number INTEGER NOT NULL)")
     connection.execute("DELETE FROM temp.wanted")
     connection.executemany("INSERT INTO temp.wanted VALUES (?, ?)", sum_of.items())
+
+
+def sums(connection: sqlite3.Connection, stretch: Stretch, *, by_time: bool) -> list[tuple[int, int, Amount]]:
+    """Return the points of a stretch added up: time of a point, number of the sum, amount; in order of the two."""
     # CROSS JOIN has SQLite go through the points once, in order, and look up each one's sum. `last` is that of the
     # row with the greatest `last_at`: https://www.sqlite.org/lang_select.html#bareagg.
     found = connection.execute(
         f"""
-        SELECT number, at, sum(count), sum(sum), last, max(last_at), group_concat(buckets, ',')
+        SELECT at, number, sum(count), sum(sum), last, max(last_at), group_concat(buckets, ',')
         FROM point CROSS JOIN temp.wanted ON wanted.series = point.series
         WHERE step = ? AND at >= ? AND at < ? GROUP BY {"at, number" if by_time else "number"}
         """,  # noqa: S608  # constants of ours
-        (step, first, until),
+        stretch,
     )
     return [
-        (number, at, Amount(count, total, last, last_at, _all_buckets(buckets)))
-        for number, at, count, total, last, last_at, buckets in found
+        (at, number, Amount(count, total, last, last_at, _all_buckets(buckets)))
+        for at, number, count, total, last, last_at, buckets in found
     ]
 
 

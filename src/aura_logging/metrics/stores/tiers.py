@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["FINEST_SECONDS", "OUTLINE_BUCKETS", "TIERS", "Tier", "bucket_start", "tier_for"]
+__all__ = [
+    "FINEST_SECONDS",
+    "OUTLINE_BUCKETS",
+    "TIERS",
+    "Stretch",
+    "Tier",
+    "bucket_start",
+    "span_of",
+    "stretches",
+    "tier_for",
+]
 
 _HOUR = 3_600
 _DAY = 24 * _HOUR
@@ -53,3 +64,30 @@ def tier_for(since: float, until: float, now: float, most_buckets: int = _MOST_B
         if now - since <= tier.keep + _SLACK_SECONDS and (until - since) / tier.step <= most_buckets:
             return tier
     return TIERS[-1]
+
+
+class Stretch(NamedTuple):
+    """The buckets of one tier that begin from `first` on and before `end`."""
+
+    step: int
+    first: int
+    end: int
+
+
+def span_of(since: float, until: float, step: int) -> Stretch:
+    """Return the buckets of `step` seconds in which a span of time lies."""
+    return Stretch(step, bucket_start(since, step), -bucket_start(-until, step))
+
+
+def stretches(span: Stretch) -> list[Stretch]:
+    """Cut a span into as few buckets as all tiers have for it: a week is six days and the hours around them.
+
+    For sums, oldest first: every tier has all amounts, and the coarser ones keep them longer.
+    """
+    step, first, end = span
+    for tier in reversed(TIERS):
+        whole = Stretch(tier.step, -bucket_start(-first, tier.step), bucket_start(end, tier.step))
+        if tier.step > step and whole.first < whole.end:
+            before, after = Stretch(step, first, whole.first), Stretch(step, whole.end, end)
+            return [*stretches(before), whole, *stretches(after)]
+    return [span] if first < end else []
