@@ -65,6 +65,8 @@ def seeded(tmp_path: Path, log: Path) -> Iterator[None]:
         [
             counter(catalogue.LOG_RECORDS, 50, level="INFO", logger="shop"),
             counter(catalogue.SECURITY_EVENTS, 3, threat_type="sqli", logger="aura.request"),
+            counter(catalogue.SECURITY_EVENTS_BY_COUNTRY, 2, country_code="FI", logger="aura.request"),
+            counter(catalogue.SECURITY_EVENTS_BY_COUNTRY, 3, country_code="FI", logger="aura.security"),
             counter(catalogue.HANDLER_DROPPED, 2, handler="async_file", reason="buffer_full"),
         ],
         "seed",

@@ -14,7 +14,7 @@ from aura_logging.metrics.window import Window
 
 __all__ = [
     "COURSE",
-    "TOTALS",
+    "COURSE_LABELS",
     "Figure",
     "Route",
     "headline",
@@ -24,24 +24,11 @@ __all__ = [
     "volume_chart",
 ]
 
-TOTALS = tuple(
-    metric.name
-    for metric in (
-        catalogue.REQUESTS,
-        catalogue.REQUEST_DURATION,
-        catalogue.REQUEST_DB_QUERIES,
-        catalogue.SECURITY_EVENTS,
-        catalogue.CACHE_HITS,
-        catalogue.CACHE_MISSES,
-        catalogue.LOG_RECORDS,
-        catalogue.ERRORS,
-        catalogue.HANDLER_DROPPED,
-    )
-)
-"""The metrics that are wanted of a stretch of time, each series summed up."""
+COURSE = (catalogue.REQUESTS.name, catalogue.REQUEST_DURATION.name, catalogue.LOG_RECORDS.name)
+"""The metrics whose course is drawn."""
 
-COURSE = (catalogue.RESPONSES.name, catalogue.REQUEST_DURATION.name, catalogue.LOG_RECORDS.name)
-"""The metrics whose course is drawn; `status_code` and `level` are the labels that are wanted of them."""
+COURSE_LABELS = ("status", "level")
+"""What is told apart in them."""
 
 _MOST_POINTS = 60
 _LEAST_SHARE_OF_A_BUCKET = 0.5
@@ -110,13 +97,10 @@ def headline(window: Window) -> list[Figure]:
 
 def traffic_chart(course: Window) -> Chart:
     """Draw requests per minute, and those among them that failed."""
-    name = catalogue.RESPONSES.name
+    name = catalogue.REQUESTS.name
     everything = _points(course, name)
-    failed = [_points(course, name, status_code=code) for code in _codes(course) if code.startswith("5")]
-    bad = [
-        sum(amounts[place].amount.sum for amounts in failed) / point.seconds * 60
-        for place, point in enumerate(everything)
-    ]
+    failed = _points(course, name, status="5xx")
+    bad = [point.amount.sum / point.seconds * 60 for point in failed]
     return draw(
         "traffic",
         "Requests per minute",
@@ -223,10 +207,6 @@ def _points(course: Window, name: str, **labels: str) -> Sequence[_Point]:
             amount = amount.plus(each)
         points.append(_Point(float(at), max(1.0, ends - at), amount))
     return points
-
-
-def _codes(course: Window) -> list[str]:
-    return sorted(course.by(catalogue.RESPONSES.name, "status_code"))
 
 
 def _bounds(window: Window, name: str) -> tuple[float, ...]:

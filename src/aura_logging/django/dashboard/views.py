@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 
 from aura_logging.diagnostics.examination import Questions, examine
 from aura_logging.diagnostics.log_reader import LogLine, Wanted, find_request
+from aura_logging.diagnostics.window import MEASURED
 from aura_logging.diagnostics.workers import read_workers
 from aura_logging.django.dashboard import alert_list
 from aura_logging.django.dashboard.audit import audit_state
@@ -26,7 +27,7 @@ from aura_logging.django.dashboard.spans import SPANS, chosen_span
 from aura_logging.django.dashboard.timeline import timeline
 from aura_logging.django.dashboard.traffic import (
     COURSE,
-    TOTALS,
+    COURSE_LABELS,
     headline,
     latency_chart,
     routes,
@@ -36,7 +37,7 @@ from aura_logging.django.dashboard.traffic import (
 from aura_logging.django.dashboard.volume import volume
 from aura_logging.django.metrics_store import store_of_settings
 from aura_logging.metrics.stores.base import StoreError
-from aura_logging.metrics.window import read_window
+from aura_logging.metrics.window import read_course, read_sums
 
 __all__ = ["alerts", "logs", "overview", "request_lines", "workers"]
 
@@ -65,8 +66,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     span = chosen_span(request.GET.get("window"))
     store = store_of_settings()
     now = time.time()
-    totals = read_window(store, span.seconds, TOTALS)
-    course = read_window(store, span.seconds, COURSE)
+    totals = read_sums(store, span.seconds, MEASURED)
+    course = read_course(store, span.seconds, COURSE, COURSE_LABELS)
     found = read_workers(store, now)
     table = routes(totals)
     files = all_files()
