@@ -163,7 +163,8 @@ class SamplingFilter(logging.Filter):
         `None` if deciding takes the record: at each lease's end, where fields choose, where storms are folded, and
         while several handlers may ask. Whoever decides by it does as `filter` does.
         """
-        lane = None if self._remembers else self.policy.lanes[level].get(logger)
+        lanes = self._lanes
+        lane = None if lanes is None else lanes[level].get(logger)
         return None if lane is None or lane.junction is not None or lane.kinds is not None else lane
 
     def _ask(self, record: logging.LogRecord) -> bool:

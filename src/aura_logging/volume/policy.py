@@ -279,7 +279,7 @@ class Policy:
             self._say(Notice(logging.WARNING, message, (logger,), {"suppressed_logger": logger}))
 
     def _recall(self, lanes: Iterable[Lane]) -> None:
-        """Have lanes ask before their lease is used up: with many of them, thousands of records would pass till then."""
+        """Have lanes ask before their lease is used up: with many of them, thousands of records would pass."""
         for lane in lanes:
             lane.recall()
 
