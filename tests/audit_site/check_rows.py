@@ -299,6 +299,35 @@ def test_a_change_rolled_back_to_a_savepoint_leaves_no_entry(news, whole):
     assert whole().is_whole
 
 
+def test_a_change_rolled_back_to_a_savepoint_of_the_applications_own_leaves_the_chain_whole(news, whole):
+    with transaction.atomic():
+        make(name="stays")
+        savepoint = transaction.savepoint()
+        make(name="goes")
+        transaction.savepoint_rollback(savepoint)
+        make(name="comes instead")
+        with connection.cursor() as cursor:
+            cursor.execute("SAVEPOINT by_hand")
+            Note.objects.create(text="goes too")
+            cursor.execute("ROLLBACK TO SAVEPOINT by_hand")
+    make(name="later")
+
+    assert [each[3]["name"][1] for each in news.told()] == ["stays", "comes instead", "later"]
+    assert whole().is_whole
+
+
+def test_a_long_transaction_is_told_in_chains_of_bounded_length(news, whole):
+    with transaction.atomic():
+        for number in range(600):
+            Dose.objects.create(amount=number)
+    Dose.objects.create(amount=600)
+
+    writers = [entry.writer for entry in news()]
+    assert len(writers) == 601
+    assert max(map(writers.count, set(writers[1:-1]))) <= 257
+    assert whole().is_whole
+
+
 def test_an_application_that_records_when_a_transaction_commits_continues_the_chain(news, whole):
     with transaction.atomic():
         with transaction.atomic():
@@ -316,9 +345,7 @@ def test_a_change_whose_entry_cannot_be_written_is_not_made(news, monkeypatch):
 
     patient = make()
     news.forget()
-    monkeypatch.setattr(
-        audit_store, "_insertion", lambda vendor: "INSERT INTO no_such_table VALUES (%s)" + "-- %s" * 20
-    )
+    monkeypatch.setattr(audit_store, "_insertion", lambda vendor, is_first: ("DELETE FROM no_such_table",) * 2)
 
     patient.name = "lost"
     with pytest.raises(AuditError, match="could not be written to the database 'default'"):

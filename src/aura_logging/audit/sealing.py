@@ -15,6 +15,7 @@ from aura_logging.audit.checkpoint import Checkpoint, Range, leaf_of, make_check
 from aura_logging.audit.damage import Damage, DamageKind
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.merkle import MerkleTree
+from aura_logging.audit.signed_head import check_end
 from aura_logging.audit.stores.base import AuditError, AuditStore, CheckpointConflictError
 from aura_logging.health import Health, Status
 from aura_logging.resilience.background import BackgroundJob
@@ -90,8 +91,12 @@ class Sealer:
                 tree.add(leaf_of(entry.link.mac, entry.event_bytes))
             if tree.count:
                 ranges.append(Range(writer, sealed.seq + 1, walk.head.seq, walk.head.mac, tree.root()))
-            if walk.damage is not None:
-                damages.append(walk.damage)
+            damage = walk.damage
+            if damage is None and walk.head.seq < last:
+                signed = (self._store.signed_heads(writer) or {}).get(writer)
+                damage = None if signed is None else check_end(walk.head, signed, self._keys)
+            if damage is not None:
+                damages.append(damage)
         checkpoint = None
         if ranges:
             checkpoint = make_checkpoint(self.last, ranges, self._clock(), self._keys)

@@ -11,6 +11,7 @@ from aura_logging.audit.chain_walk import ChainWalk
 from aura_logging.audit.checkpoint import Checkpoint, Range
 from aura_logging.audit.damage import Damage, DamageKind, Progress, Verification
 from aura_logging.audit.keys import KeyRing
+from aura_logging.audit.signed_head import SignedHead, check_end
 from aura_logging.audit.stores.base import AuditStore, Entry
 from aura_logging.audit.tombstones import Tombstone
 
@@ -34,6 +35,8 @@ def verify(
     as it is there. `on_progress` is called every 10,000 entries and after each writer. `AuditError` if the store cannot
     be read.
     """
+    # Before the entries: none is removed but by a purge, so what a head speaks of is there when we come to it.
+    heads = store.signed_heads()
     checkpoints = list(store.checkpoints())
     beside, ranges = check_checkpoints(checkpoints, keys, kept_elsewhere)
     tombstones: dict[str, list[Tombstone]] = defaultdict(list)
@@ -58,12 +61,14 @@ def verify(
                 on_progress(Progress(read, writer))
         if on_progress is not None:
             on_progress(Progress(read, writer))
-    for writer in {*ranges, *tombstones} - walks.keys():
+    for writer in {*ranges, *tombstones, *(heads or ())} - walks.keys():
         walk = walks[writer] = ChainWalk(start(writer), keys, tombstones[writer], ranges[writer])
         list(walk.follow(iter(())))
     for writer, walk in sorted(walks.items()):
         if walk.damage is not None:
-            walks[writer] = _again_if_purged_meanwhile(store, keys, walk, tombstones[writer], ranges[writer])
+            walk = walks[writer] = _again_if_purged_meanwhile(store, keys, walk, tombstones[writer], ranges[writer])
+        if walk.damage is None and heads is not None:
+            walk.damage = _wrong_at_the_end(store, keys, walk, heads.get(writer))
     in_order = [walk for _, walk in sorted(walks.items())]
     sealed_to = {writer: max((each.last for each in found), default=0) for writer, found in ranges.items()}
     return Verification(
@@ -98,6 +103,15 @@ def _again_if_purged_meanwhile(
     for _ in again.follow(iter(store.entries(writer))):
         pass
     return again
+
+
+def _wrong_at_the_end(store: AuditStore, keys: KeyRing, walk: ChainWalk, signed: SignedHead | None) -> Damage | None:
+    if signed is None or signed.seq < walk.head.seq:
+        # Entries came while we read; then there is a newer head by now.
+        signed = (store.signed_heads(walk.head.writer) or {}).get(walk.head.writer)
+        if signed is not None and signed.seq > walk.head.seq and signed.is_authentic(keys):
+            return None  # they still come; what we have read is whole
+    return check_end(walk.head, signed, keys)
 
 
 def check_checkpoints(
