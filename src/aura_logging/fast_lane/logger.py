@@ -25,6 +25,13 @@ class FastLogger(logging.Logger):
 
     _aura_lanes: Mapping[int, Lane] = MappingProxyType({})
 
+    def __init_subclass__(cls) -> None:
+        """Leave a class of somebody else's, made of ours because `getLoggerClass` returns it, as `logging` meant it."""
+        super().__init_subclass__()
+        if cls._log is FastLogger._log:
+            # One that looks for the caller by itself must find no frame of ours.
+            cls._log = logging.Logger._log  # type: ignore[method-assign]
+
     def _log(
         self,
         level: int,
