@@ -86,8 +86,10 @@ def _last_group_of_card(groups: list[tuple[str, int, str]], first: int) -> int |
 
 def _is_grouping(sizes: list[int], gap: str) -> bool:
     """Tell whether people, or forms, write a card number in groups of these sizes with this between them."""
-    if tuple(sizes) in _UNEVEN_GROUPINGS or len(sizes) == 1:
+    if len(sizes) == 1:
         return True
+    if tuple(sizes) in _UNEVEN_GROUPINGS:
+        return gap != "." or len(sizes) > 2
     even = all(size == 4 for size in sizes[:-1])
     # A point also stands in a decimal number.
     return even and (gap != "." or (len(sizes) > 2 and sizes[-1] <= 4))
@@ -161,6 +163,7 @@ CREDIT_CARD = Detector(
         "4111-11-11111-11111",
         "4532 1.2",
         "478223082.1447587",
+        "42084657.77582443",
         "26173.36575955884",
         "4944.283789117697",
         "-3009920594273330.164253028",
