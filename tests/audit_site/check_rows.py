@@ -238,6 +238,21 @@ def test_a_deleted_row_is_told_as_it_was_stored(news):
     assert (action, object_id, changes["name"], changes["visits"]) == ("delete", pk, ["Ada", None], [9, None])
 
 
+def test_a_row_that_somebody_else_has_deleted_is_not_told_again(news):
+    patient = make()
+    again = Patient.objects.get(pk=patient.pk)
+    inside = InPatient.objects.create(name="Ada", bed="12")
+    inside_again = InPatient.objects.get(pk=inside.pk)
+    news.forget()
+
+    patient.delete()
+    again.delete()
+    inside.delete()
+    inside_again.delete()
+
+    assert [each[:2] for each in news.told()] == [("delete", "clinic.Patient"), ("delete", "clinic.InPatient")]
+
+
 def test_what_is_deleted_in_cascade_is_told_row_by_row(news):
     patient = make()
     for number in range(3):
