@@ -261,7 +261,8 @@ def test_what_is_deleted_in_cascade_is_told_row_by_row(news):
 
     patient.delete()
 
-    told = news.told()
+    # Where constraints cannot wait for the end of the transaction, Django sets the letters' key to null first.
+    told = [each for each in news.told() if each[0] != "bulk_update"]
     assert sorted(each[1] for each in told) == ["clinic.Letter"] * 3 + ["clinic.Patient"]
     assert {each[3]["text"][0] for each in told if each[1] == "clinic.Letter"} == {f"letter {n}" for n in range(3)}
 
