@@ -88,7 +88,7 @@ def test_a_class_based_view_tells_of_its_object_or_summarises_its_list(client, n
 def test_a_view_whose_entry_cannot_be_written_gives_no_answer(client, monkeypatch):
     from aura_logging.django import audit_store
 
-    monkeypatch.setattr(audit_store, "_insertion", lambda vendor: "INSERT INTO nowhere VALUES (%s)" + "-- %s" * 20)
+    monkeypatch.setattr(audit_store, "_insertion", lambda vendor, is_first: ("DELETE FROM nowhere",) * 2)
 
     with pytest.raises(AuditError):
         client.get("/")

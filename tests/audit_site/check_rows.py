@@ -238,6 +238,21 @@ def test_a_deleted_row_is_told_as_it_was_stored(news):
     assert (action, object_id, changes["name"], changes["visits"]) == ("delete", pk, ["Ada", None], [9, None])
 
 
+def test_a_row_that_somebody_else_has_deleted_is_not_told_again(news):
+    patient = make()
+    again = Patient.objects.get(pk=patient.pk)
+    inside = InPatient.objects.create(name="Ada", bed="12")
+    inside_again = InPatient.objects.get(pk=inside.pk)
+    news.forget()
+
+    patient.delete()
+    again.delete()
+    inside.delete()
+    inside_again.delete()
+
+    assert [each[:2] for each in news.told()] == [("delete", "clinic.Patient"), ("delete", "clinic.InPatient")]
+
+
 def test_what_is_deleted_in_cascade_is_told_row_by_row(news):
     patient = make()
     for number in range(3):
@@ -246,7 +261,8 @@ def test_what_is_deleted_in_cascade_is_told_row_by_row(news):
 
     patient.delete()
 
-    told = news.told()
+    # Where constraints cannot wait for the end of the transaction, Django sets the letters' key to null first.
+    told = [each for each in news.told() if each[0] != "bulk_update"]
     assert sorted(each[1] for each in told) == ["clinic.Letter"] * 3 + ["clinic.Patient"]
     assert {each[3]["text"][0] for each in told if each[1] == "clinic.Letter"} == {f"letter {n}" for n in range(3)}
 

@@ -47,6 +47,9 @@ class DamageKind(StrEnum):
     END_MISMATCH = "end mismatch"
     """The signed end of a chain is gone, forged, put back or another's."""
 
+    HOLD_MISSING = "hold missing"
+    """A legal hold that the trail says is in force is gone, or not what was placed."""
+
     TOMBSTONE_FORGED = "tombstone forged"
     """The record of a purge is signed by nobody who has the key."""
 

@@ -10,6 +10,7 @@ from aura_logging.audit.chain import GENESIS, start
 from aura_logging.audit.chain_walk import ChainWalk
 from aura_logging.audit.checkpoint import Checkpoint, Range
 from aura_logging.audit.damage import Damage, DamageKind, Progress, Verification
+from aura_logging.audit.hold_record import HoldRecord
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.signed_head import SignedHead, check_end
 from aura_logging.audit.stores.base import AuditStore, Entry
@@ -49,7 +50,8 @@ def verify(
 
     walks: dict[str, ChainWalk] = {}
     read = 0
-    for writer, entries in chains(store):
+    said_of_holds = HoldRecord(keys)
+    for writer, entries in chains(said_of_holds.noting(store.entries())):
         if writer in walks:
             detail = "it stands outside of its writer's chain"
             beside.append(Damage(DamageKind.INSERTED, writer, next(entries).link.seq, detail))
@@ -69,6 +71,7 @@ def verify(
             walk = walks[writer] = _again_if_purged_meanwhile(store, keys, walk, tombstones[writer], ranges[writer])
         if walk.damage is None and heads is not None:
             walk.damage = _wrong_at_the_end(store, keys, walk, heads.get(writer))
+    beside += said_of_holds.missing(store.holds())
     in_order = [walk for _, walk in sorted(walks.items())]
     sealed_to = {writer: max((each.last for each in found), default=0) for writer, found in ranges.items()}
     return Verification(
@@ -82,9 +85,9 @@ def verify(
     )
 
 
-def chains(store: AuditStore) -> Iterator[tuple[str, Iterator[Entry]]]:
+def chains(entries: Iterator[Entry]) -> Iterator[tuple[str, Iterator[Entry]]]:
     """Yield every writer with its entries, in one pass: a store of many writers is asked once."""
-    return itertools.groupby(store.entries(), key=_writer_of)
+    return itertools.groupby(entries, key=_writer_of)
 
 
 def _writer_of(entry: Entry) -> str:
