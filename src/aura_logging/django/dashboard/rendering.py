@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def page(
         "base": base,
         "pages": [(name, name.partition(" ")[0], f"{base}{path}") for name, path in _PAGES],
         "live_seconds": options(DashboardOptions).page_seconds if is_live else 0,
-        "now": datetime.now(UTC),
+        "as_of": time.time(),
         "user_name": request.user.get_username(),
     }
     rendered = _engine().get_template(f"aura/{template}").render(Context({**shared, **values}, use_l10n=False))

@@ -132,8 +132,8 @@ def latency_chart(course: Window) -> Chart:
                 ],
             )
             for words, kind, q in (
-                ("99th percentile", "faint", 0.99),
-                ("95th percentile", "accent", 0.95),
+                ("99th", "faint", 0.99),
+                ("95th", "accent", 0.95),
                 ("median", "quiet", 0.5),
             )
         ],

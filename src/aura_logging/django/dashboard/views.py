@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +22,7 @@ from aura_logging.django.dashboard.guard import staff_only
 from aura_logging.django.dashboard.log_pages import Place, read_page
 from aura_logging.django.dashboard.log_sources import all_files, security_files
 from aura_logging.django.dashboard.rendering import page
+from aura_logging.django.dashboard.request_page import beside, busiest_queries, ending, facts, heading
 from aura_logging.django.dashboard.security import read_security
 from aura_logging.django.dashboard.spans import SPANS, chosen_span
 from aura_logging.django.dashboard.timeline import timeline
@@ -147,7 +148,7 @@ def logs(request: HttpRequest) -> HttpResponse:
         "found": found,
         "rows": [_row(line) for line in found.lines],
         "further": f"?{urlencode({**given, 'before': str(found.further)})}" if found.further else "",
-        "is_first": "before" not in request.GET,
+        "is_filtered": bool(given),
     }
     return page(request, "logs.html", values, is_live="before" not in request.GET and not given)
 
@@ -157,12 +158,14 @@ def request_lines(request: HttpRequest, correlation_id: str) -> HttpResponse:
     """Show one request: what it came to, when its lines were logged, and each of them in order."""
     found = find_request(all_files(), correlation_id)
     summary = next((line for line in reversed(found.lines) if line.fields.get("logger") == "aura.request"), None)
+    fields = {} if summary is None else summary.fields
     values = {
-        "title": f"Request {correlation_id}",
+        "title": heading(fields, correlation_id),
+        "outcome": ending(fields),
         "correlation_id": correlation_id,
         "found": found,
-        "summary": _facts(summary) if summary is not None else None,
-        "fields": {} if summary is None else summary.fields,
+        "summary": facts(fields),
+        "busiest": busiest_queries(fields),
         "hints": [] if summary is None else hints_of(summary),
         "timeline": timeline(found.lines, summary),
         "rows": [_row(line) for line in found.lines],
@@ -173,7 +176,8 @@ def request_lines(request: HttpRequest, correlation_id: str) -> HttpResponse:
 def _row(line: LogLine) -> dict[str, Any]:
     fields = line.fields
     return {
-        **{name: fields.get(name, "") for name in (*_SHOWN_FIRST, "correlation_id", "route", "exception")},
+        **{name: fields.get(name, "") for name in (*_SHOWN_FIRST, "correlation_id", "exception")},
+        "note": beside(fields),
         "time": line.timestamp[11:23],
         "day": line.timestamp[:10],
         "level_kind": {"WARNING": "warn", "ERROR": "bad", "CRITICAL": "bad"}.get(str(fields.get("level")), ""),
@@ -183,17 +187,6 @@ def _row(line: LogLine) -> dict[str, Any]:
             if name not in (*_SHOWN_FIRST, "correlation_id", "exception") and value is not None
         ],
     }
-
-
-def _facts(line: LogLine) -> list[tuple[str, object]]:
-    fields: Mapping[str, Any] = line.fields
-    wanted = (
-        "method", "path", "route", "status_code", "request_duration", "view_time", "template_time", "cpu_time",
-        "db_queries", "db_time", "n_plus_one", "duplicate_queries", "slow_queries", "cache_hits", "cache_misses",
-        "http_calls", "http_time", "memory_delta", "response_bytes", "user_id", "user_type", "client_ip",
-        "country_code", "threat_type", "exception_type",
-    )  # fmt: skip
-    return [(name, fields[name]) for name in wanted if fields.get(name) is not None]
 
 
 def _unix(text: str) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-__all__ = ["NOTHING", "age", "clock_time", "count", "date_time", "duration", "rate", "share", "size"]
+__all__ = ["NOTHING", "age", "clock_time", "count", "date_time", "duration", "number", "rate", "share", "size"]
 
 NOTHING = "\N{EN DASH}"
 """What stands where nothing is known."""
@@ -22,6 +22,15 @@ def count(number: float | None) -> str:
             scaled = number / {"G": 1e9, "M": 1e6, "k": 1e3}[letter]
             return f"{_three_digits(scaled)} {letter}"
     return f"{round(number):,}"
+
+
+def number(value: float | None) -> str:
+    """Return a number of whatever kind: with three digits that say something, and whole if it is."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if value == round(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
 
 
 def rate(number: float | None) -> str:
