@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 
 from aura_logging.diagnostics.examination import Questions, examine
-from aura_logging.diagnostics.log_reader import LogLine, Wanted, find_request
+from aura_logging.diagnostics.log_reader import LogLine, Wanted
 from aura_logging.diagnostics.window import MEASURED
 from aura_logging.diagnostics.workers import read_workers
 from aura_logging.django.dashboard import alert_list
@@ -23,6 +23,7 @@ from aura_logging.django.dashboard.log_pages import Place, read_page
 from aura_logging.django.dashboard.log_sources import all_files, security_files
 from aura_logging.django.dashboard.rendering import page
 from aura_logging.django.dashboard.request_page import beside, busiest_queries, ending, facts, heading
+from aura_logging.django.dashboard.request_search import search_request
 from aura_logging.django.dashboard.security import read_security
 from aura_logging.django.dashboard.spans import SPANS, chosen_span
 from aura_logging.django.dashboard.timeline import timeline
@@ -156,7 +157,8 @@ def logs(request: HttpRequest) -> HttpResponse:
 @staff_only
 def request_lines(request: HttpRequest, correlation_id: str) -> HttpResponse:
     """Show one request: what it came to, when its lines were logged, and each of them in order."""
-    found = find_request(all_files(), correlation_id)
+    near, before = (_moment(request.GET.get(name, "")) for name in ("at", "before"))
+    found = search_request(all_files(), correlation_id, near=near, before=before)
     summary = next((line for line in reversed(found.lines) if line.fields.get("logger") == "aura.request"), None)
     fields = {} if summary is None else summary.fields
     values = {
@@ -164,13 +166,15 @@ def request_lines(request: HttpRequest, correlation_id: str) -> HttpResponse:
         "outcome": ending(fields),
         "correlation_id": correlation_id,
         "found": found,
+        "further": "" if found.further is None else datetime.fromtimestamp(found.further, UTC).isoformat(),
         "summary": facts(fields),
         "busiest": busiest_queries(fields),
         "hints": [] if summary is None else hints_of(summary),
         "timeline": timeline(found.lines, summary),
         "rows": [_row(line) for line in found.lines],
     }
-    return page(request, "request.html", values, status=200 if found.lines else 404)
+    is_nowhere = not found.lines and found.further is None
+    return page(request, "request.html", values, status=404 if is_nowhere else 200)
 
 
 def _row(line: LogLine) -> dict[str, Any]:
@@ -187,6 +191,14 @@ def _row(line: LogLine) -> dict[str, Any]:
             if name not in (*_SHOWN_FIRST, "correlation_id", "exception") and value is not None
         ],
     }
+
+
+def _moment(text: str) -> float | None:
+    """Return the time that a link names; None for what is none."""
+    try:
+        return _unix(text)
+    except ValueError:
+        return None
 
 
 def _unix(text: str) -> float | None:
