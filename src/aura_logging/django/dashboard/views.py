@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 
 from aura_logging.diagnostics.examination import Questions, examine
@@ -21,7 +19,7 @@ from aura_logging.django.dashboard.findings import hints_of, read_findings
 from aura_logging.django.dashboard.guard import staff_only
 from aura_logging.django.dashboard.log_pages import Place, read_page
 from aura_logging.django.dashboard.log_sources import all_files, security_files
-from aura_logging.django.dashboard.rendering import page
+from aura_logging.django.dashboard.rendering import page, with_store
 from aura_logging.django.dashboard.request_page import beside, busiest_queries, ending, facts, heading
 from aura_logging.django.dashboard.request_search import search_request
 from aura_logging.django.dashboard.security import read_security
@@ -38,7 +36,6 @@ from aura_logging.django.dashboard.traffic import (
 )
 from aura_logging.django.dashboard.volume import volume
 from aura_logging.django.metrics_store import store_of_settings
-from aura_logging.metrics.stores.base import StoreError
 from aura_logging.metrics.window import read_course, read_sums
 
 __all__ = ["alerts", "logs", "overview", "request_lines", "workers"]
@@ -49,20 +46,8 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _SHOWN_FIRST = ("timestamp", "level", "logger", "message")
 
 
-def _with_store(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Say on a page of its own why the numbers cannot be had."""
-
-    def answered(request: HttpRequest, **arguments: Any) -> HttpResponse:
-        try:
-            return view(request, **arguments)
-        except (StoreError, ImproperlyConfigured) as error:
-            return page(request, "unavailable.html", {"title": "No numbers now", "reason": str(error)}, status=503)
-
-    return answered
-
-
 @staff_only
-@_with_store
+@with_store
 def overview(request: HttpRequest) -> HttpResponse:
     """Show how it goes."""
     span = chosen_span(request.GET.get("window"))
@@ -93,7 +78,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 @staff_only
-@_with_store
+@with_store
 def alerts(request: HttpRequest) -> HttpResponse:
     """Show where each alert stands, and what was told before."""
     store = store_of_settings()
@@ -106,7 +91,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
 
 
 @staff_only
-@_with_store
+@with_store
 def workers(request: HttpRequest) -> HttpResponse:
     """Show every handler of every process, and what to do about what is wrong."""
     report = examine(store_of_settings(), Questions(is_serving=True))
