@@ -20,6 +20,7 @@ import orjson
 
 from aura_logging.diagnostics.log_reader import files_of, find_request
 from aura_logging.resilience.log_files.compression import choose_codec
+from aura_logging.resilience.log_files.id_index import IdCollector, index_path
 from aura_logging.resilience.log_files.segment_names import Segment, SegmentFile, SegmentNames
 
 SEGMENT_BYTES = 64 << 20
@@ -68,8 +69,10 @@ def write_segments(directory: Path, compression: str | None, count: int) -> None
         if codec is None:
             path.write_bytes(lines)
             continue
-        compressor = codec.begin()
+        compressor, ids = codec.begin(), IdCollector()
         path.write_bytes(compressor.compress(lines) + compressor.flush())
+        ids.add(lines)
+        index_path(path).write_bytes(ids.index() or b"")
 
 
 def segment(number: int) -> bytes:

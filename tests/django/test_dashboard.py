@@ -23,7 +23,10 @@ from aura_logging.health import Status
 from aura_logging.metrics import catalogue, open_store
 from aura_logging.metrics.model import Amount, Sample, Series
 
-PAGES = ("/aura/", "/aura/logs/", "/aura/alerts/", "/aura/workers/", "/aura/logs/slow-one/", "/aura/assets/aura.css")
+PAGES = (
+    "/aura/", "/aura/routes/", "/aura/routes/?route=books/", "/aura/logs/", "/aura/alerts/", "/aura/workers/",
+    "/aura/logs/slow-one/", "/aura/assets/aura.css",
+)  # fmt: skip
 HOSTILE = '<script>alert("x")</script>'
 
 

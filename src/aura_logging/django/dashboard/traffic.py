@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from aura_logging.django.dashboard.charts import Chart, Line, draw
 from aura_logging.django.dashboard.wording import count, duration, rate, share
@@ -19,6 +19,7 @@ __all__ = [
     "Route",
     "headline",
     "latency_chart",
+    "queries_chart",
     "routes",
     "traffic_chart",
     "volume_chart",
@@ -115,30 +116,12 @@ def traffic_chart(course: Window) -> Chart:
 
 def latency_chart(course: Window) -> Chart:
     """Draw the median and the slow ends of how long requests took."""
-    name = catalogue.REQUEST_DURATION.name
-    bounds = _bounds(course, name)
-    points = _points(course, name)
-    return draw(
-        "latency",
-        "How long requests took",
-        [point.at for point in points],
-        [
-            Line(
-                words,
-                kind,
-                [
-                    found.value if (found := quantile(q, bounds, point.amount.buckets)) is not None else None
-                    for point in points
-                ],
-            )
-            for words, kind, q in (
-                ("99th", "faint", 0.99),
-                ("95th", "accent", 0.95),
-                ("median", "quiet", 0.5),
-            )
-        ],
-        duration,
-    )
+    return _quantiles_chart(course, catalogue.REQUEST_DURATION.name, "latency", "How long requests took", duration)
+
+
+def queries_chart(course: Window) -> Chart:
+    """Draw how many database queries a request made."""
+    return _quantiles_chart(course, catalogue.REQUEST_DB_QUERIES.name, "queries", "Queries of a request", rate)
 
 
 def volume_chart(course: Window) -> Chart:
@@ -156,6 +139,22 @@ def volume_chart(course: Window) -> Chart:
         ]
         lines.append(Line(words, kind, values, is_filled=not any(levels)))
     return draw("volume", "Log lines per minute", times, lines, rate)
+
+
+def _quantiles_chart(course: Window, name: str, key: str, title: str, words: Callable[[float | None], str]) -> Chart:
+    bounds = _bounds(course, name)
+    alike = [each for each in course.samples if each.series.name == name and each.series.bounds == bounds]
+    points = _points(replace(course, samples=tuple(alike)), name)
+    return draw(
+        key,
+        title,
+        [point.at for point in points],
+        [
+            Line(which, kind, [_value(q, bounds, point.amount) for point in points])
+            for which, kind, q in (("99th", "faint", 0.99), ("95th", "accent", 0.95), ("median", "quiet", 0.5))
+        ],
+        words,
+    )
 
 
 def routes(window: Window) -> list[Route]:
