@@ -38,7 +38,11 @@ class Unit:
         if self.failed is None:
             self.failed = failed
         while self._at_end:
-            self._at_end.pop(0)(self.failed)
+            try:
+                call = self._at_end.pop(0)
+            except IndexError:  # another thread was here first
+                return
+            call(self.failed)
 
 
 _unit: ContextVar[Unit | None] = ContextVar("aura_logging_unit", default=None)

@@ -175,6 +175,38 @@ def test_the_newest_of_one_logger_takes_the_place_of_the_older(store: MetricsSto
     assert clear_overrides(store, "shop", clock) == 2
 
 
+def test_of_two_overrides_one_below_the_other_neither_lets_everybody_speak(
+    store: MetricsStore, clock: ManualClock, watch: OverrideWatch, shop: logging.Logger, sink: Any
+) -> None:
+    pay = shop.getChild("pay")
+    add_override(store, override(pay, route="pay/"), clock)
+    add_override(store, override(shop, user_id="42"), clock)  # the newest comes first
+    watch.look()
+
+    pay.debug("of nobody")
+    pay.debug("of the user", extra={"user_id": "42"})
+    pay.debug("of the route", extra={"route": "pay/"})
+    assert sink.messages == ["of the user", "of the route"]
+    clear_overrides(store, shop.name, clock)
+    watch.look()
+    pay.debug("of the user", extra={"user_id": "42"})
+    assert (shop.level, sink.messages) == (logging.INFO, ["of the user", "of the route"])
+
+
+SOUND = {"logger": "shop", "level": "DEBUG", "expires_at": NOW + 60}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rate": True}, {"rate": "1"}, {"expires_at": True}, {"user_id": 42}, {"route": ["x"]}, {"level": {}}, {"x": 1}],
+    ids=str,
+)
+def test_an_override_that_is_not_sound_is_passed_by_and_the_others_hold(wrong: dict[str, Any]) -> None:
+    store = MemoryStore()
+    store.swap("level-overrides", None, json.dumps([{**SOUND, **wrong}, SOUND]))
+    assert len(overrides_in(store, lambda: NOW)) == 1
+
+
 @given(
     st.one_of(
         st.none(),

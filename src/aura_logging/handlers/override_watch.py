@@ -90,8 +90,8 @@ class OverrideWatch:
         told = []
         for override in wanted:
             logger = logging.getLogger(override.logger or None)
-            own, _, _ = self._levels.get(override.logger, (logger.level, 0, 0))
-            ordinary = own or _effective_level(logger.parent)
+            own = self._own_level(logger)
+            ordinary = self._ordinary_level(logger)
             level = min((o.level_number for o in wanted if o.logger == override.logger), default=ordinary)
             narrowed = override.user_id is not None or override.route is not None or override.rate < 1
             if level > ordinary and narrowed:
@@ -113,16 +113,26 @@ class OverrideWatch:
         table.set_overrides(told)
         _guard_handlers(is_needed=bool(told))
 
+    def _own_level(self, logger: logging.Logger) -> int:
+        """Return the logger's level as it was before any override."""
+        name = "" if logger.parent is None else logger.name
+        return self._levels[name][0] if name in self._levels else logger.level
+
+    def _ordinary_level(self, logger: logging.Logger | None) -> int:
+        """Return what would hold for it without any override: one above it may have been lowered a moment ago."""
+        while logger is not None:
+            own = self._own_level(logger)
+            if own:
+                return own
+            logger = logger.parent
+        return logging.WARNING
+
     def _restore(self, still_wanted: set[str]) -> None:
         for name in [name for name in self._levels if name not in still_wanted]:
             own, applied, _ = self._levels.pop(name)
             logger = logging.getLogger(name or None)
             if logger.level == applied:
                 logger.setLevel(own)
-
-
-def _effective_level(logger: logging.Logger | None) -> int:
-    return logging.WARNING if logger is None else logger.getEffectiveLevel()
 
 
 def keep_only_what_was_asked_for(record: logging.LogRecord) -> bool:
