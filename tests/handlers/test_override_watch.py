@@ -193,6 +193,26 @@ def test_of_two_overrides_one_below_the_other_neither_lets_everybody_speak(
     assert (shop.level, sink.messages) == (logging.INFO, ["of the user", "of the route"])
 
 
+def test_a_handler_that_cannot_be_guarded_ends_no_watch_and_levels_go_back(
+    store: MetricsStore, clock: ManualClock, watch: OverrideWatch, shop: logging.Logger
+) -> None:
+    class Stubborn(logging.NullHandler):
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "filters" and value:
+                raise AttributeError(name)
+            super().__setattr__(name, value)
+
+    stubborn = Stubborn()
+    shop.addHandler(stubborn)
+    add_override(store, override(shop), clock)
+    watch.look()
+    assert (shop.level, watch.failures) == (logging.DEBUG, 1)
+    clock.advance(601)
+    watch.look()
+    assert shop.level == logging.INFO
+    shop.removeHandler(stubborn)
+
+
 SOUND = {"logger": "shop", "level": "DEBUG", "expires_at": NOW + 60}
 
 

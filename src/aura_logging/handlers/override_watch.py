@@ -38,6 +38,8 @@ class OverrideWatch:
         self._wall_clock = wall_clock
         self._overrides: Sequence[LevelOverride] = ()
         self._levels: dict[str, tuple[int, int, int]] = {}
+        self.failures = 0
+        """How often what was asked for could not be done whole."""
         self.after_fork_in_child()
         tell_after_fork(self)
 
@@ -82,7 +84,10 @@ class OverrideWatch:
             now = self._wall_clock()
             wanted = [each for each in self._overrides if now < each.expires_at]
         if list(wanted) != list(self._overrides):
-            self._apply(wanted)
+            try:
+                self._apply(wanted)
+            except Exception:  # noqa: BLE001  # handlers are anybody's; without this thread nothing would ever expire
+                self.failures += 1
 
     def _apply(self, wanted: Sequence[LevelOverride]) -> None:
         self._overrides = tuple(wanted)
