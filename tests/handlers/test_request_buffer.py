@@ -176,6 +176,43 @@ def test_a_task_that_raises_is_told_and_one_that_does_not_is_not(buffer: Request
     assert sink.messages == ["bad"]
 
 
+def test_a_task_inside_a_request_is_told_with_the_request(buffer: RequestBuffer, sink: Any) -> None:
+    context.start({"correlation_id": "one"})
+    log.debug("of the request")
+    with propagation.unit_of_work():
+        log.debug("of a task")
+        logging.getLogger("aura.task").info("task finished")
+    with propagation.unit_of_work():
+        log.debug("of another")
+    assert sink.messages == ["task finished"]
+    end_request(logging.ERROR, status_code=500)
+    assert sink.messages[1:] == ["of the request", "of a task", "of another", "request finished"]
+    health = buffer.health().as_dict()
+    assert (health["discarded"], health["queued"], health["released_requests"]) == (0, 0, 1)
+
+
+def test_an_error_in_a_task_inside_a_request_is_one_of_the_request(buffer: RequestBuffer, sink: Any) -> None:
+    context.start({"correlation_id": "one"})
+    log.debug("of the request")
+    with propagation.unit_of_work():
+        log.debug("of the task")
+        log.error("no")
+    with propagation.unit_of_work():
+        log.debug("of another")
+    end_request()
+    assert sink.messages == ["of the request", "of the task", "no", "of another", "request finished"]
+
+
+def test_a_loop_of_tasks_that_went_well_inside_an_endless_one_loses_nothing(sink: Any) -> None:
+    with attached(RequestBuffer(sink, max_request_bytes=5_000)) as handler, propagation.unit_of_work():
+        for number in range(100):
+            with propagation.unit_of_work():
+                log.debug("task %d", number)
+        health = handler.health().as_dict()
+        assert (health["dropped"], health["discarded"] + health["queued"]) == ({}, 100)
+        assert 0 < health["held_bytes"] <= 5_000
+
+
 def test_a_request_that_never_says_how_it_ended_vanishes_with_its_context(buffer: RequestBuffer, sink: Any) -> None:
     context.start({"correlation_id": "one"})
     log.debug("waits")
@@ -364,12 +401,14 @@ def test_a_request_that_never_ends_does_not_keep_the_journal_from_the_others(sin
         log.debug("began")
         log.debug("listens")
         for number in range(300):
-            with propagation.unit_of_work():
-                log.debug("%d %s", number, "x" * 60_000)
+            other = contextvars.Context()
+            other.run(context.start, {"correlation_id": str(number)})
+            other.run(log.debug, "x" * 60_000)
+            other.run(end_request)
         assert handler.health().as_dict()["journal_refused"].get("journal_full", 0) <= 4
         assert handler.health().as_dict()["queued"] == 2
         end_request(logging.ERROR, status_code=500)
-        assert sink.messages[:2] == ["began", "listens"]
+        assert sink.messages[-3:-1] == ["began", "listens"]
 
 
 def test_a_worker_that_is_killed_leaves_what_its_requests_had_been_doing(tmp_path: Path) -> None:

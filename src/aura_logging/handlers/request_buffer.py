@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import threading
 import time
@@ -18,6 +17,7 @@ from aura_logging.handlers.async_options import JournalOptions, journal_name
 from aura_logging.handlers.option_checks import check_counts, level_number
 from aura_logging.handlers.orphans import Recovered, deliver_orphans
 from aura_logging.handlers.targets import record_of, target_for
+from aura_logging.handlers.verdicts import Judge
 from aura_logging.health import Health, Status
 from aura_logging.options import OptionError, nearest
 from aura_logging.resilience.background import BackgroundJob
@@ -27,21 +27,14 @@ from aura_logging.resilience.forks import tell_after_fork
 from aura_logging.resilience.held_lines import HeldLine, HeldLines, Verdict
 from aura_logging.resilience.journal import AnyOrderJournal
 from aura_logging.resilience.process_exit import close_at_exit
-from aura_logging.resilience.token_bucket import TokenBucket
 from aura_logging.resilience.waiting_lines import WaitingLines
 
 __all__ = ["RequestBuffer"]
-
-_SUMMARY_LOGGERS = ("aura.request", "aura.task")
-"""On these, a unit of work's one wide record tells how it ended."""
 
 _OUTSIDE = ("pass", "discard")
 
 _RECOVER_EVERY_SECONDS = 15.0
 _FAILURES_BEFORE_A_PAUSE = 3
-
-_BURST_SECONDS = 10.0
-"""So many seconds' releases may come at once."""
 
 _PATIENCE_SECONDS = 1.0
 """A thread waits no longer for another one of its request: that one may wait for what this one holds."""
@@ -58,8 +51,9 @@ class RequestBuffer(logging.Handler):
 
     A request is what `PerformanceMonitoringMiddleware` measures, under WSGI and ASGI, with the threads and tasks that
     carry its context; a block of `propagation.unit_of_work` is one too, and goes wrong when an exception leaves
-    it. Outside of both nothing waits: such records are handed on at once, or, with `outside="discard"`, those below
-    the threshold are discarded.
+    it. Inside of another one, its errors are that one's as well, and what went well waits for the end of that. Outside
+    of both nothing waits: such records are handed on at once, or, with `outside="discard"`, those below the threshold
+    are discarded.
 
     Lines are encoded (so attach `request_context` and `security` here) and held as bytes: at most `max_request_bytes`
     for one request, of which the oldest give way, and `max_bytes` for all together, of which the oldest request's do.
@@ -92,31 +86,24 @@ class RequestBuffer(logging.Handler):
         clock: Clock = time.monotonic,
     ) -> None:
         check_counts(max_request_bytes=max_request_bytes, max_bytes=max_bytes, release_status=release_status)
-        if releases_per_second is not None and not 0 < releases_per_second < math.inf:
-            raise OptionError(
-                f"releases_per_second={releases_per_second!r} must be a number over 0; None for no limit."
-            )
         if max_bytes < max_request_bytes:
             raise OptionError(f"max_bytes={max_bytes!r} is less than max_request_bytes={max_request_bytes!r}.")
         if outside not in _OUTSIDE:
             raise OptionError(f"outside={outside!r} is unknown. {nearest(str(outside), _OUTSIDE)}")
         self._threshold = level_number("threshold", threshold)
-        self._trigger_level = level_number("trigger_level", trigger_level)
-        if self._trigger_level < self._threshold:
+        self._judgement = Judge(
+            level_number("trigger_level", trigger_level), release_status, releases_per_second, clock
+        )
+        if self._judgement.trigger_level < self._threshold:
             raise OptionError(f"trigger_level={trigger_level!r} is below threshold={threshold!r}; nothing would wait.")
         self._journal_options = None if journal is None else JournalOptions(journal, journal_max_bytes, "never")
         self._target = dictconfig.resolve(target, option="target")
         # Behind the target's own: at exit handlers close in reverse, and the target must outlive us.
         super().__init__(level)
-        self._release_status = release_status
         self._passes_outside = outside == "pass"
         self._max_request_bytes = max_request_bytes
         self._max_bytes = max_bytes
         self._clock = clock
-        self._releases: TokenBucket | None = None
-        if releases_per_second is not None:
-            burst = max(1.0, releases_per_second * _BURST_SECONDS)
-            self._releases = TokenBucket(releases_per_second, burst, clock)
         self._breaker = CircuitBreaker(_FAILURES_BEFORE_A_PAUSE, _RECOVER_EVERY_SECONDS, clock)
         self._recovered = Recovered()
         self._chores = BackgroundJob(self._do_chores, "aura-request-buffer")
@@ -194,26 +181,18 @@ class RequestBuffer(logging.Handler):
 
     def _pass(self, record: logging.LogRecord, unit: units.Unit) -> None:
         """Hand the record on, behind those that wait for it."""
-        verdict = self._verdict_of(record)
+        verdict = self._judgement.verdict_of(record)
         held = self._held_for(unit) if verdict is Verdict.RELEASED else self._by_unit.get(unit)
+        if record.levelno >= self._judgement.trigger_level:
+            self._release_around(unit)
         if held is not None and verdict is not None:
-            self._judge(held, verdict)
-        is_ordinary = record.levelno < self._trigger_level
+            self._judge(held, verdict, unit.outer)
+        is_ordinary = record.levelno < self._judgement.trigger_level
         if held is not None and held.verdict is Verdict.RELEASED and is_ordinary:
             records.exempt(record)  # errors are not: those that say the same are to be folded
         can_wait = is_ordinary and verdict is None and not records.is_exempt(record)
         if not self._hand_on(record, can_wait=can_wait):
             self._hold(record, unit)
-
-    def _verdict_of(self, record: logging.LogRecord) -> Verdict | None:
-        if record.levelno >= self._trigger_level:
-            return Verdict.RELEASED
-        if record.name not in _SUMMARY_LOGGERS:
-            return None
-        fields = record.__dict__
-        status = fields.get("status_code")
-        is_bad = isinstance(status, int) and status >= self._release_status
-        return Verdict.RELEASED if is_bad or fields.get("slow") is True else Verdict.DISCARDED
 
     def _held_for(self, unit: units.Unit) -> HeldLines:
         held = self._by_unit.get(unit)
@@ -228,11 +207,12 @@ class RequestBuffer(logging.Handler):
         # The unit may be collected without an end; then so is what it kept.
         collected = weakref.finalize(unit, waiting.abandon, own)
         collected.atexit = False
+        outer = unit.outer
 
         def ended(failed: bool) -> None:
             collected.detach()
             if self._waiting is waiting:  # or else this is a forked child, and the lines are its parent's
-                self._judge(own, Verdict.RELEASED if failed else Verdict.DISCARDED)
+                self._judge(own, Verdict.RELEASED if failed else Verdict.DISCARDED, outer)
 
         unit.when_ended(ended)
         return own
@@ -241,17 +221,27 @@ class RequestBuffer(logging.Handler):
         for held in self._waiting.take_abandoned():
             self._judge(held, Verdict.DISCARDED)
 
-    def _judge(self, held: HeldLines, verdict: Verdict) -> None:
-        """Decide about a unit's lines; the first verdict counts, but that something went wrong later counts as well."""
+    def _release_around(self, unit: units.Unit) -> None:
+        """Release the units that this one is a part of, the outermost first: an error in it is one of theirs."""
+        around = []
+        while unit.outer is not None:
+            unit = unit.outer
+            around.append(unit)
+        for each in reversed(around):
+            self._judge(self._held_for(each), Verdict.RELEASED)
+
+    def _judge(self, held: HeldLines, verdict: Verdict, outer: units.Unit | None = None) -> None:
+        """Decide about a unit's lines; the first verdict counts, but that something went wrong later counts as well.
+
+        What went well inside an `outer` unit that goes on waits for the end of that one.
+        """
         if not held.lock.acquire(timeout=_PATIENCE_SECONDS):
             self._lose("busy", len(held))
             return
         try:
             if held.verdict in (verdict, Verdict.RELEASED, Verdict.HELD_DOWN):
                 return
-            if verdict is Verdict.RELEASED and self._releases is not None and not self._releases.take():
-                verdict = Verdict.HELD_DOWN
-            held.verdict = verdict
+            verdict = held.verdict = self._judgement.tempered(verdict)
             lines = self._waiting.take_all(held)
             if verdict is Verdict.RELEASED:
                 self._count("released_requests")
@@ -259,6 +249,8 @@ class RequestBuffer(logging.Handler):
             elif verdict is Verdict.HELD_DOWN:
                 self._count("held_down_requests")
                 self._lose("held_down", len(lines))
+            elif outer is not None and outer.failed is None and lines:
+                self._leave_to(outer, lines)
             else:
                 self._count("discarded", len(lines))
             self._waiting.settle(lines)
@@ -266,6 +258,23 @@ class RequestBuffer(logging.Handler):
             held.lock.release()
         if self._waiting.journal is not None:
             self._chores_now_and_then()
+
+    def _leave_to(self, outer: units.Unit, lines: list[HeldLine]) -> None:
+        held = self._held_for(outer)
+        if not held.lock.acquire(timeout=_PATIENCE_SECONDS):
+            self._lose("busy", len(lines))
+            return
+        try:
+            if held.verdict is Verdict.OPEN:
+                for line in lines:
+                    # What gives way to them, and they to each other, is what has ended well, mostly: no loss.
+                    self._count("discarded", sum(self._waiting.hold(held, line.line, line.level).values()))
+            elif held.verdict is Verdict.RELEASED:
+                self._release(lines)
+            else:
+                self._count("discarded", len(lines))
+        finally:
+            held.lock.release()
 
     def _release(self, lines: Iterable[HeldLine]) -> None:
         for held in lines:
