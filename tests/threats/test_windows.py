@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,6 +116,19 @@ def test_a_file_that_cannot_be_made_is_an_oserror(tmp_path: Path) -> None:
     windows = SqliteWindows(tmp_path / "file" / "w.db")
     with pytest.raises(OSError):
         windows.note("k", "a", 1.0, 10.0, 5)
+
+
+def test_windows_that_nobody_holds_any_more_leave_no_connection_open(tmp_path: Path) -> None:
+    windows = SqliteWindows(tmp_path / "w.db")
+    windows.note("k", "a", 1.0, 10.0, 5)
+    connection = windows._connection
+    assert connection is not None
+
+    del windows
+    gc.collect()
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def test_a_forked_child_shares_the_file_and_not_the_connection(tmp_path: Path) -> None:
