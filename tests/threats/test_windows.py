@@ -162,7 +162,15 @@ def test_nothing_stays_in_redis_and_no_name_is_readable_there(redis_url: str) ->
 
 
 @pytest.mark.parametrize(
-    "url", ["redi://127.0.0.1", "sqlite:///", "sqlite://x.db", " ", "redis://user:hunter2@127.0.0.1:no/0"]
+    "url",
+    [
+        "redi://127.0.0.1",
+        "sqlite:///",
+        "sqlite://x.db",
+        " ",
+        "redis://user:hunter2@127.0.0.1:no/0",
+        "redis://u:a/hunter2@h:no/0",
+    ],
 )
 def test_a_url_that_names_no_windows_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(OptionError, match="login_store=") as refused:
