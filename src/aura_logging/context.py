@@ -196,10 +196,13 @@ def defer(learn: Callable[[], None]) -> None:
     _deferred.set(_Deferred(learn))
 
 
-def settle() -> None:
-    """Ask no more what was deferred: all that there is to learn of this unit of work is bound."""
-    if _deferred.get() is not None:
+def settle() -> Mapping[str, Any]:
+    """Ask for the last time what was deferred, and return the bound fields: there is no more to learn of this unit."""
+    deferred = _deferred.get()
+    if deferred is not None:
+        deferred.ask()
         _deferred.set(None)
+    return _fields.get()
 
 
 class _Deferred:

@@ -93,7 +93,7 @@ class RequestSummary(NamedTuple):
         """Return the fields of the request's record; what was not measured is left out."""
         fields: dict[str, Any] = {
             "status_code": self.status_code,
-            "request_duration": to_the_microsecond(self.request_duration),
+            "request_duration": int(self.request_duration * 1_000_000 + 0.5) / 1_000_000,  # as below, without the call
             "security_event": False,
         }
         if self.time_to_first_byte is not None:

@@ -95,8 +95,9 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         header = options(ContextOptions).response_header
         if header and not response.has_header(header):
             response[header] = state.trace.correlation_id
-        # With the route and the user, as far as they are known by now: the request may be gone when a body ends.
-        bound = context.current()
+        # With the route and the user, as far as they are known by now: the request may be gone when a body ends. Of a
+        # response that is whole, no view and no middleware of the project comes any more.
+        bound = context.current() if response.streaming else context.settle()
         # Django closes an ASGI response outside the task that made it: bodies end there, and `request_finished` comes.
         response._resource_closers.append(functools.partial(_resume, state.trace, bound))  # type: ignore[attr-defined]  # what HttpResponseBase.close calls
         probe = state.probe
@@ -111,7 +112,6 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
                 watch(response, probe, functools.partial(here.run, write), has_body=has_body)
             else:
                 probe.response_bytes = _size(response) if has_body else None
-                context.settle()  # no view and no middleware of the project comes any more
                 _write(state, probe, response.status_code, view_code(request))
         else:
             security.observe_request(state.request)
