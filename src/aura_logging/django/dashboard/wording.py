@@ -35,14 +35,14 @@ def number(value: float | None) -> str:
 
 def rate(number: float | None) -> str:
     """Return how often, with a digit after the point where it is seldom."""
-    if number is None:
+    if number is None or not math.isfinite(number):
         return NOTHING
     return _three_digits(number) if 0 < number < 100 else count(number)
 
 
 def duration(seconds: float | None) -> str:
     """Return how long something took: in milliseconds below a second, then seconds, then minutes."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return NOTHING
     if seconds <= 0:
         return "0 ms"
@@ -53,7 +53,7 @@ def duration(seconds: float | None) -> str:
 
 def share(part: float | None) -> str:
     """Return a share (0 to 1) in percent."""
-    if part is None:
+    if part is None or not math.isfinite(part):
         return NOTHING
     percent = part * 100
     if 0 < percent < 0.01:
@@ -63,7 +63,7 @@ def share(part: float | None) -> str:
 
 def age(seconds: float | None) -> str:
     """Return how long ago or for how long, in one unit."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return NOTHING
     for unit, name in _UNITS:
         if seconds >= unit:
@@ -73,7 +73,7 @@ def age(seconds: float | None) -> str:
 
 def size(number: float | None) -> str:
     """Return a number of bytes."""
-    if number is None:
+    if number is None or not math.isfinite(number):
         return NOTHING
     for unit in ("B", "kB", "MB", "GB"):
         if abs(number) < 1_000 or unit == "GB":
