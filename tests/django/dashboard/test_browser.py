@@ -51,7 +51,7 @@ def test_every_panel_of_the_overview_says_what_was_seeded(visitor) -> None:
     assert figures["Lines lost"].split() == ["18", "by", "handlers"]
     slowest = page.locator("section[aria-labelledby=routes] tbody tr").first.inner_text().split("\t")
     assert slowest[0] == "orders/report/"
-    assert 30 <= int(slowest[6]) <= 60, "the 38 queries that were seeded, as far as buckets tell"
+    assert 30 <= int(slowest[6]) <= 70, "the 38 queries that were seeded, as far as buckets tell"
     assert 'add .prefetch_related("lines")' in told["findings"]
     assert "scanner" in told["security"] and "NL" in told["security"]
     assert "firing\nMore than 5 % of all requests failed" in told["told"].replace("\t", "\n")
