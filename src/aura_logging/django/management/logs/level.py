@@ -10,6 +10,7 @@ the audit trail. Loggers below it that have a level of their own in LOGGING keep
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import logging
 import re
@@ -75,7 +76,14 @@ def _set(store: MetricsStore, override: LevelOverride, err: OutputWrapper) -> No
     asked = {name: value for name, value in asdict(override).items() if name != "logger"}
     _record("logging.level_set", override.logger or "root", **asked)
     add_override(store, override)
-    err.write(f"{_described(override)}.\nEvery process follows within 2 s.")
+    err.write(f"{_described(override)}.\nEvery process follows within 2 s.{_doubt(override.logger)}")
+
+
+def _doubt(logger: str) -> str:
+    """Return a question about a name that nothing here has and that is nearly another's; others may have it."""
+    known = logging.getLogger().manager.loggerDict
+    alike = difflib.get_close_matches(logger, known, n=1, cutoff=0.85) if logger and logger not in known else []
+    return f"\nNo logger is called {logger!r} in this process; did you mean {alike[0]!r}?" if alike else ""
 
 
 def _record(action: str, logger: str, **extra: Any) -> None:
