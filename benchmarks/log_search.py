@@ -41,7 +41,7 @@ def main() -> None:
         print(f"{compression or 'plain':<6} {len(files)} files, {held}")
         places = {"newest": count - 1, "8th newest": max(0, count - 8), "oldest": 0, "absent": None}
         for place, number in places.items():
-            wanted = "no-such-request" if number is None else request_id(number, 1000)
+            wanted = request_id(count if number is None else number, 1000)
             walls, processors = [], []
             for _ in range(3):
                 started, worked = time.perf_counter(), time.process_time()

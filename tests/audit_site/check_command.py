@@ -116,6 +116,11 @@ def test_report_tells_who_looked_at_a_patient(undone):
     assert "read 3" in accesses.out
     assert "read_list 1" in accesses.out
     assert "task nightly" not in accesses.out
+    before = aura_audit("report", "--object", "clinic.Patient:4242", "--class", "access").err
+    record("read_list", ("clinic.Patient", ""), event_class="access", rows=2000, object_ids=["1", "2"])
+    after = aura_audit("report", "--object", "clinic.Patient:4242", "--class", "access").err
+    assert before != after
+    assert "further reads of lists do not name all" in after
     assert narrow(outcome.out)
     assert aura_audit("report", "--object", "clinic.Patient:0", "--until", "2020-01-01").out == ""
 

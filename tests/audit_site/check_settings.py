@@ -100,6 +100,19 @@ def test_checks_warn_of_what_will_not_be_seen(monkeypatch):
     assert [each.id for each in _check_cascades()] == ["aura.W202"]
 
 
+def test_missing_tables_are_warned_of_before_a_login_fails():
+    from django.core.checks import Tags, run_checks
+
+    assert run_checks(tags=[Tags.database], databases=["default"]) == []
+    with transaction.atomic():
+        connection.cursor().execute("ALTER TABLE aura_auditentry RENAME TO gone")
+        (warning,) = run_checks(tags=[Tags.database], databases=["default"])
+        transaction.set_rollback(True)
+
+    assert warning.id == "aura.W203"
+    assert "migrate aura --database default" in warning.hint
+
+
 def test_track_refuses_what_is_no_model():
     with pytest.raises(OptionError, match="decorates models"):
         track(object)

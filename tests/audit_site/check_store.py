@@ -9,10 +9,11 @@ import pytest
 from clinic.models import Note
 from django.db import connection, connections, transaction
 
-from aura_logging.audit import AuditError
+from aura_logging.audit import AuditError, AuditEvent
 from aura_logging.audit.stores.contract import KEYS, AuditStoreContract
 from aura_logging.django.audit_store import DatabaseAuditStore
 from aura_logging.django.models import AuditCheckpoint, AuditEntry, AuditHead, AuditHold, AuditTombstone
+from aura_logging.health import Status
 
 
 class Store(DatabaseAuditStore):
@@ -183,6 +184,23 @@ def test_without_its_tables_the_error_says_what_to_do(undone):
 
     with pytest.raises(AuditError, match=r"run `manage\.py migrate aura`"):
         Note.objects.create(text="lost")
+
+
+def test_a_store_that_can_be_written_again_is_healthy_again():
+    store = DatabaseAuditStore(KEYS, "archive")
+    with transaction.atomic(using="archive"):
+        with connections["archive"].cursor() as cursor:
+            cursor.execute("ALTER TABLE aura_audithead RENAME TO gone")
+        with pytest.raises(AuditError):
+            store.append(AuditEvent(action="lost"))
+        assert store.health().status is Status.UNHEALTHY
+        transaction.set_rollback(True, using="archive")
+
+    with transaction.atomic(using="archive"):
+        store.append(AuditEvent(action="kept"))
+        transaction.set_rollback(True, using="archive")
+
+    assert store.health().status is Status.HEALTHY
 
 
 def test_there_is_no_migration_missing():

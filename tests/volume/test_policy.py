@@ -362,6 +362,21 @@ def test_an_override_keeps_what_somebody_asks_for_of_one_user_until_it_expires()
     assert situation.log(5, logging.DEBUG, "django.db", user_id=42) == []
 
 
+def test_health_tells_the_overrides_that_are_in_force() -> None:
+    situation = Situation()
+    assert "overrides" not in situation.policy.facts()
+    now = situation.wall_clock()
+    set_overrides([
+        Override(logger="shop", user_id="42", rate=0.5, expires_at=now + 60),
+        Override(level=logging.INFO),
+        Override(logger="gone", expires_at=now),
+    ])  # fmt: skip
+    assert situation.policy.facts()["overrides"] == [
+        {"logger": "shop", "level": "DEBUG", "seconds_left": 60, "user_id": "42", "rate": 0.5},
+        {"logger": "root", "level": "INFO", "seconds_left": None},
+    ]
+
+
 def test_an_override_can_keep_less_and_what_it_drops_is_counted_as_such() -> None:
     situation = Situation(rates={})
     set_overrides([Override(logger="noisy", rate=0.25)])

@@ -104,6 +104,7 @@ class DatabaseAuditStore:
                 f"it tells of is not done either. {_advice(error)}"
             ) from error
         self._accepted += 1
+        self._last_failure = ""
         return Entry(event_bytes, link)
 
     def release(self) -> None:

@@ -145,6 +145,8 @@ class MetricsHandler(logging.Handler):
     def health(self) -> Health:
         """Return the state of the store, of what waits to be added to it, and which rules could not be measured."""
         health, evaluator = self._counting.recorder.health(), self._counting.evaluator
+        if self._counting.watch.failures:
+            health = replace(health, facts={**health.facts, "override_failures": self._counting.watch.failures})
         if evaluator is None:
             return health
         return replace(health, facts={**health.facts, "alert_failures": dict(evaluator.failures)})

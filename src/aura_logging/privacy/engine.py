@@ -21,8 +21,9 @@ class Engine:
 
     `suspects(line)` takes a finished JSON line and returns the indices of the detectors whose value may be in it;
     empty or None means that the line is clean and may be shipped as it is. An index beyond the detectors says that
-    the encoder left something out, or that it has to be read first. Any thread may call it. It costs 1.4 us for 430 bytes with RE2, whatever the
-    number of detectors, so it is a plain attribute: a method around it would be a tenth of that.
+    the encoder left something out, or that it has to be read first (`reading.py`). Any thread may call it. It costs
+    1.4 us for 430 bytes with RE2, whatever the number of detectors, so it is a plain attribute: a method around it
+    would be a tenth of that.
     """
 
     def __init__(self, detectors: Sequence[Detector], compile_set: CompileSet = compile_set) -> None:

@@ -53,12 +53,8 @@ US_SSN = Detector(
     name="us_ssn",
     scan=any_of(
         BEFORE_DIGIT + rb"[0-9]{3}" + _SCAN_GAP + rb"[0-9]{2}" + _SCAN_GAP + rb"[0-9]{4}" + AFTER_DIGIT,
-        rb"(?:ssn|soc(?:ial)?\.?[ _-]{0,2}sec|(?:^|[^a-z]|\\[nrtbf])ss ?(?:#|no|num)|social ?[:#]|s\.s\.n)[^0-9]{0,64}[0-9]{3}"
-        + _SCAN_ANY_GAP
-        + rb"[0-9]{2}"
-        + _SCAN_ANY_GAP
-        + rb"[0-9]{4}"
-        + AFTER_DIGIT,
+        rb"(?:ssn|soc(?:ial)?\.?[ _-]{0,2}sec|(?:^|[^a-z]|\\[nrtbf])ss ?(?:#|no|num)|social ?[:#]|s\.s\.n)"
+        rb"[^0-9]{0,64}[0-9]{3}" + _SCAN_ANY_GAP + rb"[0-9]{2}" + _SCAN_ANY_GAP + rb"[0-9]{4}" + AFTER_DIGIT,
     ),
     find=_ssns,
     keep_last=4,

@@ -186,7 +186,8 @@ _IBAN_SIGN = re.compile(r"[A-Za-z0-9]")
 _IBAN_NAMED = re.compile(r"(?i:(?<![a-z])iban(?![a-z]))[^0-9A-Za-z]{0,16}(?:(?i:is|no|nr|number)[^0-9A-Za-z]{1,8})?")
 # Without a name, a bank's four letters and nothing but digits after them have to stand in for it.
 _BANK_AND_DIGITS = re.compile(
-    r"(?<![A-Za-z0-9])(?:[A-Z]{2}[0-9]{2}[ -]?[A-Z]{4}|[a-z]{2}[0-9]{2}[ -]?[a-z]{4})[ -]?[0-9](?:[ -]?[0-9]){9,25}(?![0-9A-Za-z])"
+    r"(?<![A-Za-z0-9])(?:[A-Z]{2}[0-9]{2}[ -]?[A-Z]{4}|[a-z]{2}[0-9]{2}[ -]?[a-z]{4})"
+    r"[ -]?[0-9](?:[ -]?[0-9]){9,25}(?![0-9A-Za-z])"
 )
 _SHORTEST_IBAN, _LONGEST_IBAN = 12, 34
 

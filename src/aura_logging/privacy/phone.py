@@ -49,7 +49,7 @@ def _international(match: re.Match[str]) -> bool:
 
 
 def _dialled_00(match: re.Match[str]) -> bool:
-    return 10 <= len(_digits(match["number"])) <= 17
+    return 10 <= len(_digits(match["number"])) <= 17 and not _in_columns(match)
 
 
 def _north_american(match: re.Match[str]) -> bool:
@@ -115,14 +115,14 @@ _GROUPED = (
 _SHAPES = (
     _Shape(
         re.compile(
-            rf"(?<![0-9A-Za-z+])(?P<number>(?:\((?=\+[0-9 ]{{1,5}}\)))?\+ ?(?:\([0-9]{{1,3}}\)|[1-9])(?:{_MARK}{{0,3}}[0-9]){{6,15}})(?![0-9])"
-            + _EXTENSION
+            rf"(?<![0-9A-Za-z+])(?P<number>(?:\((?=\+[0-9 ]{{1,5}}\)))?\+ ?"
+            rf"(?:\([0-9]{{1,3}}\)|[1-9])(?:{_MARK}{{0,3}}[0-9]){{6,15}})(?![0-9])" + _EXTENSION
         ),
         _international,
     ),
     _Shape(
         re.compile(
-            rf"{_START}(?P<number>00[1-9][0-9]{{0,2}}(?:{_MARK}{{1,2}}[0-9]{{1,8}}){{1,6}})(?![0-9]){_EXTENSION}"
+            rf"{_START}(?P<number>00[ +-]?[1-9][0-9]{{0,2}}(?:{_MARK}{{1,2}}[0-9]{{1,8}}){{1,6}})(?![0-9]){_EXTENSION}"
         ),
         _dialled_00,
     ),
@@ -222,7 +222,7 @@ PHONE = Detector(
         _BEFORE_TRUNK + any_of(_OPEN + rb"?0[1-9]" + _signs(8), rb"0" + _S + rb"[0-9]{4}" + _S + rb"[0-9]{4}"),
         BEFORE_DIGIT
         + any_of(
-            rb"00[1-9]" + _signs(8),
+            rb"00" + _S + rb"?[1-9]" + _signs(8),
             rb"[0-9]{3}(?:" + GAP + rb"|/)[0-9]{3}" + GAP + rb"[0-9]{2}(?:[0-9]|" + GAP + rb"[0-9]{2})",
             rb"[0-9]{2}" + _S + rb"9?[0-9]{3}(?:[0-9]-[0-9]{4}|" + _S + rb"[0-9]{2}" + _S + rb"[0-9]{2})",
             rb"[0-9]{3}" + _S + rb"[0-9]{4}" + _S + rb"[0-9]{4}",
@@ -263,6 +263,7 @@ PHONE = Detector(
         "1-800-555-0199",
         "1 (415) 555-2671",
         "001-415-555-2671x123",
+        "value=00 44 20 7946 0958",
         "91-415-555-0132",
         "+44 20 7946 0958",
         "+44 (0)20 7946 0958",

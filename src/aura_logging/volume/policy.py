@@ -279,7 +279,7 @@ class Policy:
             self._say(Notice(logging.WARNING, message, (logger,), {"suppressed_logger": logger}))
 
     def _recall(self, lanes: Iterable[Lane]) -> None:
-        """Have lanes ask before their lease is used up: with many of them, thousands of records would pass."""
+        """Have lanes ask before their lease is used up: of many lanes, thousands of records would pass till then."""
         for lane in lanes:
             lane.recall()
 
@@ -329,7 +329,7 @@ class Policy:
         return self._shedding.levels, self._shedding.reason
 
     def facts(self) -> dict[str, object]:
-        """Return the rates by level, those that a target has lowered by logger and level, and the state of storms."""
+        """Return rates by level, those that a target has lowered, the state of storms, and the overrides in force."""
         rates = {logging.getLevelName(level): rate for level, rate in self.options.parsed_rates.items()}
         with self._lock:
             lowered = {
@@ -345,6 +345,10 @@ class Policy:
                 "known": self._storms.known,
                 "forgotten": self._storms.forgotten,
             }
+        now = self._wall_clock()
+        in_force = [override.told(now) for override in overrides.current() if now < override.expires_at]
+        if in_force:
+            facts["overrides"] = in_force
         if self._unsaid:
             facts["notices_lost"] = self._unsaid
         return facts

@@ -1,4 +1,4 @@
-"""A clinic whose trail has to be right; `CLINIC_DSN` names a PostgreSQL or MariaDB database, `CLINIC_DIR` a place for files."""
+"""A clinic whose trail has to be right; `CLINIC_DSN` names a server's database, `CLINIC_DIR` a directory."""
 
 import os
 import tempfile

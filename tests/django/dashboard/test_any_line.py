@@ -22,7 +22,7 @@ HTML = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'{{ settings }}{
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(HTML) | st.just("one"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(("sql", "count", "seconds", "site")), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(("sql", "count", "seconds")), inner),
     max_leaves=5,
 )  # fmt: skip
 usual = {
@@ -80,8 +80,8 @@ def test_any_line_is_shown(viewer: Client, log: Path, written: list[dict[str, ob
     st.dictionaries(
         st.sampled_from(("id", "user", "route", "level", "logger", "since", "until", "text", "before", "window")),
         st.text() | st.just(HTML) | st.sampled_from((
-            "0001-01-01", "9999-12-31T23:59:59+14:00", "0001-01-01T00:00:00+14:00", "2026-02-30", "ffffffffffffffff-f-f",
-            "1-ffffffffffffffff-ffffffffffffffff", "0-0-0", "\0", "\ud800", "90d", "(", "%", "[",
+            "0001-01-01", "9999-12-31T23:59:59+14:00", "0001-01-01T00:00:00+14:00", "2026-02-30",
+            "ffffffffffffffff-f-f", "1-ffffffffffffffff-ffffffffffffffff", "0-0-0", "\0", "\ud800", "90d", "(",
         )),
     )
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import io
 import json
@@ -56,10 +57,8 @@ def children() -> Iterator[list[int]]:
 
 def command_says() -> list[dict[str, Any]]:
     out = io.StringIO()
-    try:
+    with contextlib.suppress(SystemExit):
         call_command("logging_health_check", "--format=json", stdout=out, stderr=out)
-    except SystemExit:
-        pass
     return list(json.loads(out.getvalue())["recommendations"])
 
 

@@ -18,7 +18,7 @@ from aura_logging.django.dashboard.assets import asset_names
 from aura_logging.django.dashboard.options import DashboardOptions
 from aura_logging.metrics.stores.base import StoreError
 
-__all__ = ["page", "with_store"]
+__all__ = ["engine", "page", "with_store"]
 
 _PAGES = (
     ("Overview", ""),
@@ -44,7 +44,7 @@ def page(
         "as_of": time.time(),
         "user_name": request.user.get_username(),
     }
-    rendered = _engine().get_template(f"aura/{template}").render(Context({**shared, **values}, use_l10n=False))
+    rendered = engine().get_template(f"aura/{template}").render(Context({**shared, **values}, use_l10n=False))
     return HttpResponse(rendered, status=status)
 
 
@@ -62,7 +62,8 @@ def with_store(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 
 
 @functools.cache
-def _engine() -> Engine:
+def engine() -> Engine:
+    """Return the engine: everything is escaped."""
     return Engine(
         dirs=[str(_TEMPLATES)],
         builtins=["aura_logging.django.dashboard.template_filters"],
