@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import difflib
 import getpass
-import logging
 import re
 import time
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from aura_logging.audit import record
 from aura_logging.django import audit_start
 from aura_logging.django.metrics_store import store_of_settings
 from aura_logging.handlers.override_notes import LevelOverride, add_override, clear_overrides, overrides_in
+from aura_logging.levels import level_names, level_number
 from aura_logging.metrics.stores.base import MetricsStore, StoreError
 from aura_logging.metrics.stores.memory import MemoryStore
 from aura_logging.options import nearest
@@ -114,10 +114,9 @@ def _described(override: LevelOverride) -> str:
 def _override(options: Mapping[str, Any]) -> LevelOverride:
     if options["level"] is None:
         raise CommandError(f"Give a level too: aura_logs level {options['logger']} DEBUG --for 10m", returncode=2)
-    levels = logging.getLevelNamesMapping()
     level = str(options["level"]).upper()
-    if level not in levels or level == "NOTSET":
-        raise CommandError(f"LEVEL {options['level']!r} is no level. {nearest(level, levels)}", returncode=2)
+    if not level_number(level):
+        raise CommandError(f"LEVEL {options['level']!r} is no level. {nearest(level, level_names())}", returncode=2)
     return LevelOverride(
         logger=_logger_name(options["logger"]),
         level=level,
