@@ -99,6 +99,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         bound = context.current()
         # Django closes an ASGI response outside the task that made it: bodies end there, and `request_finished` comes.
         response._resource_closers.append(functools.partial(_resume, state.trace, bound))  # type: ignore[attr-defined]  # what HttpResponseBase.close calls
+        security.keep_parsed_body(state.request, response)
         probe = state.probe
         if probe is not None:
             request_queries.add_server_timing(response, state.request, state.queries, probe.elapsed())

@@ -134,7 +134,7 @@ MARKUP = (
         rb"[^a-z0-9]{0,3}(?:[(`\[=.)\]]|%28|%60)|document\.|window\.|self\[|top\[|\[\]\[|\+\[\]|\.constructor|(?:parent|this|globalthis|frames|window)\[|(?:alert|confirm|prompt|eval)[)]?[,;][a-z]|=\(\{|/\*-/\*",
         r"\A(?!alert\s?\(\)\s[a-z]|[\w.]{1,40}\([^()]{0,40}\)(?:\.\w{1,20})?(?:\s+[a-z]{2,}){2})[\s\"'`;)}\]\\/*+&|^,>?!~-]{0,20}(?:[\w.]{0,30}=)?\(?"
         rf"(?:{_SINKS})\s{{0,3}}(?:\(|`\S{{1,30}}`|\?\.\(|/\*)"
-        rf"|[\"'`;)}}\]]\s{{0,5}}[-+*;,&|^/<>?%]{{1,2}}\s{{0,5}}(?:window\.|self\.|top\.|\(\s?\d?,\s?)?(?:{_SINKS})\s{{0,3}}(?:\(|`\S{{1,30}}`)"
+        rf"|[\"'`;)}}\]]\s{{0,5}}[-+*;,&|^/<>?%]{{1,2}}\s{{0,5}}(?:window\.|self\.|top\.|\(\s?\d?,\s?)?(?:{_SINKS})(?:\(|\s(?=\(\s?[\"'`])|`\S{{1,30}}`)"
         r"|document\.(?:cookie|domain|location|body|head)\s{0,3}(?:[).;=,\]+]|\Z)(?![a-z])"
         r"|\A[\"']?\W{0,10}(?:document|window|self|top|location)(?:\.\w+){0,4}\s?=\s?[^=]{1,80}(?:\(|//|javascript|hash|name)"
         r"|\[\]\[[\"'(!+\[]|\(!\[\]\+|\[\"?(?:constructor|alert|eval)\"?\]\s?[(\[]|\]\.constructor\("
