@@ -131,6 +131,17 @@ def test_a_scanners_hundreds_of_requests_are_one_alert_with_a_count_and_a_dozen_
     assert told[-1].get("correlation_id") is None
 
 
+def test_a_scanner_that_wanders_through_its_64_of_ipv6_is_one_storm(lines, clock: ManualClock) -> None:
+    for number in range(200):
+        with context.bound(client_ip=f"2001:db8::{number:x}"):
+            security.observe_request(get("/", HTTP_USER_AGENT="sqlmap/1.7"))
+    assert len(lines.of("aura.security")) == 7
+    clock.advance(61.0)
+    security.observe_request(get("/"))
+    last = lines.of("aura.security")[-1]
+    assert (last["message"], last["count"], last["client_ip"]) == ("storm of threats is over", 200, "2001:db8::")
+
+
 def test_the_alert_tells_how_many_there_were(lines, database) -> None:
     store = open_store("memory://count")
     handler = MetricsHandler(store, flush_interval=300.0)

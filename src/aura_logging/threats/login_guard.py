@@ -20,7 +20,7 @@ from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import tell_after_fork
 from aura_logging.threats.windows import MemoryWindows, Windows
 
-__all__ = ["LOGIN_THREAT_TYPES", "LoginGuard", "LoginGuardOptions", "LoginThreat", "Scope"]
+__all__ = ["LOGIN_THREAT_TYPES", "LoginGuard", "LoginGuardOptions", "LoginThreat", "Scope", "source_of"]
 
 Scope = Literal["account", "address", "pair", "network", "pattern"]
 
@@ -118,7 +118,7 @@ class LoginGuard:
         accounts is spraying, wherever it comes from.
         """
         options, now = self._options, self._clock()
-        account, source = _folded(account), _source(address)
+        account, source = _folded(account), source_of(address)
         # One attempt, one member; two processes must not name theirs alike.
         attempt = f"{os.getpid()}:{next(self._attempts)}:{now}"
         found: list[LoginThreat] = []
@@ -147,7 +147,7 @@ class LoginGuard:
 
         Those of the address stay: an attacker with one account of his own must not wipe his traces with it.
         """
-        self._forget(f"pair:brute_force:{_folded(account)}\0{_source(address)}")
+        self._forget(f"pair:brute_force:{_folded(account)}\0{source_of(address)}")
 
     def requested(self, address: str) -> LoginThreat | None:
         """Count a request, and return a flood if it is one too many: `count_request`, then `judge_requests`."""
@@ -164,7 +164,7 @@ class LoginGuard:
         if not threshold or not address:
             return False
         batch = self._batch
-        address = _source(address)
+        address = source_of(address)
         with self._lock:
             number = self._requests.get(address, 0) + 1
             if number < batch:
@@ -179,7 +179,7 @@ class LoginGuard:
         """Tell the shared windows of the requests counted here, and return a flood if they are too many."""
         options, batch = self._options, self._batch
         threshold, now = options.requests_per_address, self._clock()
-        key = f"address:request_flood:{_source(address)}"
+        key = f"address:request_flood:{source_of(address)}"
         member = f"{os.getpid()}:{next(self._attempts)}:{now}"
         total = self._note(key, member, now, options.request_seconds, threshold // batch + 1, batch)
         if total >= threshold and self._claim(key, now, options.tell_again_seconds):
@@ -229,7 +229,7 @@ def _folded(account: str) -> str:
     return folded.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def _source(address: str) -> str:
+def source_of(address: str) -> str:
     """Return what counts as one address: itself, or of IPv6 the /64 that one machine has to itself."""
     return _source_of_v6(address) if ":" in address else address
 
