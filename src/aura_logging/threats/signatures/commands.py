@@ -32,7 +32,7 @@ _CALLS = (
     r"echo[ \t]+(?:[\"'$`%\\-]|\w{1,40}(?=\s{0,3}(?:[;|&`>)\n]|\Z))|\S{1,60}\s?(?:>|\||;))|"
     r"nc[ \t]+(?:-|\d{1,3}\.|\S{1,40}\s\d)|(?:ba|z|da|k|c|tc)?sh(?:[ \t]+-[ci]|\s{0,2}(?:[;|&`)#<]|\Z))|"
     r"(?:python|perl|ruby|php|node|lua)[\d.]*[ \t]+(?:-[a-z]\b|\S{1,60}\.\w{2}\b)|"
-    r"net[ \t]+(?:user|localgroup|view|start|share)|timeout[ \t]+/?t?\s?\d|reg[ \t]+(?:query|add)|df[ \t]+-\w|mv[ \t]+\S+[ \t]+\S+(?=\s{0,3}\Z)|set[ \t]+/a|start[ \t]+(?:/b|calc|cmd)|"
+    r"net[ \t]+(?:user|localgroup|view|start|share)|timeout[ \t]+/?t?\s?\d|reg[ \t]+(?:query|add)|df[ \t]+-\w|mv[ \t]+\S+[ \t]+\S+(?=\s{0,3}\Z)|set[ \t]+/a|expr[ \t]+\d+[ \t][-+*]|start[ \t]+(?:/b|calc|cmd)|"
     r"find[ \t]+(?:/|\.)\S{0,40}\s|find[ \t]+/|su[ \t]+-|sudo[ \t]+\S|systemctl\s|kill[ \t]+-\d|mail[ \t]+-?\S+@|"
     r"exec[ \t]+(?:/|\d?[<>])|eval[ \t]+[\"'$`]|export[ \t]+\w+=|cmd[ \t]+/c|cmd(?=\s{0,3}(?:[|&]|\Z))|start[ \t]+/b|\{cmd\}|CMD="
 )
@@ -49,7 +49,7 @@ _SEPARATOR = rb"(?:;|\||&|\n|\r|`|\(|%0[ad]|\\n|\\r|%3b|%7c|%26|%60|%28|\{|\^|=|
 _HINT_WORDS = (
     rb"(?:whoami|ifconfig|ipconfig|netstat|nslookup|uname|wget|curl|tracer|passthru|systeminfo|tasklist|busybox|tcpdump|crontab|useradd|"
     rb"adduser|chmod|chown|netcat|ncat|mkfifo|powershell|cmd|certutil|bitsadmin|nmap|lsb_|phpinfo|killall|arp|getent|hostid|base64|"
-    rb"rundll32|regsvr32|wmic|socat|telnet|lsof|lsmod|lscpu|dig|ssh|scp|rsync|netsh|nohup|xterm|tftp|mount|id|ls|ps|pwd|env|w|who|dir|set|printenv|hostname|uptime|last|df|top|ver|"
+    rb"rundll32|regsvr32|wmic|socat|telnet|lsof|lsmod|lscpu|dig|ssh|scp|rsync|netsh|nohup|xterm|tftp|mount|expr|id|ls|ps|pwd|env|w|who|dir|set|printenv|hostname|uptime|last|df|top|ver|"
     rb"date|cat|tac|less|more|head|tail|nl|od|xxd|strings|rev|vi|vim|nano|grep|type|rm|cp|mv|touch|mkdir|ln|source|tee|cut|awk|sed|ping|"
     rb"sleep|echo|nc|bash|zsh|dash|ksh|csh|tcsh|sh|python|perl|ruby|php|node|lua|net|timeout|reg|find|su|sudo|service|systemctl|kill|"
     rb"mail|exec|eval|export|start)[0-9.]{0,4}(?:" + BLANK + rb"{1,4}[^ ]|\$|[;|&`)#<>'\"}]|%3b|%7c|%26|%60|%0|<|$|\n)"
@@ -83,6 +83,7 @@ COMMANDS = (
             "x& net user eve x /add",
             "x | cat /etc/issue",
             ";df -h",
+            ";expr 268409241 - 2",
             ";nohup ./x &",
         ),
         (
