@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from aura_logging.privacy.detector import Detector, Span
 from aura_logging.privacy.field_names import SecretNames
 from aura_logging.privacy.replacements import MARKER
+from aura_logging.privacy.secret_grammars import named_values
 
 __all__ = ["SECRET", "secret_assignments"]
 
@@ -36,6 +37,10 @@ def secret_assignments(names: SecretNames) -> Detector:
     """Make the detector for the given names; it answers with the value's span, without its quotes."""
 
     def find(text: str, field: str) -> Iterator[Span]:
+        yield from assigned(text)
+        yield from named_values(text, names.is_secret, _holds_secret)
+
+    def assigned(text: str) -> Iterator[Span]:
         position = 0
         while (match := _ASSIGNMENT.search(text, position)) is not None:
             position = match.end("sign")
@@ -117,6 +122,15 @@ _EXAMPLES = (
     "sessionid=38afes7a8; theme=dark",
     "DB_PASSWORD='it\\'s me'",
     "password%3Dhunter2",
+    "<password>hunter2</password>",
+    '<wsse:Password Type="text">hunter2</wsse:Password>',
+    "mysql --password hunter2 shop",
+    "curl --api-key 'hunter2' https://api",
+    "ALTER USER shop WITH PASSWORD 'hunter2'",
+    "CREATE USER 'shop' IDENTIFIED BY 'hunter2'",
+    'Content-Disposition: form-data; name="password"\r\n\r\nhunter2\r\n',
+    "[('Authorization', 'Negotiate hunter2')]",
+    '["X-Api-Key", "Hunter-2"]',
 )
 _COUNTER_EXAMPLES = (
     "session_count=5",
@@ -136,4 +150,13 @@ _COUNTER_EXAMPLES = (
     "cookie_consent=true",
     "secretary: Jane",
     "passwordless=1",
+    "<password/>",
+    "<password></password>",
+    "<tokens>512</tokens>",
+    "fields ('password', 'email')",
+    "use --password to be asked",
+    "run --no-password -v",
+    "--token-count 5",
+    "the password 'must be changed'",
+    "identified by its number",
 )
