@@ -30,6 +30,7 @@ _NO_SECRET = re.compile(
     r"ok|yes|no|not|is|was|has|set|unknown|denied|failed|redacted|hidden|filtered|str|string|int|bool|object|"
     r"\*+|\.{3,}|x{3,}|-+|%s|%r|%d|%\(.*|(?-i:\$\{?[A-Z_][A-Z0-9_]*\}?)|<[^>]*>)[.!]?"
 )
+_IDENTIFIER = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*")
 _PROSE = re.compile(r"[a-z]+(?:[ ,.](?:[ ]?[a-zA-Z]|$))", re.ASCII)
 
 
@@ -39,6 +40,16 @@ def secret_assignments(names: SecretNames) -> Detector:
     def find(text: str, field: str) -> Iterator[Span]:
         yield from assigned(text)
         yield from named_values(text, names.is_secret, _holds_secret)
+
+    def _is_code(text: str, match: re.Match[str], span: Span) -> bool:
+        """Tell a line of source, which every traceback quotes: `token = parser.next_token()`, `self.key = raw_key`."""
+        value = _IDENTIFIER.match(text, span[0])
+        if value is None:
+            return False
+        names_one_itself = "_" in value.group() and names.is_secret(value.group())
+        if text[value.end() : value.end() + 1] == "(":
+            return names_one_itself or (match["sign"] == "=" and text[match.end("sign") : span[0]] == " ")
+        return names_one_itself and value.end() == span[1]
 
     def assigned(text: str) -> Iterator[Span]:
         position = 0
@@ -51,7 +62,7 @@ def secret_assignments(names: SecretNames) -> Detector:
                 position = written.end()
                 continue
             span = _value_span(text, match)
-            if span is not None:
+            if span is not None and not (match["quote"] is None and _is_code(text, match, span)):
                 yield span
                 position = max(position, span[1])
 
@@ -106,6 +117,8 @@ def _holds_secret(value: str) -> bool:
 
 _EXAMPLES = (
     "password=hunter2",
+    "password=hunter(2",
+    "password = correct_horse",
     "login with user=jane&password=hunter2&next=/",
     "{'password': 'hunter2', 'user': 'jane'}",
     '{"user": {"api_key": "abc def"}}',
@@ -150,6 +163,10 @@ _COUNTER_EXAMPLES = (
     "cookie_consent=true",
     "secretary: Jane",
     "passwordless=1",
+    "token = parser.next_token()",
+    "self.password = make_password(raw_password)",
+    "self._password = raw_password",
+    "send(credentials=_clean_credentials(given))",
     "<password/>",
     "<password></password>",
     "<tokens>512</tokens>",

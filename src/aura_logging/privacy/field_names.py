@@ -13,7 +13,7 @@ __all__ = ["SecretNames"]
 
 # Where one of these is a word of the name, the value is a secret.
 _WORDS = frozenset(
-    {"password", "passwd", "passwort", "passphrase", "passcode", "pwd", "secret", "secrets", "credential"}
+    {"password", "passwords", "passwd", "passwort", "passphrase", "passcode", "pwd", "secret", "secrets", "credential"}
     | {"credentials", "token", "authorization", "cookie", "cookies", "apikey", "privatekey", "secretkey", "jwt"}
     | {"sessionid", "sessionkey", "csrftoken", "csrfmiddlewaretoken", "accesstoken", "refreshtoken", "authtoken"}
     | {"idtoken", "clientsecret", "userpassword", "dbpassword", "newpassword", "oldpassword", "accesskey"}
@@ -26,6 +26,8 @@ _PHRASES = (
     ("signing", "key"), ("encryption", "key"), ("account", "key"), ("auth", "key"), ("service", "key"),
     ("security", "code"), ("card", "number"), ("connection", "string"), ("social", "security"), ("recovery", "code"),
     ("backup", "code"), ("verification", "code"), ("master", "key"), ("host", "key"), ("license", "key"),
+    ("user", "pass"), ("db", "pass"), ("smtp", "pass"), ("mail", "pass"), ("email", "pass"), ("mysql", "pass"),
+    ("redis", "pass"), ("ftp", "pass"), ("admin", "pass"), ("root", "pass"),
 )  # fmt: skip
 _PHRASE_SET = frozenset(_PHRASES)
 # ... but a name that ends in one of these speaks about the secret and does not hold it.
