@@ -59,20 +59,20 @@ class Place(NamedTuple):
 _NOWHERE: Final = object()
 
 
-# Seen from what Django calls for each query: itself, and two of Django's cursor; no application in these.
-_FIRST: Final = 3
+# Seen from what counts a query: itself, what Django calls for it, and two of Django's cursor; no application in these.
+_FIRST: Final = 4
 # What lies between that and `locate`: who calls it, and `locate` itself.
 _BELOW: Final = 2
 _MOST_ROUTES = 1_024
 _LONGEST_SQL = 4_096
 
 routes: dict[str, tuple[int, CodeType, int, CodeType | None]] = {}
-"""By statement: how many frames above the one that Django calls its place was found, and which code was there; the same
-of what loaded it lazily, if it was. To be looked at where a call of `locate` costs too much, and never changed."""
+"""By statement: how many frames above the one that counts it its place was found, and which code was there; the same of
+what loaded it lazily, if it was. To be looked at where a call of `locate` costs too much, and never changed."""
 
 
 def locate(sql: str) -> Place:
-    """Return where the caller's caller, whom Django calls, was asked for this statement.
+    """Return where the statement was asked for; the caller's caller counts it, one call away from Django's cursor.
 
     The same statement mostly comes the same way through Django. So how far away its place was is remembered, and
     looked at first: reaching for one frame costs 0.2 µs, walking there makes a frame object of each on the way (10 to

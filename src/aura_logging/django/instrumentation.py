@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sys
 import time
@@ -15,11 +16,15 @@ from django.db.backends.signals import connection_created
 from aura_logging.django import subjects
 from aura_logging.django.call_sites import Place, awaiting_place, locate, outer_path, routes, site_of
 from aura_logging.django.explain import explain
+from aura_logging.django.sql_lines import are_wanted as _sql_is_wanted
+from aura_logging.django.sql_lines import execute_and_tell
 from aura_logging.performance.queries import NOWHERE, Load, QueryGroup, QueryLog, SlowQuery, current, observed_by
 
 __all__ = ["install"]
 
 _FAILED = -2
+
+_DEBUG = logging.DEBUG
 
 _clock = time.perf_counter
 _random = random.random
@@ -46,6 +51,12 @@ def _observe_connection(connection: Any, **_: Any) -> None:
 
 
 def _observe(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    if _sql_is_wanted(_DEBUG):
+        return execute_and_tell(_count, execute, sql, params, many, context)
+    return _count(execute, sql, params, many, context)
+
+
+def _count(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     log = current.get()
     if log is None or log.is_paused:
         return execute(sql, params, many, context)
@@ -106,7 +117,7 @@ def _note(
             rows = context["cursor"].cursor.rowcount
         group = log.add(sql, params, connection.alias, seconds, place.owner, place.instruction, rows)
         if group.site is NOWHERE:
-            group.site = site_of(place, _frame(2))
+            group.site = site_of(place, _frame(3))
         if place.loader is not None or group.wants_subject:
             if group.statement.kind == "read":
                 _identify(log, group, place, params)
@@ -127,7 +138,7 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
     if place.loader is not None:
         found = subjects.lazily_loaded(place.loader, group.statement)
     else:
-        found = subjects.queried(_frame(3), group.statement, params)
+        found = subjects.queried(_frame(4), group.statement, params)
         if found is None:
             group.wants_subject = False
     if found is None:

@@ -55,9 +55,7 @@ def trace_of(request: HttpRequest, options: ContextOptions) -> Trace:
     # Not `request.headers`: it sorts through every header, 10 µs that most requests never spend.
     if meta.keys().isdisjoint(_meta_names(options.request_id_headers)):
         return mint_trace(_mint)
-    return accept(
-        lambda name: meta.get(_meta_name(name)), request_id_headers=options.request_id_headers, mint=_mint
-    )
+    return accept(lambda name: meta.get(_meta_name(name)), request_id_headers=options.request_id_headers, mint=_mint)
 
 
 def first_fields(request: HttpRequest, trace: Trace, proxies: TrustedProxies) -> dict[str, Any]:
