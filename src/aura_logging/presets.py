@@ -86,8 +86,8 @@ def production(**options: Any) -> LoggingDict:
 def development(**options: Any) -> LoggingDict:
     """Readable lines on standard error, coloured on a terminal; everything is kept, in `log_dir` too.
 
-    SQL is logged by Django on `django.db.backends` while `DEBUG` is on; to see it, set
-    `LOGGING["loggers"]["django.db.backends"]["level"] = "DEBUG"`.
+    SQL is logged on `django.db.backends`, by Django while `DEBUG` is on, else by `aura_logging.django` without values;
+    to see it, set `LOGGING["loggers"]["django.db.backends"]["level"] = "DEBUG"`.
     """
     chosen = _options("development", options)
     _prepare(chosen.log_dir)
@@ -193,7 +193,8 @@ def _base(options: PresetOptions) -> LoggingDict:
             # Django's own handlers on these are replaced by the root logger's.
             "django": {"level": "INFO"},
             "django.server": {"level": "INFO", "handlers": [], "propagate": True},
-            "django.db.backends": {"level": "INFO"},
+            "django.db": {"level": "INFO"},
+            "django.db.backends": {},  # for SQL: it has no level of its own, so that one set on `django.db` counts here
             "django.security": {"level": "INFO", "handlers": ["security"]},
             "aura": {"level": "INFO"},
             "aura.security": {"level": "INFO", "handlers": ["security"]},

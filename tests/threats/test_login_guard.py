@@ -119,6 +119,28 @@ def test_a_flood_is_told_once() -> None:
         clock.advance(1.0)
 
 
+def test_a_flood_that_goes_on_is_told_again_when_it_is_time_and_asks_no_store_before() -> None:
+    clock = ManualClock(1_000.0)
+    asked = []
+
+    class Watched(MemoryWindows):
+        def note(self, *arguments, **options):
+            asked.append(clock())
+            return super().note(*arguments, **options)
+
+    thresholds = {**OFF, "requests_per_address": 100, "request_seconds": 60.0, "tell_again_seconds": 900.0}
+    watch = LoginGuard(Watched(), LoginGuardOptions(**thresholds), clock)
+
+    told_at = []
+    for _ in range(20_000):
+        if watch.requested("192.0.2.1"):
+            told_at.append(clock() - 1_000.0)
+        clock.advance(0.1)
+
+    assert [round(seconds) // 60 for seconds in told_at] == [0, 15, 30]
+    assert not [at for at in asked if 1_010.0 < at < 1_849.0]
+
+
 def test_nothing_that_is_empty_is_counted() -> None:
     watch = guard(failures_per_account=1, failures_per_address=1, failures_per_pair=1, accounts_per_address=1)
     assert watch.failed("", "") == []

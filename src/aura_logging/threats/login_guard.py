@@ -190,10 +190,13 @@ class LoginGuard:
         total = self._note(key, member, now, options.request_seconds, threshold // batch + 1, batch)
         if total < threshold:
             return None
+        is_ours = self._claim(key, now, options.tell_again_seconds)
+        # Told by another process, nobody knows when: look again soon, but not at every batch.
+        rest = options.tell_again_seconds - options.request_seconds if is_ours else options.request_seconds / 10
         if len(self._resting) >= 10_000:
             self._resting = {}
-        self._resting[address] = now + options.tell_again_seconds - options.request_seconds
-        if self._claim(key, now, options.tell_again_seconds):
+        self._resting[address] = now + rest
+        if is_ours:
             return LoginThreat("request_flood", "address", "", address, total, options.request_seconds)
         return None
 
