@@ -20,7 +20,7 @@ from aura_logging.django.security_events import (
     tell_of_ended_storms,
 )
 from aura_logging.django.threat_options import HEADERS, ThreatOptions
-from aura_logging.health import Health, Status, worst
+from aura_logging.health import Health, Status, hear, worst
 from aura_logging.options import OptionError
 from aura_logging.privacy.field_names import SecretNames
 from aura_logging.threats import Inspection, Inspector
@@ -39,6 +39,7 @@ _names = SecretNames()
 def connect() -> None:
     """Connect the receivers; `ImproperlyConfigured` if something that the settings name cannot be opened."""
     logins.connect()
+    hear("security", health)
     try:
         logins.guard()
         if options(ThreatOptions).geoip_database:
