@@ -17,6 +17,7 @@ from aura_logging.diagnostics.report import (
 )
 from aura_logging.diagnostics.terminal_text import WIDTH, Paint, cut, fitted, wrapped
 from aura_logging.health import Status
+from aura_logging.metrics.declaration import NO_VALUE
 
 __all__ = ["as_json", "as_summary", "as_table"]
 
@@ -167,7 +168,8 @@ def _outcomes(what: str, outcomes: Sequence[Outcome], paint: Paint) -> Iterator[
         failed = f"{each.failed:,} ({each.error_rate:.1%})" if each.failed else "0"
         failed_text = paint(f"{failed:>13}", *(("red",) if each.failed else ()))
         time = f" {_time(each.p95_seconds):>8}" if has_times else ""
-        yield f"  {fitted(each.name, 44):<44} {each.requests:>9,} {failed_text}{time}"
+        name = f"(no {what})" if each.name == NO_VALUE else each.name
+        yield f"  {fitted(name, 44):<44} {each.requests:>9,} {failed_text}{time}"
 
 
 def _journals(report: HealthReport, paint: Paint) -> Iterator[str]:
