@@ -73,7 +73,7 @@ def test_a_window_without_requests_says_so(store: MemoryStore) -> None:
 
 def test_a_store_that_does_not_answer_says_why() -> None:
     class Down(MemoryStore):
-        def read(self, *arguments: object, **options: object) -> list[object]:
+        def read_sums(self, *arguments: object, **options: object) -> list[object]:
             raise StoreError("the disk is full")
 
     assert read_metrics(Down(), 60).error == "the disk is full"

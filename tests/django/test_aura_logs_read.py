@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from aura_logging.django.management.logs import show
 from aura_logging.handlers import StructuredFileHandler
 from aura_logging.handlers.live import live_handlers
 from aura_logging.resilience.log_files.compression import choose_codec
@@ -238,3 +239,18 @@ def test_wrong_usage_says_what_is_right(log: str, arguments: tuple[str, ...], to
         Answer(*(argument.replace("{log}", log) for argument in arguments))
 
     assert told in str(error.value)
+
+
+def test_who_watches_a_long_search_is_told_how_far_it_is(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(show, "_PATIENCE_SECONDS", -1.0)
+    watched, piped = io.StringIO(), io.StringIO()
+    watched.isatty = lambda: True  # type: ignore[method-assign]
+
+    for err in (watched, piped):
+        with pytest.raises(SystemExit):
+            call_command("aura_logs", "show", "never-was", "--log", log, stdout=io.StringIO(), stderr=err)
+
+    *told, last = watched.getvalue().split("\r")
+    assert told[1] == "1 of 3 files looked through, back to 2027-01-15 10:00\x1b[K"
+    assert told[3].startswith("3 of 3 files looked through\x1b[K")
+    assert last.removeprefix("\x1b[K") == piped.getvalue()

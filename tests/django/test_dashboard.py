@@ -23,7 +23,10 @@ from aura_logging.health import Status
 from aura_logging.metrics import catalogue, open_store
 from aura_logging.metrics.model import Amount, Sample, Series
 
-PAGES = ("/aura/", "/aura/logs/", "/aura/alerts/", "/aura/workers/", "/aura/logs/slow-one/", "/aura/assets/aura.css")
+PAGES = (
+    "/aura/", "/aura/routes/", "/aura/routes/?route=books/", "/aura/logs/", "/aura/alerts/", "/aura/workers/",
+    "/aura/logs/slow-one/", "/aura/assets/aura.css",
+)  # fmt: skip
 HOSTILE = '<script>alert("x")</script>'
 
 
@@ -65,6 +68,8 @@ def seeded(tmp_path: Path, log: Path) -> Iterator[None]:
         [
             counter(catalogue.LOG_RECORDS, 50, level="INFO", logger="shop"),
             counter(catalogue.SECURITY_EVENTS, 3, threat_type="sqli", logger="aura.request"),
+            counter(catalogue.SECURITY_EVENTS_BY_COUNTRY, 2, country_code="FI", logger="aura.request"),
+            counter(catalogue.SECURITY_EVENTS_BY_COUNTRY, 3, country_code="FI", logger="aura.security"),
             counter(catalogue.HANDLER_DROPPED, 2, handler="async_file", reason="buffer_full"),
         ],
         "seed",

@@ -71,6 +71,19 @@ def test_a_request_is_counted_with_all_that_its_record_tells() -> None:
     assert (exemplar.value, exemplar.trace_id) == (0.25, REQUEST["trace_id"])
 
 
+def test_a_security_event_is_counted_by_its_country_where_that_is_one() -> None:
+    found = counted(
+        *(
+            record("aura.security", logging.WARNING, security_event=True, threat_type="sqli", country_code=country)
+            for country in ("fi", "FI", "SE", "", None, "FIN", "F1", 17)
+        )
+    )
+    assert {key: amount.sum for key, amount in found.items() if "country" in key[0]} == {
+        ("aura_security_events_by_country_total", "country_code=FI", "logger=aura.security"): 2,
+        ("aura_security_events_by_country_total", "country_code=SE", "logger=aura.security"): 1,
+    }
+
+
 def test_an_error_is_counted_by_logger_route_and_type_of_exception() -> None:
     try:
         raise KeyError("id")

@@ -102,6 +102,13 @@ PANELS: Mapping[str, Sequence[Panel]] = {
             {"{{threat_type}}": "max by (threat_type) (increase(aura_security_events_total[$__rate_interval]))"},
         ),
         Panel(
+            "Security events by country",
+            {
+                "{{country_code}}": "topk(10, max by (country_code) "
+                "(increase(aura_security_events_by_country_total[$__rate_interval])))"
+            },
+        ),
+        Panel(
             "Redacted by detector",
             {
                 "{{detector}}": _rate("aura_privacy_findings_total", "detector"),

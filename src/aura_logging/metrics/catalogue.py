@@ -65,6 +65,13 @@ SECURITY_EVENTS = Metric(
     "",
     ("threat_type", "logger"),
 )
+SECURITY_EVENTS_BY_COUNTRY = Metric(
+    "aura_security_events_by_country_total",
+    "counter",
+    "Records that carry a security event and whose country is known, by country and by the logger that saw it.",
+    "",
+    ("country_code", "logger"),
+)
 PRIVACY_FINDINGS = Metric(
     "aura_privacy_findings_total",
     "counter",
@@ -135,6 +142,7 @@ CATALOGUE: tuple[Metric, ...] = (
     CPU_PERCENT,
     SYSTEM_LOAD,
     SECURITY_EVENTS,
+    SECURITY_EVENTS_BY_COUNTRY,
     PRIVACY_FINDINGS,
     PRIVACY_FAILURES,
     HANDLER_ACCEPTED,

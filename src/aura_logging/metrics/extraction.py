@@ -58,6 +58,7 @@ class Extraction:
             "system_load": gauge(catalogue.SYSTEM_LOAD),
         }
         self._security = counter(catalogue.SECURITY_EVENTS)
+        self._security_by_country = counter(catalogue.SECURITY_EVENTS_BY_COUNTRY)
         self._rejected = counter(catalogue.METRICS_REJECTED)
 
     def __call__(self, record: logging.LogRecord) -> None:
@@ -78,11 +79,18 @@ class Extraction:
             kind = fields.get("exception_type") or records.exception_type(record)
             self._errors.of(record.name, _label(fields.get("route")), _label(kind)).inc()
         if fields.get("security_event") is True:
-            self._security.of(self._threat_type(fields.get("threat_type")), _source(record.name)).inc()
+            self._count_security_event(record.name, fields)
         if "metric" in fields:
             reason = count_business(self._registry, fields)
             if reason:
                 self._rejected.of(_label(fields["metric"]) if reason == "value" else NO_VALUE, reason).inc()
+
+    def _count_security_event(self, logger: str, fields: Mapping[str, Any]) -> None:
+        self._security.of(self._threat_type(fields.get("threat_type")), _source(logger)).inc()
+        country = fields.get("country_code")
+        # Two letters (ISO 3166-1): anything else would be a set without an end.
+        if isinstance(country, str) and len(country) == 2 and country.isascii() and country.isalpha():
+            self._security_by_country.of(country.upper(), _source(logger)).inc()
 
     def _threat_type(self, value: Any) -> str:
         label = _label(value)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.template import Context, Engine
 from django.urls import reverse
@@ -15,10 +16,17 @@ from django.urls import reverse
 from aura_logging.django.conf import options
 from aura_logging.django.dashboard.assets import asset_names
 from aura_logging.django.dashboard.options import DashboardOptions
+from aura_logging.metrics.stores.base import StoreError
 
-__all__ = ["page"]
+__all__ = ["engine", "page", "with_store"]
 
-_PAGES = (("Overview", ""), ("Log", "logs/"), ("Alerts", "alerts/"), ("Workers and handlers", "workers/"))
+_PAGES = (
+    ("Overview", ""),
+    ("Routes", "routes/"),
+    ("Log", "logs/"),
+    ("Alerts", "alerts/"),
+    ("Workers and handlers", "workers/"),
+)
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -36,12 +44,26 @@ def page(
         "as_of": time.time(),
         "user_name": request.user.get_username(),
     }
-    rendered = _engine().get_template(f"aura/{template}").render(Context({**shared, **values}, use_l10n=False))
+    rendered = engine().get_template(f"aura/{template}").render(Context({**shared, **values}, use_l10n=False))
     return HttpResponse(rendered, status=status)
 
 
+def with_store(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Have a view that reads the metrics store say, on a page of its own, why they cannot be had."""
+
+    @functools.wraps(view)
+    def answered(request: HttpRequest, **arguments: Any) -> HttpResponse:
+        try:
+            return view(request, **arguments)
+        except (StoreError, ImproperlyConfigured) as error:
+            return page(request, "unavailable.html", {"title": "No numbers now", "reason": str(error)}, status=503)
+
+    return answered
+
+
 @functools.cache
-def _engine() -> Engine:
+def engine() -> Engine:
+    """Return the engine: everything is escaped."""
     return Engine(
         dirs=[str(_TEMPLATES)],
         builtins=["aura_logging.django.dashboard.template_filters"],
