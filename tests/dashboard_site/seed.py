@@ -183,7 +183,7 @@ def add_numbers(store, now: float) -> None:
             hit = incident and route.startswith("orders/")
             failed = min(number, int(number * (0.22 if hit else failing) + dice.random()))
             method = "POST" if route in ("login/", "orders/place/") else "GET"
-            members = int((number - failed) * 0.6)
+            members = min(number - failed, int((number - failed) * 0.6 + dice.random()))
             count(catalogue.REQUESTS, at, failed, route, method, "5xx", "authenticated")
             count(catalogue.REQUESTS, at, members, route, method, "2xx", "authenticated")
             count(catalogue.REQUESTS, at, number - failed - members, route, method, "2xx", "anonymous")
