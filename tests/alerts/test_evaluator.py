@@ -166,7 +166,7 @@ def test_an_alert_is_a_record_on_aura_alerts(caplog: pytest.LogCaptureFixture) -
     handler._counting.recorder.tick()
     (record,) = (each for each in caplog.records if each.name == "aura.alerts")
     assert record.levelno == logging.CRITICAL
-    assert record.getMessage() == "alert fired: more than 0.05 of all requests failed"
+    assert record.getMessage() == "alert fired: more than 5 % of all requests failed"
     assert record.__dict__["alert"] == "error_rate"
     assert (record.__dict__["alert_value"], record.__dict__["alert_of_requests"]) == (1.0, 2)
     handler.close()

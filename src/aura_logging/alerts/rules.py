@@ -114,7 +114,7 @@ def standard_rules(options: AlertOptions | None = None) -> tuple[Rule, ...]:
         ),
         Rule(
             "error_rate",
-            f"more than {chosen.max_error_rate:.3g} of all requests failed",
+            f"more than {chosen.max_error_rate * 100:.3g} % of all requests failed",
             functools.partial(_error_rate, chosen.error_rate_min_requests),
             chosen.max_error_rate,
             (catalogue.REQUESTS.name,),

@@ -45,7 +45,12 @@
 
   // Contrast as WCAG 2 has it, over whatever lies behind a text.
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const known = new Map();
   const parse = (colour) => {
+    if (!known.has(colour)) known.set(colour, paint(colour));
+    return known.get(colour);
+  };
+  const paint = (colour) => {
     canvas.clearRect(0, 0, 1, 1);
     canvas.fillStyle = colour;
     canvas.fillRect(0, 0, 1, 1);

@@ -14,6 +14,9 @@ from aura_logging.metrics import open_store
 ACCESSIBILITY = Path(__file__).with_name("accessibility.js").read_text()
 PAGES = {
     "overview": "/aura/",
+    "routes": "/aura/routes/?window=7d",
+    "route": "/aura/routes/?route=orders/report/",
+    "no route": "/aura/routes/?route=never/was/",
     "log": "/aura/logs/?level=WARNING&since=nonsense",
     "nothing found": "/aura/logs/?id=never-was",
     "request": f"/aura/logs/{SLOW_ID}/",
@@ -21,6 +24,11 @@ PAGES = {
     "alerts": "/aura/alerts/",
     "workers": "/aura/workers/",
 }
+
+
+def in_seconds(words: str) -> float:
+    number, unit = words.split()
+    return float(number) / {"s": 1, "ms": 1_000}[unit]
 
 
 def test_who_logs_in_comes_to_the_page_that_was_asked_for(visitor) -> None:
@@ -42,7 +50,7 @@ def test_every_panel_of_the_overview_says_what_was_seeded(visitor) -> None:
         "routes", "findings", "security", "volume", "told", "workers", "audit"
     )}  # fmt: skip
 
-    assert page.inner_text(".alarm").startswith("Requests took more than 2 s since ")
+    assert page.inner_text(".alarm").startswith("Requests made more than 20 database queries since ")
     figures = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=False))
     assert list(figures)[:7] == [
         "Requests per minute", "Failed", "Median", "95th percentile", "99th percentile", "Log lines per minute",
@@ -51,10 +59,10 @@ def test_every_panel_of_the_overview_says_what_was_seeded(visitor) -> None:
     assert figures["Lines lost"].split() == ["18", "by", "handlers"]
     slowest = page.locator("section[aria-labelledby=routes] tbody tr").first.inner_text().split("\t")
     assert slowest[0] == "orders/report/"
-    assert slowest[6] in ("35", "38", "41"), "the queries that were seeded, as far as buckets tell"
+    assert 30 <= int(slowest[6]) <= 70, "the 38 queries that were seeded, as far as buckets tell"
     assert 'add .prefetch_related("lines")' in told["findings"]
     assert "scanner" in told["security"] and "NL" in told["security"]
-    assert "firing\nMore than 0.05 of all requests failed" in told["told"].replace("\t", "\n")
+    assert "firing\nMore than 5 % of all requests failed" in told["told"].replace("\t", "\n")
     assert "sampled_info before async_file\t36.4 k" in told["volume"]
     assert "buffer_full in async_file\t18" in told["volume"]
     assert "gunicorn web-1:4001\talive, healthy\t1 d" in told["workers"]
@@ -66,9 +74,14 @@ def test_every_panel_of_the_overview_says_what_was_seeded(visitor) -> None:
 def test_a_slow_request_is_followed_to_what_to_change(visitor) -> None:
     page = visitor.open("/aura/")
 
-    page.locator(".findings li", has_text="Order.lines").locator("a").click()
+    page.click("section[aria-labelledby=routes] a:text-is('orders/report/')")
+    page.wait_for_selector("h1 code:text-is('orders/report/')")
+    assert "add .prefetch_related" in page.inner_text("section[aria-labelledby=findings]")
+    slowest = page.locator("section[aria-labelledby=slowest] tbody tr")
+    taken = [each.split("\t")[2] for each in slowest.all_inner_texts()]
+    assert taken == sorted(taken, key=in_seconds, reverse=True)
+    page.click(f"section[aria-labelledby=slowest] a[href*='{SLOW_ID}']")
     page.wait_for_selector("h1:text('GET /orders/report/')")
-    page.goto(page.url.rsplit("/", 2)[0] + f"/{SLOW_ID}/")
 
     assert page.title() == "GET /orders/report/ · Aura"
     assert page.inner_text(".sub").startswith("200 · 1.94 s · ")
@@ -78,7 +91,7 @@ def test_a_slow_request_is_followed_to_what_to_change(visitor) -> None:
     busiest = page.inner_text("section[aria-labelledby=busiest] li >> nth=0")
     assert "37 × in 910 ms at orders/views.py:88" in busiest
     assert page.locator(".lines td.level").all_inner_texts() == ["DEBUG", "INFO", "WARNING", "WARNING"]
-    assert page.locator(".timeline rect").count() == 4
+    assert page.locator(".timeline .mark").count() == 4
     assert page.locator(".times li").all_inner_texts() == ["0 ms", "485 ms", "970 ms", "1.46 s", "1.94 s"]
     page.locator("summary").first.click()
     assert "year\n2026" in page.locator(".lines details").first.inner_text()
@@ -179,7 +192,7 @@ def test_every_page_is_for_everybody(visitor, site, scheme: str) -> None:
 
     for name, path in PAGES.items():
         page.goto(site.url + path)
-        for width in (1280, 390, 320):
+        for width in (1280, 320):
             page.set_viewport_size({"width": width, "height": 900})
             found = page.evaluate(ACCESSIBILITY)
             if found:
@@ -237,7 +250,8 @@ def test_what_a_log_line_or_an_address_says_is_text(visitor, site) -> None:
     visitor.expected += ("404",)
     page = visitor.open("/aura/")
     for path in (
-        "/aura/", "/aura/logs/?level=ERROR", f"/aura/logs/{HOSTILE_ID}/", "/aura/alerts/",
+        "/aura/", "/aura/routes/", "/aura/logs/?level=ERROR",
+        "/aura/routes/?route=%22%3E%3Cscript%3Ealert(1)%3C/script%3E", f"/aura/logs/{HOSTILE_ID}/", "/aura/alerts/",
         "/aura/logs/?text=%3Cscript%3E%22%27%3E&route=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
         "/aura/logs/?since=%3Cimg%20src=x%20onerror=alert(1)%3E&before=%3Cscript%3E",
         "/aura/logs/%3Cscript%3Ealert(1)%3C%2Fscript%3E/",

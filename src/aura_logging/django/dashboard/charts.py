@@ -68,8 +68,11 @@ def draw(
     """Draw lines over the same evenly spaced `times` (Unix seconds); `words` says a value.
 
     The scale begins at 0 and ends at a round number; a value that is missing, or no finite number, is a gap.
+    Where all is 0 there is nothing to be seen: a line along the ground would look like one that fell.
     """
     lines = [replace(line, values=[_known(value) for value in line.values]) for line in lines]
+    if not any(value for line in lines for value in line.values):
+        lines = [replace(line, values=[None] * len(times)) for line in lines]
     top = nice_top(max((value for line in lines for value in line.values if value is not None), default=0.0))
     span = times[-1] - times[0] if times else 0.0
     curves = tuple(

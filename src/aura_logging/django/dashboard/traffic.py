@@ -85,7 +85,7 @@ def headline(window: Window) -> list[Figure]:
         Figure(
             "Failed",
             share(outcome.error_rate),
-            f"{count(outcome.failed)} answered with 5xx",
+            f"{count(outcome.failed)} with a 5xx",
             "bad" if outcome.failed else "",
         ),
         Figure("Median", p50, "half take longer"),
