@@ -105,9 +105,9 @@ def _workers(report: HealthReport, paint: Paint) -> Iterator[str]:
         bad = each.condition is not Condition.ALIVE
         state = each.condition.value if bad else each.status.value
         style = "red" if each.condition is Condition.GONE else "yellow" if bad else _COLOURS[each.status]
-        where = fitted(f"{each.program} on {each.host}", 34)
+        where = fitted(f"{each.program} on {each.host}", 31)
         told = f"told {_span(each.told_seconds_ago)} ago"
-        yield f"  {where:<34} {each.pid:>8}  {paint(f'{state:<9}', style)}  {told:<14} up {_span(each.up_seconds)}"
+        yield f"  {where:<31} {each.pid:>8}  {paint(f'{state:<9}', style)}  {told:<14} up {_span(each.up_seconds)}"
     if len(served) > _MOST_WORKERS:
         yield f"  and {len(served) - _MOST_WORKERS} more"
 
@@ -153,7 +153,12 @@ def _traffic(report: HealthReport, paint: Paint) -> Iterator[str]:
     if metrics.cache_hit_rate is not None:
         asked = metrics.cache_hits + metrics.cache_misses
         yield f"  {'cache':<14} {metrics.cache_hit_rate:.0%} of {asked:,} look-ups hit"
-    for name, counts in (("security", metrics.security_events), ("errors", metrics.errors), ("lost", metrics.dropped)):
+    for name, counts in (
+        ("security", metrics.security_events),
+        ("… from", metrics.security_countries),
+        ("errors", metrics.errors),
+        ("lost", metrics.dropped),
+    ):
         if counts:
             yield from wrapped(_listed(counts), " " * 17, f"  {name:<14} ")
     if metrics.log_records:

@@ -249,6 +249,8 @@ class Metrics:
     error: str = ""
     traffic: Traffic | None = None
     security_events: Mapping[str, int] = field(default_factory=dict)
+    security_countries: Mapping[str, int] = field(default_factory=dict)
+    """Those whose country is known, by its code."""
     cache_hits: int = 0
     cache_misses: int = 0
     log_records: Mapping[str, int] = field(default_factory=dict)
