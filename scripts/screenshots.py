@@ -26,6 +26,8 @@ from serving import Site, serving  # noqa: E402
 
 PAGES = {
     "overview": "/aura/",
+    "routes": "/aura/routes/?window=24h",
+    "route": "/aura/routes/?route=orders/report/",
     "log": "/aura/logs/?level=WARNING",
     "request": f"/aura/logs/{SLOW_ID}/",
     "alerts": "/aura/alerts/",

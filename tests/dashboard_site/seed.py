@@ -171,7 +171,6 @@ def add_numbers(store, now: float) -> None:
             buckets[index] = buckets.get(index, 0.0) + times
         samples.append(Sample(series(metric, *values), int(at), Amount(number, total, buckets=buckets)))
 
-    by_country = getattr(catalogue, "SECURITY_EVENTS_BY_COUNTRY", None)
     for at, seconds in moments(now):
         incident = 900 <= now - at < 1_800
         lines = {"INFO": 0, "WARNING": 0, "ERROR": 0, "DEBUG": 0}
@@ -184,7 +183,7 @@ def add_numbers(store, now: float) -> None:
             hit = incident and route.startswith("orders/")
             failed = min(number, int(number * (0.22 if hit else failing) + dice.random()))
             method = "POST" if route in ("login/", "orders/place/") else "GET"
-            members = int((number - failed) * 0.6)
+            members = min(number - failed, int((number - failed) * 0.6 + dice.random()))
             count(catalogue.REQUESTS, at, failed, route, method, "5xx", "authenticated")
             count(catalogue.REQUESTS, at, members, route, method, "2xx", "authenticated")
             count(catalogue.REQUESTS, at, number - failed - members, route, method, "2xx", "anonymous")
@@ -202,8 +201,7 @@ def add_numbers(store, now: float) -> None:
         for kind, per_hour in THREATS.items():
             number = int(per_hour * 20 * min(seconds, 3_600) / 3_600 + dice.random()) if now - at > CALM_SECONDS else 0
             count(catalogue.SECURITY_EVENTS, at, number, kind, "aura.security")
-            if by_country is not None and number:
-                count(by_country, at, number, dice.choice(COUNTRIES), "aura.security")
+            count(catalogue.SECURITY_EVENTS_BY_COUNTRY, at, number, dice.choice(COUNTRIES), "aura.security")
         if 1_200 <= now - at < 1_220:
             count(catalogue.HANDLER_DROPPED, at, 9, "async_file", "buffer_full")
     store.add(samples)

@@ -292,3 +292,8 @@ def test_a_visitor_who_is_nobody_is_no_error(seeded: None, client: Client) -> No
     assert overview(request).status_code == 403
     request.user = AnonymousUser()
     assert overview(request).status_code == 302
+
+
+def test_a_page_below_another_says_where_it_belongs(seeded: None, client: Client) -> None:
+    for path, name in (("/aura/logs/slow-one/", "Log"), ("/aura/routes/?route=books/", "Routes")):
+        assert re.search(rf'aria-current="location">{name}</a>', get(client, path)), path

@@ -83,6 +83,7 @@ def test_a_security_event_is_counted_by_its_country_where_that_is_one() -> None:
         ("aura_security_events_by_country_total", "country_code=SE", "logger=aura.security"): 1,
     }
 
+
 def test_a_run_of_a_task_is_counted_by_state_and_its_time_by_name() -> None:
     told = {"task_name": "shop.tasks.ship", "task_queue": "post", "trace_id": "ab" * 16, "db_queries": 4}
     found = counted(

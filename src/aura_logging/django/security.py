@@ -18,12 +18,13 @@ from aura_logging.django.security_events import (
     account_event,
     failed_to_watch,
     failures,
+    never_raises,
     storms,
     tell,
     tell_of_ended_storms,
 )
 from aura_logging.django.threat_options import HEADERS, ThreatOptions
-from aura_logging.health import Health, Status, worst
+from aura_logging.health import Health, Status, hear, worst
 from aura_logging.options import OptionError
 from aura_logging.privacy.field_names import SecretNames
 from aura_logging.threats import Inspection, Inspector, Threat
@@ -48,6 +49,7 @@ _names = SecretNames()
 def connect() -> None:
     """Connect the receivers; `ImproperlyConfigured` if something that the settings name cannot be opened."""
     logins.connect()
+    hear("security", health)
     try:
         logins.guard()
         if options(ThreatOptions).geoip_database:

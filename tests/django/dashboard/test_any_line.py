@@ -71,14 +71,20 @@ def test_any_line_is_shown(viewer: Client, log: Path, written: list[dict[str, ob
     text = "".join(f"{json.dumps(line)}\n" for line in written)
     log.write_bytes(text.encode() + torn)
 
-    for path in ("/aura/", "/aura/logs/", "/aura/logs/one/", f"/aura/logs/?{urlencode({'text': HTML})}"):
+    for path in (
+        "/aura/",
+        "/aura/routes/?route=books/",
+        "/aura/logs/",
+        "/aura/logs/one/",
+        f"/aura/logs/?{urlencode({'text': HTML})}",
+    ):
         check(viewer, path)
 
 
 @SETTINGS
 @given(
     st.dictionaries(
-        st.sampled_from(("id", "user", "route", "level", "logger", "since", "until", "text", "before", "window")),
+        st.sampled_from(("id", "user", "route", "level", "logger", "since", "until", "text", "before", "window", "at")),
         st.text() | st.just(HTML) | st.sampled_from((
             "0001-01-01", "9999-12-31T23:59:59+14:00", "0001-01-01T00:00:00+14:00", "2026-02-30",
             "ffffffffffffffff-f-f", "1-ffffffffffffffff-ffffffffffffffff", "0-0-0", "\0", "\ud800", "90d", "(",
@@ -91,6 +97,7 @@ def test_anything_may_be_asked_for(viewer: Client, log: Path, asked: dict[str, s
 
     check(viewer, f"/aura/logs/?{query}")
     check(viewer, f"/aura/?{query}")
+    check(viewer, f"/aura/routes/?{query}")
 
 
 @pytest.mark.parametrize("id_", ["..", ".", "a/b", "%2e%2e%2f", "\0", "x" * 5000, "ü", "//example.com/", HTML])

@@ -14,6 +14,9 @@ from aura_logging.metrics import open_store
 ACCESSIBILITY = Path(__file__).with_name("accessibility.js").read_text()
 PAGES = {
     "overview": "/aura/",
+    "routes": "/aura/routes/?window=7d",
+    "route": "/aura/routes/?route=orders/report/",
+    "no route": "/aura/routes/?route=never/was/",
     "log": "/aura/logs/?level=WARNING&since=nonsense",
     "nothing found": "/aura/logs/?id=never-was",
     "request": f"/aura/logs/{SLOW_ID}/",
@@ -21,6 +24,11 @@ PAGES = {
     "alerts": "/aura/alerts/",
     "workers": "/aura/workers/",
 }
+
+
+def in_seconds(words: str) -> float:
+    number, unit = words.split()
+    return float(number) / {"s": 1, "ms": 1_000}[unit]
 
 
 def test_who_logs_in_comes_to_the_page_that_was_asked_for(visitor) -> None:
@@ -66,9 +74,14 @@ def test_every_panel_of_the_overview_says_what_was_seeded(visitor) -> None:
 def test_a_slow_request_is_followed_to_what_to_change(visitor) -> None:
     page = visitor.open("/aura/")
 
-    page.locator(".findings li", has_text="Order.lines").locator("a").click()
+    page.click("section[aria-labelledby=routes] a:text-is('orders/report/')")
+    page.wait_for_selector("h1 code:text-is('orders/report/')")
+    assert "add .prefetch_related" in page.inner_text("section[aria-labelledby=findings]")
+    slowest = page.locator("section[aria-labelledby=slowest] tbody tr")
+    taken = [each.split("\t")[2] for each in slowest.all_inner_texts()]
+    assert taken == sorted(taken, key=in_seconds, reverse=True)
+    page.click(f"section[aria-labelledby=slowest] a[href*='{SLOW_ID}']")
     page.wait_for_selector("h1:text('GET /orders/report/')")
-    page.goto(page.url.rsplit("/", 2)[0] + f"/{SLOW_ID}/")
 
     assert page.title() == "GET /orders/report/ · Aura"
     assert page.inner_text(".sub").startswith("200 · 1.94 s · ")
@@ -237,7 +250,8 @@ def test_what_a_log_line_or_an_address_says_is_text(visitor, site) -> None:
     visitor.expected += ("404",)
     page = visitor.open("/aura/")
     for path in (
-        "/aura/", "/aura/logs/?level=ERROR", f"/aura/logs/{HOSTILE_ID}/", "/aura/alerts/",
+        "/aura/", "/aura/routes/", "/aura/logs/?level=ERROR",
+        "/aura/routes/?route=%22%3E%3Cscript%3Ealert(1)%3C/script%3E", f"/aura/logs/{HOSTILE_ID}/", "/aura/alerts/",
         "/aura/logs/?text=%3Cscript%3E%22%27%3E&route=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
         "/aura/logs/?since=%3Cimg%20src=x%20onerror=alert(1)%3E&before=%3Cscript%3E",
         "/aura/logs/%3Cscript%3Ealert(1)%3C%2Fscript%3E/",

@@ -84,7 +84,7 @@ def test_the_overview_leads_to_a_routes_page_and_that_to_its_slowest_request(see
     page = get(viewer, link.replace("&amp;", "&"))
 
     for words in (
-        "40 altogether", "25 %", "10 answered with 5xx", "KeyError", "anonymous", "Queries of a request",
+        "40 altogether", "25 %", "10 with a 5xx", "KeyError", "anonymous", "Queries of a request",
         "Requests per minute", "How long requests took", "Book.author is loaded once per row", "20 requests",
     ):  # fmt: skip
         assert words in page, words

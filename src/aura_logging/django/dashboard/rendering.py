@@ -34,7 +34,10 @@ _TEMPLATES = Path(__file__).parents[1] / "templates"
 def page(
     request: HttpRequest, template: str, values: Mapping[str, Any], *, is_live: bool = False, status: int = 200
 ) -> HttpResponse:
-    """Return the page; `is_live` lets the browser fetch it anew while it is open. Everything is escaped."""
+    """Return the page; `is_live` lets the browser fetch it anew while it is open. Everything is escaped.
+
+    `title` is its name; where it belongs below another, `section` is that one's.
+    """
     base = reverse("aura:overview")
     shared = {
         "assets": asset_names(),

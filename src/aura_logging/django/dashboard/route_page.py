@@ -71,7 +71,7 @@ def figures_of(route: Route, window: Window) -> list[Figure]:
         Figure(
             "Failed",
             share(route.error_rate),
-            f"{count(route.failed)} answered with 5xx",
+            f"{count(route.failed)} with a 5xx",
             "bad" if route.failed else "",
         ),
         Figure("Median", duration(route.p50), "half take longer"),

@@ -49,6 +49,7 @@ def _one_route(request: HttpRequest, span: Span, name: str) -> HttpResponse:
     files = all_files()
     values = {
         "title": f"Route {name}",
+        "section": "Routes",
         "spans": SPANS,
         "span": span,
         "route": name,

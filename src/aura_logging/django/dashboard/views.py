@@ -148,6 +148,7 @@ def request_lines(request: HttpRequest, correlation_id: str) -> HttpResponse:
     fields = {} if summary is None else summary.fields
     values = {
         "title": heading(fields, correlation_id),
+        "section": "Log",
         "outcome": ending(fields),
         "correlation_id": correlation_id,
         "found": found,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import getpass
+import logging
 import re
 import time
 from collections.abc import Mapping
@@ -39,12 +40,14 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 def add_arguments(parser: CommandParser) -> None:
     """Declare the logger, the level, and for whom and how long."""
-    parser.add_argument("logger", nargs="?", metavar="LOGGER", help='A logger\'s name; "root" for all. None: tell.')
-    parser.add_argument("level", nargs="?", metavar="LEVEL", help="DEBUG, INFO, WARNING, …")
-    parser.add_argument("--for", dest="duration", metavar="TIME", default="10m", help="30s, 10m, 2h or 1d; 10m.")
+    parser.add_argument("logger", nargs="?", metavar="LOGGER", help='A logger\'s name; "root" for all.')
+    parser.add_argument("level", nargs="?", metavar="LEVEL", help="DEBUG, INFO, WARNING, …; without: show overrides.")
+    parser.add_argument(
+        "--for", dest="duration", metavar="TIME", default="10m", help="30s, 10m, 2h or 1d. Default: 10m."
+    )
     parser.add_argument("--user", metavar="ID", help="Only records with this user_id.")
     parser.add_argument("--route", metavar="ROUTE", help="Only records with this route, as in the lines.")
-    parser.add_argument("--rate", metavar="SHARE", default="1", help="Only this share, 0 to 1, of whole requests; 1.")
+    parser.add_argument("--rate", metavar="SHARE", default="1", help="This share (0 to 1) of whole requests.")
     parser.add_argument("--clear", action="store_true", help="End the overrides of LOGGER, or all, now.")
 
 
