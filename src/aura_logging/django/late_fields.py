@@ -50,7 +50,8 @@ class LateFields:
     def _look_at(self, request: HttpRequest) -> None:
         if not self._route_known and (match := request.resolver_match) is not None:
             self._route_known = True
-            self._known = {**self._known, "route": match.route}
+            known = self._known
+            self._known = {**known, "route": match.route} if known else {"route": match.route}
         users = loaded_users(request)
         if users is self._users or (len(users) == len(self._users) and all(map(_is, users, self._users))):
             return
