@@ -66,9 +66,9 @@ _ALL_QUOTED = re.compile(r"'.*'", re.DOTALL)
 # those, text is what is compared with or listed as a value, and what no name looks like.
 _DOUBLE_QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|\Z)')
 _NO_NAME = re.compile(r'[^\w$\s".-]')
-_BEFORE_TEXT = re.compile(
-    r"(?:[=<>]|\b(?:LIKE|REGEXP|RLIKE)|\bIN\s*\([^()]*|\bVALUES\b.*)\s*\Z", re.IGNORECASE | re.DOTALL
-)
+_COMPARED = re.compile(r"(?:[=<>]|\b(?:LIKE|REGEXP|RLIKE))\s*\Z", re.IGNORECASE)
+_MOST_BEFORE = 12
+_VALUES = re.compile(r"\bVALUES\b|\bIN\s*\(", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
 _LISTS = re.compile(r"\(\s*\?(?:\s*,\s*\?)*\s*\)")
 _ROWS = re.compile(r"\(…\)(?:\s*,\s*\(…\))+")
@@ -113,7 +113,7 @@ def fingerprint(sql: str) -> str:
         text = _ALL_QUOTED.sub("?", text)
     text = _QUOTED.sub("?", text)
     if '"' in text:
-        text = _DOUBLE_QUOTED.sub("?" if "`" in text else _name_or_nothing, text)
+        text = _DOUBLE_QUOTED.sub("?", text) if "`" in text else _without_quoted_text(text)
     if "#" in text:
         text = _HASH_COMMENTS.sub(" ", text)
     text = _SAVEPOINTS.sub(r"\1 ?", _LITERALS.sub("?", text))
@@ -121,11 +121,18 @@ def fingerprint(sql: str) -> str:
     return text if len(text) <= _MAX_FINGERPRINT else text[: _MAX_FINGERPRINT - 1] + "…"
 
 
-def _name_or_nothing(quoted: re.Match[str]) -> str:
-    text, start, end = quoted.string, quoted.start(), quoted.end()
-    if text[start - 1 : start] == "." or text[end : end + 1] == ".":
-        return quoted[0]
-    return "?" if _NO_NAME.search(quoted[0]) or _BEFORE_TEXT.search(text[:start]) else quoted[0]
+def _without_quoted_text(text: str) -> str:
+    values = _VALUES.search(text)
+    listed_from = values.end() if values is not None else len(text)
+
+    def name_or_nothing(quoted: re.Match[str]) -> str:
+        start, end = quoted.span()
+        if text[start - 1 : start] == "." or text[end : end + 1] == ".":
+            return quoted[0]
+        is_text = start >= listed_from or _NO_NAME.search(quoted[0]) or _COMPARED.search(text[:start][-_MOST_BEFORE:])
+        return "?" if is_text else quoted[0]
+
+    return _DOUBLE_QUOTED.sub(name_or_nothing, text)
 
 
 def _read(sql: str) -> Statement:
