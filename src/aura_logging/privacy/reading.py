@@ -75,7 +75,8 @@ def plain_reading(text: str) -> Reading | None:
 
 
 def _read(text: str, plus: str) -> Reading | None:
-    if text.isascii() and not ("%" in text or "\\" in text or "&" in text or (plus != "+" and "+" in text)):
+    escapes = "%" in text or "\\" in text or ("&" in text and ";" in text) or (plus != "+" and "+" in text)
+    if text.isascii() and not escapes:
         return None
     characters: list[str] = []
     places: list[int] = []
