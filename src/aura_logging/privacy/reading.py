@@ -20,8 +20,9 @@ __all__ = ["NOT_PLAIN", "Reading", "plain_reading"]
 
 _ESCAPE = re.compile(
     r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
-    r"|\\+u(?P<code>[0-9A-Fa-f]{4})"
-    r"|(?P<bytes>(?:\\+x[0-9A-Fa-f]{2})+)"
+    # From where a run of backslashes begins, so that a long one is read once.
+    r"|(?<!\\)\\+u(?P<code>[0-9A-Fa-f]{4})"
+    r"|(?<!\\)(?P<bytes>(?:\\+x[0-9A-Fa-f]{2})+)"
     # Not the one that begins a telephone number.
     r"|(?P<plus>(?<=[0-9])\+(?=[0-9]))"
     r"|(?P<entity>&(?:#[0-9]{2,5}|#[xX][0-9A-Fa-f]{2,5}|nbsp|[nm]dash|shy|commat|lpar|rpar|plus|period);)"
