@@ -51,13 +51,14 @@ class RecordScrubber:
         """Scrub where it was logged: a logger may be named after a user, a thread after a task's argument."""
         findings: list[Finding] = []
         attributes = record.__dict__
-        for name in _PLACE:
-            written = attributes.get(name)
-            if isinstance(written, str):
-                scrubbed, found = self._scrubber.scrub(written)
-                if found:
-                    attributes[name] = scrubbed
-                    findings += found
+        place = {name: attributes[name] for name in _PLACE if isinstance(attributes.get(name), str)}
+        if not self._scrubber.engine.suspects("\n".join(place.values()).encode("utf-8", "surrogatepass")):
+            return findings  # as nearly always
+        for name, written in place.items():
+            scrubbed, found = self._scrubber.scrub(written)
+            if found:
+                attributes[name] = scrubbed
+                findings += found
         return findings
 
     def _message(self, record: logging.LogRecord) -> list[Finding]:

@@ -9,7 +9,7 @@ from aura_logging.privacy.detector import Span
 
 __all__ = ["named_values"]
 
-_BREAK = r"(?:\r\n|\n|\r|(?:\\+[rn])+)"
+_BREAK = r"(?:\r\n|\n|\r|\\{1,8}r\\{1,8}n|\\{1,8}[rn])"
 
 # Each has a group `name` and a group `value`; a name is judged by whoever asks. Where a value could go on for ever, it
 # is bounded, so that a search stays linear.
