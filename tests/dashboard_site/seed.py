@@ -125,7 +125,7 @@ def moments(now: float):
     A minute lies ahead, or the curves would fall while somebody looks at them.
     """
     for since, until, step in (
-        (90 * 86_400, 8 * 86_400, 86_400), (8 * 86_400, 86_400, 7_200), (86_400, 3_600, 1_800), (3_600, -60, 10),
+        (90 * 86_400, 8 * 86_400, 86_400), (8 * 86_400, 86_400, 7_200), (86_400, 3_720, 1_800), (3_720, -60, 10),
     ):  # fmt: skip
         for ago in range(since, until, -step):
             yield now - ago, step

@@ -141,6 +141,8 @@ def test_tail_follows_through_a_rotation_until_it_is_interrupted(
         [sys.executable, "manage.py", "aura_logs", "tail", "--json", "--log", str(tmp_path / "app.jsonl")],
         cwd=SITE, env=os.environ | {"SITE_STATE_DIR": str(database.parent), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A shell that runs the tests in the background has them, and so their children, ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         assert tail.stdout is not None

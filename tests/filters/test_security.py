@@ -384,6 +384,29 @@ def test_a_record_that_tells_of_a_threat_is_marked_unless_switched_off() -> None
     assert not hasattr(records[1], "security_event")
 
 
+def test_a_message_that_said_nothing_before_is_still_read_where_fields_tell() -> None:
+    security = SecurityFilter()
+    for _ in range(2):
+        security.filter(record_of("%s: %s", "Unauthorized", "/admin/", name="shop"))
+    refused = record_of("%s: %s", "Unauthorized", "/admin/", name="django.request", status_code=401)
+    finished = [record_of("%s: %s", "GET", "/", name="aura.request") for _ in range(2)]
+
+    for record in (refused, *finished):
+        security.filter(record)
+
+    assert refused.threat_type == "authentication_failure"  # type: ignore[attr-defined]
+    assert [record.security_event for record in finished] == [False, False]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", [None, 7, ["shop"]])
+def test_a_record_with_no_name_to_speak_of_is_scrubbed_like_any_other(name: Any) -> None:
+    record = record_of("card %s", "4111 1111 1111 1111", name=name)
+
+    SecurityFilter().filter(record)
+
+    assert record.getMessage() == "card [REDACTED:credit_card]"
+
+
 def test_options_are_the_scrubber_s_or_a_scrubber() -> None:
     assert SecurityFilter(enable=["ip_address"]).scrubber.find("192.0.2.7")
     with pytest.raises(OptionError, match="not both"):

@@ -11,7 +11,7 @@ from aura_logging.privacy.catalogue import DETECTORS
 from aura_logging.privacy.detector import Detector
 from aura_logging.privacy.field_names import SecretNames
 from aura_logging.privacy.findings import Finding, settle
-from aura_logging.privacy.percent import percent_view
+from aura_logging.privacy.reading import plain_reading
 
 ALL = (*DETECTORS, secret_assignments(SecretNames()))
 BY_NAME = {detector.name: detector for detector in ALL}
@@ -23,7 +23,7 @@ ENGINES = [pytest.param(re2_set.compile_set, id="re2"), pytest.param(re_set.comp
 
 def found(detector: Detector, text: str) -> list[str]:
     claims = [Finding(detector.name, *span) for span in detector.find(text, "")]
-    view = percent_view(text)
+    view = plain_reading(text)
     if view is not None:
         claims += [Finding(detector.name, *view.original(span)) for span in detector.find(view.text, "")]
     return [text[finding.start : finding.end] for finding in settle(claims)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,6 +118,19 @@ def test_a_file_that_cannot_be_made_is_an_oserror(tmp_path: Path) -> None:
         windows.note("k", "a", 1.0, 10.0, 5)
 
 
+def test_windows_that_nobody_holds_any_more_leave_no_connection_open(tmp_path: Path) -> None:
+    windows = SqliteWindows(tmp_path / "w.db")
+    windows.note("k", "a", 1.0, 10.0, 5)
+    connection = windows._connection
+    assert connection is not None
+
+    del windows
+    gc.collect()
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+
+
 def test_a_forked_child_shares_the_file_and_not_the_connection(tmp_path: Path) -> None:
     windows = SqliteWindows(tmp_path / "w.db")
     windows.note("k", "parent", 1.0, 10.0, 5)
@@ -147,7 +162,15 @@ def test_nothing_stays_in_redis_and_no_name_is_readable_there(redis_url: str) ->
 
 
 @pytest.mark.parametrize(
-    "url", ["redi://127.0.0.1", "sqlite:///", "sqlite://x.db", " ", "redis://user:hunter2@127.0.0.1:no/0"]
+    "url",
+    [
+        "redi://127.0.0.1",
+        "sqlite:///",
+        "sqlite://x.db",
+        " ",
+        "redis://user:hunter2@127.0.0.1:no/0",
+        "redis://u:a/hunter2@h:no/0",
+    ],
 )
 def test_a_url_that_names_no_windows_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(OptionError, match="login_store=") as refused:

@@ -152,6 +152,11 @@ class Trail:
         """Hand what was journalled to the store, on this thread; return how many. `AuditError` if it fails again."""
         return 0 if self.journal is None else self.journal.deliver(self.store)
 
+    def seal(self) -> None:
+        """Have what is in the trail sealed now, if the trail seals at all; what fails is shown by `health`."""
+        if self.sealer is not None:
+            self.sealer.seal_now()
+
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Let work in the background finish, and close the store."""
         self._delivery.stop(timeout_seconds, 0.0)

@@ -10,6 +10,7 @@ from aura_logging.diagnostics.cures import cure_for, is_about_a_full_disk
 from aura_logging.diagnostics.report import (
     Condition,
     Disk,
+    FilterState,
     HandlerTotals,
     JournalState,
     Metrics,
@@ -162,17 +163,22 @@ def _at_filters(evidence: Evidence) -> Iterator[Recommendation]:
                     each.status or Status.DEGRADED,
                     f"{each.kind} of {each.handler}",
                     f"{each.detail} (pid {worker.pid})",
-                    next((cure for words, cure in _FILTER_CURES.items() if words in each.detail), _UNSCRUBBED),
+                    _against_filter_trouble(each),
                 )
 
 
-_UNSCRUBBED = "Log plain data: an object whose own code raises cannot be looked into."
-_FILTER_CURES: Mapping[str, str] = {
-    "shedding": "The host is short of processors, or a buffer is nearly full. These levels are written again by "
-    "themselves once there is room.",
-    "silenced": "They said more than they may, or the same error without end: mend what they complain of. They are "
-    "heard again by themselves.",
-}
+def _against_filter_trouble(state: FilterState) -> str:
+    if state.facts.get("shedding", "nothing") != "nothing":
+        return (
+            "Nothing is broken: the host was too busy to log it, and it is counted. Give it more processors or fewer "
+            'workers, or log it all the same: AURA["SAMPLING"] = {"shed_at_cpu_percent": None}.'
+        )
+    if state.facts.get("open_circuits"):
+        return (
+            "See what it repeats: aura_logs query 'logger=NAME'. If so much is right for it, raise "
+            'AURA["SAMPLING"]["circuit_records_per_second"].'
+        )
+    return "Log plain data: an object whose own code raises cannot be looked into."
 
 
 def _at_parts(evidence: Evidence) -> Iterator[Recommendation]:

@@ -23,10 +23,12 @@ from aura_logging.audit.events import AuditEvent
 from aura_logging.audit.holds import Hold
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.query import Question
+from aura_logging.audit.signed_head import SignedHead, sign_head
 from aura_logging.audit.stores.base import EVERYTHING, AuditError, CheckpointConflictError, Entry, EntryFilter
 from aura_logging.audit.tombstones import Tombstone
 from aura_logging.django.audit_columns import COLUMNS, columns_of, contradiction
 from aura_logging.django.audit_writers import Writers
+from aura_logging.django.tracking.transactions import one_transaction
 from aura_logging.django.tracking.unobserved import unobserved
 from aura_logging.health import Health, Status
 
@@ -82,12 +84,14 @@ class DatabaseAuditStore:
         connection = cast(Any, connections[_alias.get() or self.alias])
         event_bytes = canonical(event)
         try:
-            link = extend(self._writers.head(connection), event_bytes, self.keys)
             if self._keeps_transaction and connection.in_atomic_block:
                 with transaction.atomic(using=connection.alias):
-                    self._insert(connection, event_bytes, link)
+                    link = self._put_behind_the_last(connection, event_bytes)
+            elif connection.vendor == "postgresql":  # one statement
+                link = self._put_behind_the_last(connection, event_bytes)
             else:
-                self._insert(connection, event_bytes, link)
+                with one_transaction(connection):
+                    link = self._put_behind_the_last(connection, event_bytes)
             self._writers.extended(connection, Head(link.writer, link.seq, link.mac))
         except DatabaseError as error:
             self._writers.forget(connection)
@@ -100,6 +104,7 @@ class DatabaseAuditStore:
                 f"it tells of is not done either. {_advice(error)}"
             ) from error
         self._accepted += 1
+        self._last_failure = ""
         return Entry(event_bytes, link)
 
     def release(self) -> None:
@@ -109,8 +114,23 @@ class DatabaseAuditStore:
 
     def heads(self) -> Mapping[str, int]:
         """Return the names of all writers that have entries here, each with the number of its last one."""
+        from aura_logging.django.models import AuditHead
+
         with self._reading():
-            return dict(self._rows().order_by("writer").values_list("writer").annotate(last=Max("seq")))
+            return dict(AuditHead.objects.using(self.alias).order_by("writer").values_list("writer", "seq"))
+
+    def signed_heads(self, writer: str | None = None) -> Mapping[str, SignedHead]:
+        """Return the signed ends of the chains here; each was written in the transaction of its entry."""
+        from aura_logging.django.models import AuditHead
+
+        rows = AuditHead.objects.using(self.alias).order_by("writer")
+        with self._reading():
+            found = self._raw(
+                (rows if writer is None else rows.filter(writer=writer)).values_list(
+                    "writer", "seq", "mac", "key_id", "signature"
+                )
+            )
+        return {row[0]: _head(row) for row in found}
 
     def entries(
         self, writer: str | None = None, after_seq: int = 0, where: EntryFilter = EVERYTHING
@@ -232,11 +252,33 @@ class DatabaseAuditStore:
 
         return AuditEntry.objects.using(self.alias)
 
-    def _insert(self, connection: Any, event_bytes: bytes, link: Link) -> None:
+    def _put_behind_the_last(self, connection: Any, event_bytes: bytes) -> Link:
+        link = extend(self._writers.head(connection), event_bytes, self.keys)
+        while not self._insert(connection, event_bytes, link):
+            # The last entry was rolled back where nobody heard of it (to a savepoint that is no `atomic` block, by the
+            # application's own SQL), or somebody has been at the head. Either way nothing can follow it.
+            self._writers.begin(connection)
+            link = extend(self._writers.head(connection), event_bytes, self.keys)
+        return link
+
+    def _insert(self, connection: Any, event_bytes: bytes, link: Link) -> bool:
+        """Write an entry and the head of its chain; false, and nothing is written, if the head there is another."""
+        head = sign_head(link, self.keys)
+        place: tuple[object, ...] = (link.seq, link.mac, head.key_id, head.signature, link.writer)
         values = _adapted(connection, columns_of(event_bytes))
-        parameters = (*values, event_bytes, link.writer, link.seq, link.previous, link.mac, link.key_id)
+        entry = (*values, event_bytes, link.writer, link.seq, link.previous, link.mac, link.key_id)
+        if link.seq > 1:
+            place = (*place, link.seq - 1)
+        statements = _insertion(connection.vendor, is_first=link.seq == 1)
         with unobserved(), connection.cursor() as cursor:
-            cursor.execute(_insertion(connection.vendor), parameters)
+            if len(statements) == 1:
+                cursor.execute(statements[0], (*place, *entry))
+                return bool(cursor.rowcount)
+            cursor.execute(statements[0], place)
+            if not cursor.rowcount:
+                return False
+            cursor.execute(statements[1], entry)
+        return True
 
     def _raw(self, rows: Any) -> list[tuple[Any, ...]]:
         """Return rows as the driver gives them: what somebody broke must not raise in a field's converter."""
@@ -255,6 +297,14 @@ class DatabaseAuditStore:
             raise AuditError(
                 f"The audit trail in the database {self.alias!r} cannot be used. {_advice(error)}"
             ) from error
+
+
+def _head(row: tuple[Any, ...]) -> SignedHead:
+    writer, seq, mac, key_id, signature = row
+    try:
+        return SignedHead(writer, seq, bytes(mac), key_id, bytes(signature))
+    except TypeError:  # as below
+        return SignedHead(str(writer), int(seq), b"", str(key_id), b"")
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
@@ -291,14 +341,28 @@ def _condition(where: EntryFilter) -> Q:
 
 
 @functools.cache
-def _insertion(vendor: str) -> str:
-    from aura_logging.django.models import AuditEntry
+def _insertion(vendor: str, *, is_first: bool) -> tuple[str, ...]:
+    """Return what writes the head of a chain and its next entry: on PostgreSQL in one statement."""
+    from aura_logging.django.models import AuditEntry, AuditHead
 
     quote = next(each for each in connections.all() if each.vendor == vendor).ops.quote_name
     fields = {field.name: field.column for field in AuditEntry._meta.concrete_fields}
     names = [quote(cast(str, fields[name])) for name in (*COLUMNS, *_LINK_COLUMNS)]  # every one has a column
     marks = ", ".join(["%s"] * len(names))
-    return f"INSERT INTO {quote(AuditEntry._meta.db_table)} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608  # names of our own
+    into, heads = (
+        f"INSERT INTO {quote(AuditEntry._meta.db_table)} ({', '.join(names)})",
+        quote(AuditHead._meta.db_table),
+    )
+    seq, mac, key_id, signature, writer = map(quote, ("seq", "mac", "key_id", "signature", "writer"))
+    head = (
+        f"INSERT INTO {heads} ({seq}, {mac}, {key_id}, {signature}, {writer}) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608  # names of our own
+        if is_first
+        else f"UPDATE {heads} SET {seq} = %s, {mac} = %s, {key_id} = %s, {signature} = %s "  # noqa: S608  # as above
+        f"WHERE {writer} = %s AND {seq} = %s"
+    )
+    if vendor != "postgresql":
+        return head, f"{into} VALUES ({marks})"
+    return (f"WITH head AS ({head} RETURNING 1) {into} SELECT {marks} FROM head",)  # noqa: S608  # as above
 
 
 def _adapted(connection: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +14,8 @@ from aura_logging.django import logins
 from aura_logging.django.conf import options
 from aura_logging.django.security_events import (
     account_event,
+    failed_to_watch,
     failures,
-    never_raises,
     storms,
     tell,
     tell_of_ended_storms,
@@ -60,9 +61,8 @@ def inspect_request(request: HttpRequest) -> Inspection:
         return Inspection()
     meta = request.META
     parts: dict[str, Any] = {"path": request.path, "query": meta.get("QUERY_STRING") or ""}
-    for name in chosen.headers:
-        value = meta.get(HEADERS[name])
-        if value:
+    for name, key in _meta_names(chosen.headers):
+        if value := meta.get(key):
             parts[name] = value
     if chosen.inspect_bodies and (body := _parsed_body(request)):
         parts["body"] = body
@@ -72,7 +72,13 @@ def inspect_request(request: HttpRequest) -> Inspection:
     return seen
 
 
-def _observe(request: HttpRequest) -> dict[str, Any] | None:
+@functools.cache
+def _meta_names(headers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the headers that are looked at, with where a request has them."""
+    return tuple((name, HEADERS[name]) for name in headers)
+
+
+def _observe(request: HttpRequest) -> dict[str, Any]:
     logins.count_request(request)
     seen = inspect_request(request)
     fields: dict[str, Any] = {"security_event": False}
@@ -97,9 +103,6 @@ def _observe(request: HttpRequest) -> dict[str, Any] | None:
     return fields | {"security_event": True, "threat_type": first.kind}
 
 
-_observe_safely = never_raises(_observe, None)
-
-
 def observe_request(request: HttpRequest) -> dict[str, Any]:
     """Inspect a request, count it, log what was found on `aura.security`, and return fields for `aura.request`.
 
@@ -107,8 +110,11 @@ def observe_request(request: HttpRequest) -> dict[str, Any]:
     too long to be looked at whole. There is one record on `aura.security` for each request with a threat, with the
     kinds of all in `threats`, unless the request is one of a storm. Never raises, never waits.
     """
-    fields = _observe_safely(request)
-    return {"security_event": False} if fields is None else fields
+    try:
+        return _observe(request)
+    except Exception as error:  # noqa: BLE001  # no request fails for being watched
+        failed_to_watch(error)
+        return {"security_event": False}
 
 
 def health() -> Health:

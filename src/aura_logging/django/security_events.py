@@ -18,7 +18,16 @@ from aura_logging.django.conf import options
 from aura_logging.django.threat_options import ThreatOptions
 from aura_logging.threats.storms import Storm, Storms
 
-__all__ = ["account_event", "failures", "never_raises", "storms", "tell", "tell_of_account", "tell_of_ended_storms"]
+__all__ = [
+    "account_event",
+    "failed_to_watch",
+    "failures",
+    "never_raises",
+    "storms",
+    "tell",
+    "tell_of_account",
+    "tell_of_ended_storms",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,11 +58,16 @@ def never_raises(watching: Callable[P, R], otherwise: R) -> Callable[P, R]:
         try:
             return watching(*args, **kwargs)
         except Exception as error:  # noqa: BLE001  # as promised
-            with _lock:
-                failures[type(error).__name__] += 1
+            failed_to_watch(error)
             return otherwise
 
     return watch
+
+
+def failed_to_watch(error: Exception) -> None:
+    """Count an error of ours that was kept from the application."""
+    with _lock:
+        failures[type(error).__name__] += 1
 
 
 def tell(message: str, threat_type: str, source: str, **fields: Any) -> None:

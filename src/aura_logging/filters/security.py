@@ -7,14 +7,14 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-from aura_logging.encoding import encode
 from aura_logging.health import Health, Status
 from aura_logging.options import OptionError
 from aura_logging.privacy.detector import Detector
 from aura_logging.privacy.engine import ENGINE_NAME
 from aura_logging.privacy.findings import Finding
+from aura_logging.privacy.line_scan import LineScan, remember
 from aura_logging.privacy.record_scrubber import RecordScrubber, blank
 from aura_logging.privacy.scrubber import Scrubber
 from aura_logging.records import kept_line
@@ -23,11 +23,11 @@ from aura_logging.threats.log_lines import annotate, threat_type_of
 
 __all__ = ["SecurityFilter", "use_everywhere"]
 
-# `{"timestamp":"2025-11-23T05:41:00.123456Z",` begins every line: nothing of the caller's is in these bytes, and
-# as a tenth of the line they are a tenth of the scan.
-_TIMESTAMP_BYTES = 40
+# Whether a record of these tells of a threat is not in the message alone.
+_SPEAKING_LOGGERS = ("django", "aura.")
 
-_MOST_KNOWN = 2_000
+_TOLD_BY_FIELDS = ("django", "aura.")
+"""Loggers of whose records the fields tell as well, or whose records always say whether they are security events."""
 
 _without_options: weakref.WeakSet[SecurityFilter] = weakref.WeakSet()
 
@@ -57,6 +57,12 @@ class SecurityFilter(logging.Filter):
     `[REDACTED:scrubbing_failed]` for all the rest; `health()` counts those.
 
     It does not reach `record.request`, which Django attaches and `AdminEmailHandler` reports by its own rules.
+    """
+
+    line_left: Callable[[logging.LogRecord], bytes | None] | None
+    """Gives the line of a record that `filter` has just passed, if there is one and nobody can have changed it.
+
+    For a handler that asks right after `filter`: it spares looking for changes, which costs as much as the scan.
     """
 
     def __init__(
@@ -94,7 +100,9 @@ class SecurityFilter(logging.Filter):
         )
         self._scrubs = scrub
         self._detects = detect
+        self.line_left = kept_line if scrub and type(self) is SecurityFilter else None
         self._harmless: set[str] = set()
+        self._nothing_said: set[tuple[str, str]] = set()
         self.after_fork_in_child()
         tell_after_fork(self)
         self._findings: Counter[str] = Counter()
@@ -106,12 +114,16 @@ class SecurityFilter(logging.Filter):
         """Leave the parent's lock to it: a thread that is not here may hold it."""
         self._lock = threading.Lock()
 
+    @property
+    def scrubs(self) -> bool:
+        """Whether it redacts, or only marks records that tell of a threat."""
+        return self._scrubs
+
     def use(self, scrubber: Scrubber) -> None:
         """Scrub with this scrubber from here on."""
         self.scrubber = scrubber
-        self._suspects = scrubber.engine.suspects
         # In one piece: another scrubber finds other things clean.
-        self._verdicts: tuple[Callable[[bytes], object], set[bytes]] = (self._suspects, set())
+        self._scan = LineScan(scrubber.engine)
         self._record_scrubber = RecordScrubber(scrubber)
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -119,20 +131,23 @@ class SecurityFilter(logging.Filter):
         try:
             if self._detects:
                 # First: it reads the template as the developer wrote it.
-                annotate(record)
+                msg = record.msg
+                name = record.name
+                if type(msg) is not str or type(name) is not str or (name, msg) not in self._nothing_said:
+                    self._annotate(record, name, msg)
             # Arguments by name may hold more than the template uses, and than is in the line.
-            if self._scrubs and (self._suspects(encode(record)[_TIMESTAMP_BYTES:]) or type(record.args) is dict):
+            if self._scrubs and (self._scan.suspects(record) or type(record.args) is dict):
                 self._count(self._record_scrubber.scrub(record))
         except Exception as error:  # noqa: BLE001  # a log call must not fail, nor may what it says slip through
             self._fail(record, error)
         return True
 
-    def line_left(self, record: logging.LogRecord) -> bytes | None:
-        """Return the line of a record that `filter` has just passed, if there is one and nobody can have changed it.
-
-        For a handler that asks right after `filter`: it spares looking for changes, which costs as much as the scan.
-        """
-        return kept_line(record, "aura") if self._scrubs and type(self) is SecurityFilter else None
+    def _annotate(self, record: logging.LogRecord, name: object, msg: object) -> None:
+        if annotate(record) is not None or record.levelno < logging.INFO or type(name) is not str:
+            return
+        # Remembered is what comes again; where the fields tell as well, the message alone is no answer.
+        if type(msg) is str and "%" in msg and not name.startswith(_SPEAKING_LOGGERS):
+            remember((name, msg), self._nothing_said)
 
     def lets_pass(
         self, logger: str, level: int, template: str, line: bytes, news: bytes, site: bytes, context: bytes
@@ -145,23 +160,20 @@ class SecurityFilter(logging.Filter):
         """
         if (
             self._detects
-            and (template not in self._harmless or level < logging.INFO or logger.startswith("django"))
+            and (template not in self._harmless or level < logging.INFO or logger.startswith(_TOLD_BY_FIELDS))
             and not self._is_harmless(logger, level, template)
         ):
             return False
         if not self._scrubs:
             return True
-        suspects, clean = self._verdicts
-        if ((site in clean and context in clean) or _learn(suspects, clean, (site, context))) and _is_plain(news):
-            return not suspects(news)
-        return not suspects(line[_TIMESTAMP_BYTES:])
+        return not self._scan.suspects_parts(line, news, site, context)
 
     def _is_harmless(self, logger: str, level: int, template: str) -> bool:
-        if logger.startswith("django"):  # of whose records the fields tell as well
+        if logger.startswith(_TOLD_BY_FIELDS):
             return False
         is_harmless = threat_type_of(logger, level, template) is None
         if is_harmless and level >= logging.INFO and "%" in template:  # one that comes again
-            _remember(template, self._harmless)
+            remember(template, self._harmless)
         return is_harmless
 
     def _count(self, findings: list[Finding]) -> None:
@@ -184,27 +196,3 @@ class SecurityFilter(logging.Filter):
             detail=f"{failed} records could not be scrubbed and were blanked" if failed else "",
             facts={"findings": findings, "scrubbing_failures": failures, "scan_engine": ENGINE_NAME},
         )
-
-
-def _is_plain(part: bytes) -> bool:
-    """Tell whether a part is in the line as it is; what a line must not have is escaped there."""
-    return part.isascii() and 0x7F not in part
-
-
-def _learn(suspects: Callable[[bytes], object], clean: set[bytes], parts: Iterable[bytes]) -> bool:
-    """Return whether the parts are clean, and remember those that are."""
-    for part in parts:
-        if part not in clean:
-            if not _is_plain(part) or suspects(part):
-                return False
-            _remember(part, clean)
-    return True
-
-
-Part = TypeVar("Part", str, bytes)
-
-
-def _remember(part: Part, known: set[Part]) -> None:
-    if len(known) >= _MOST_KNOWN:
-        known.clear()
-    known.add(part)

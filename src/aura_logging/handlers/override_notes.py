@@ -102,12 +102,21 @@ def _override(fields: object) -> LevelOverride | None:
         return None
     try:
         override = LevelOverride(**fields)
-        is_sound = (
-            isinstance(override.logger, str)
-            and override.level in logging.getLevelNamesMapping()
-            and math.isfinite(override.expires_at)
-            and 0 <= override.rate <= 1
-        )
     except TypeError:
         return None
+    texts = (override.user_id, override.route)
+    is_sound = (
+        isinstance(override.logger, str)
+        and isinstance(override.level, str)
+        and override.level in logging.getLevelNamesMapping()
+        and _is_number(override.expires_at)
+        and _is_number(override.rate)
+        and 0 <= override.rate <= 1
+        and all(each is None or isinstance(each, str) for each in texts)
+        and isinstance(override.asked_by, str)
+    )
     return override if is_sound else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

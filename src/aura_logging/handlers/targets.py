@@ -219,11 +219,11 @@ class RecordTarget:
 
 def line_stamp(stream: str) -> Callable[[bytes, int], bytes]:
     """Return a function that splices `stream` and `seq` into a JSON line; another line is left as it is."""
-    fields = b',"stream":"%b","seq":' % stream.encode()
+    fields = b',"stream":"%b","seq":%%d}\n' % stream.replace("%", "%%").encode()
 
     def stamp(line: bytes, number: int) -> bytes:
         if line[-2:] == b"}\n" and line[:2] == b'{"':
-            return b"%b%b%d}\n" % (line[:-2], fields, number)
+            return line[:-2] + fields % number  # half of what it costs to format the whole line
         return line
 
     return stamp

@@ -14,7 +14,7 @@ from aura_logging.metrics.declaration import NO_VALUE
 from aura_logging.metrics.model import Exemplar
 from aura_logging.metrics.registry import Registry
 
-__all__ = ["ALERTS_LOGGER", "REQUEST_LOGGER", "Extraction"]
+__all__ = ["ALERTS_LOGGER", "REQUEST_LOGGER", "TELLING_FIELDS", "Extraction", "is_one_of_many"]
 
 REQUEST_LOGGER = "aura.request"
 """One record for each finished request, with the fields of `schema.py`."""
@@ -22,10 +22,18 @@ REQUEST_LOGGER = "aura.request"
 ALERTS_LOGGER = "aura.alerts"
 """One record for each alert that fired or was resolved."""
 
+TELLING_FIELDS = frozenset({"metric", "security_event"})
+"""Fields of any record that have something counted beyond its being there."""
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _MOST_CACHED = 2_000
 _LONGEST_TRACE_ID = 64
 _INFINITY = float("inf")
+
+
+def is_one_of_many(logger: str, level: int) -> bool:
+    """Tell whether of such records, without `TELLING_FIELDS`, nothing is counted but how many there are."""
+    return level < logging.ERROR and logger != REQUEST_LOGGER
 
 
 class Extraction:
@@ -64,13 +72,7 @@ class Extraction:
     def __call__(self, record: logging.LogRecord) -> None:
         """Count what the record tells."""
         fields = record.__dict__
-        key = (record.levelname, record.name)
-        cell = self._volume_cells.get(key)
-        if cell is None:
-            cell = self._volume.of(*key)
-            if len(self._volume_cells) < _MOST_CACHED:
-                self._volume_cells[key] = cell
-        cell.inc()
+        self.count_one(record.levelname, record.name)
         if record.name == REQUEST_LOGGER:
             self._count_request(record, fields)
         elif (record.levelno or 0) >= logging.ERROR and record.name != ALERTS_LOGGER:
@@ -84,6 +86,16 @@ class Extraction:
             reason = count_business(self._registry, fields)
             if reason:
                 self._rejected.of(_label(fields["metric"]) if reason == "value" else NO_VALUE, reason).inc()
+
+    def count_one(self, level_name: str, logger: str) -> None:
+        """Count that there was a record, and nothing else of it."""
+        key = (level_name, logger)
+        cell = self._volume_cells.get(key)
+        if cell is None:
+            cell = self._volume.of(*key)
+            if len(self._volume_cells) < _MOST_CACHED:
+                self._volume_cells[key] = cell
+        cell.inc()
 
     def _count_security_event(self, logger: str, fields: Mapping[str, Any]) -> None:
         self._security.of(self._threat_type(fields.get("threat_type")), _source(logger)).inc()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["luhn", "is_card", "is_iban", "is_ssn", "is_isbn10", "IBAN_LENGTHS"]
+__all__ = ["luhn", "is_card", "is_iban", "is_mod_97", "is_ssn", "is_isbn10", "IBAN_LENGTHS"]
 
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
@@ -76,5 +76,10 @@ def is_iban(compact: str) -> bool:
     """Tell whether letters and digits without separators are an IBAN: its country's length, and 1 modulo 97."""
     if IBAN_LENGTHS.get(compact[:2].upper()) != len(compact):
         return False
+    return is_mod_97(compact)
+
+
+def is_mod_97(compact: str) -> bool:
+    """Tell whether letters and digits carry an IBAN's check digits, in the third and fourth place (ISO 7064)."""
     turned = compact[4:] + compact[:4]
     return int("".join(str(int(sign, 36)) for sign in turned)) % 97 == 1

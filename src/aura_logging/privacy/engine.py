@@ -8,6 +8,7 @@ import orjson
 
 from aura_logging.patterns import ENGINE_NAME, CompileSet, compile_set
 from aura_logging.privacy.detector import Detector
+from aura_logging.privacy.reading import NOT_PLAIN
 
 __all__ = ["Engine", "ENGINE_NAME", "compile_set"]
 
@@ -20,13 +21,14 @@ class Engine:
 
     `suspects(line)` takes a finished JSON line and returns the indices of the detectors whose value may be in it;
     empty or None means that the line is clean and may be shipped as it is. An index beyond the detectors says that
-    the encoder left something out. Any thread may call it. It costs 1.4 us for 430 bytes with RE2, whatever the
-    number of detectors, so it is a plain attribute: a method around it would be a tenth of that.
+    the encoder left something out, or that it has to be read first (`reading.py`). Any thread may call it. It costs
+    1.4 us for 430 bytes with RE2, whatever the number of detectors, so it is a plain attribute: a method around it
+    would be a tenth of that.
     """
 
     def __init__(self, detectors: Sequence[Detector], compile_set: CompileSet = compile_set) -> None:
         self.detectors = tuple(detectors)
-        self.suspects = compile_set([*(detector.scan for detector in self.detectors), _CUT_FROM_THE_LINE])
+        self.suspects = compile_set([*(detector.scan for detector in self.detectors), _CUT_FROM_THE_LINE, NOT_PLAIN])
         self._prove()
 
     def suspected(self, line: bytes) -> list[Detector]:

@@ -18,10 +18,10 @@ _GROUPED = re.compile(
 )
 _NAMED = (
     r"(?<![a-z])ssns?(?![a-z])|(?-i:(?<=[a-z])SSN(?![a-z]))|(?<![a-z])soc(?:ial)?\.?[ _-]{0,2}sec(?:urity)?"
-    r"|(?<![a-z])ss ?(?:#|no\b|num)|(?<![a-z])social ?[:#]"
+    r"|(?<![a-z])ss ?(?:#|no\b|num)|(?<![a-z])social ?[:#]|(?<![a-z.])s\.s\.n(?![a-z])"
 )
 # After its name a number may stand bare, or grouped in any way: "SSN: 078051120", "ssn=07805-1120".
-_ANY_GAP = r"(?:[ \t]?[-./_+\u00a0\u2010-\u2015\u2212][ \t]?|[ \t]{1,2})?"
+_ANY_GAP = r"(?:[ \t]?[-./_+\u00a0\u2010-\u2015\u2212]{1,2}[ \t]?|[ \t]{1,2})?"
 _ANY_GROUPS = rf"([0-9]{{3}}){_ANY_GAP}([0-9]{{2}}){_ANY_GAP}([0-9]{{4}})"
 _AFTER_NAME = re.compile(rf"(?i:{_NAMED})[^0-9]{{0,32}}?(?<![0-9]){_ANY_GROUPS}(?![0-9])")
 _BARE = re.compile(rf"\s*{_ANY_GROUPS}\s*")
@@ -46,19 +46,15 @@ def _ssns(text: str, field: str) -> Iterator[Span]:
 
 _SCAN_GAP = rb"(?:[-. +]|\xc2\xa0|\xe2\x80[\x90-\x95]|%20|%2d)"
 _SCAN_ANY_GAP = (
-    rb"(?:(?:[ \t]|\\t){0,2}(?:[-./_+]|\xc2\xa0|\xe2\x80[\x90-\x95]|\xe2\x88\x92|%20|%2d|%2f)?(?:[ \t]|\\t)?)"
+    rb"(?:(?:[ \t]|\\t){0,2}(?:[-./_+]|\xc2\xa0|\xe2\x80[\x90-\x95]|\xe2\x88\x92|%20|%2d|%2f){0,2}(?:[ \t]|\\t)?)"
 )
 
 US_SSN = Detector(
     name="us_ssn",
     scan=any_of(
         BEFORE_DIGIT + rb"[0-9]{3}" + _SCAN_GAP + rb"[0-9]{2}" + _SCAN_GAP + rb"[0-9]{4}" + AFTER_DIGIT,
-        rb"(?:ssn|soc(?:ial)?\.?[ _-]{0,2}sec|(?:^|[^a-z]|\\[nrtbf])ss ?(?:#|no|num)|social ?[:#])[^0-9]{0,64}[0-9]{3}"
-        + _SCAN_ANY_GAP
-        + rb"[0-9]{2}"
-        + _SCAN_ANY_GAP
-        + rb"[0-9]{4}"
-        + AFTER_DIGIT,
+        rb"(?:ssn|soc(?:ial)?\.?[ _-]{0,2}sec|(?:^|[^a-z]|\\[nrtbf])ss ?(?:#|no|num)|social ?[:#]|s\.s\.n)"
+        rb"[^0-9]{0,64}[0-9]{3}" + _SCAN_ANY_GAP + rb"[0-9]{2}" + _SCAN_ANY_GAP + rb"[0-9]{4}" + AFTER_DIGIT,
     ),
     find=_ssns,
     keep_last=4,
@@ -78,6 +74,7 @@ US_SSN = Detector(
         "SS# 078_05_1123",
         "userSSN=078051123",
         "Social: 078-05-1123",
+        "S.S.N.: 078--05--1123",
     ),
     counter_examples=(
         "000-12-3456",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from aura_logging.privacy.checksums import IBAN_LENGTHS, is_card, is_iban, luhn
+from aura_logging.privacy.checksums import IBAN_LENGTHS, is_card, is_iban, is_mod_97, luhn
 from aura_logging.privacy.detector import Detector, Span
 from aura_logging.privacy.numbers_in_text import is_in_uuid
 from aura_logging.privacy.scan_syntax import BEFORE_DIGIT, BEFORE_WORD, any_of, digits
@@ -14,7 +14,8 @@ __all__ = ["CREDIT_CARD", "IBAN"]
 
 _FEWEST_DIGITS, _MOST_DIGITS = 12, 19
 
-_GAP = r"(?: [-\u2010-\u2015] |  |[ .+\-/_\u00a0\u2000-\u200a\u2010-\u2015\u202f])"
+# In a URL a space is written as a plus.
+_GAP = r"(?:[ +][-\u2010-\u2015][ +]|  |\+\+|[ .+\-/_\u00a0\u2000-\u200a\u2010-\u2015\u202f])"
 # Groups of digits with one separator between each two: what follows a decimal point is no card.
 _NUMBER = re.compile(r"(?<![0-9])(?<![0-9]\.)[0-9]+(?:" + _GAP + r"[0-9]+)*")
 _UNEVEN_GROUPINGS = frozenset({(4, 6, 5), (4, 6, 4), (4, 5, 6), (8, 8), (6, 10), (6, 13)})
@@ -85,8 +86,10 @@ def _last_group_of_card(groups: list[tuple[str, int, str]], first: int) -> int |
 
 def _is_grouping(sizes: list[int], gap: str) -> bool:
     """Tell whether people, or forms, write a card number in groups of these sizes with this between them."""
-    if tuple(sizes) in _UNEVEN_GROUPINGS or len(sizes) == 1:
+    if len(sizes) == 1:
         return True
+    if tuple(sizes) in _UNEVEN_GROUPINGS:
+        return gap != "." or len(sizes) > 2
     even = all(size == 4 for size in sizes[:-1])
     # A point also stands in a decimal number.
     return even and (gap != "." or (len(sizes) > 2 and sizes[-1] <= 4))
@@ -103,7 +106,7 @@ def _inside_encoded_data(text: str, start: int, end: int) -> bool:
     return len(glued) + end - start > _LONGEST_GLUED_TOKEN and not glued.isalpha()
 
 
-_RARE_GAP = rb"(?: (?:-|\xe2\x80[\x90-\x95]) |  |/|%2f|_)"
+_RARE_GAP = rb"(?:[ +](?:-|\xe2\x80[\x90-\x95])[ +]|  |\+\+|/|%2f|_)"
 
 CREDIT_CARD = Detector(
     name="credit_card",
@@ -127,6 +130,8 @@ CREDIT_CARD = Detector(
         "3056 930902 5904",
         "4111/1111/1111/1111",
         "4111_1111_1111_1111",
+        "?n=4111+-+1111+-+1111+-+1111&x=1",
+        "?n=4111++1111++1111++1111&x=1",
         "4111 - 1111 - 1111 - 1111",
         "4111  1111  1111  1111",
         "3782 - 822463 - 10005",
@@ -158,6 +163,7 @@ CREDIT_CARD = Detector(
         "4111-11-11111-11111",
         "4532 1.2",
         "478223082.1447587",
+        "42084657.77582443",
         "26173.36575955884",
         "4944.283789117697",
         "-3009920594273330.164253028",
@@ -171,12 +177,52 @@ CREDIT_CARD = Detector(
 )
 
 _IBAN_CANDIDATE = re.compile(
-    r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:(?:  |[ .\-+/_\u00a0\u2007\u2010-\u2015\u202f])?[A-Za-z0-9]){11,30}"
+    r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?:(?:  |[ .\-+/_\u00a0\u2007\u2010-\u2015\u202f])?[A-Za-z0-9]){8,30}"
 )
 _IBAN_SIGN = re.compile(r"[A-Za-z0-9]")
 
 
+# After its name, or under it, also what the registry does not know: a country or a length; check digits given.
+_IBAN_NAMED = re.compile(r"(?i:(?<![a-z])iban(?![a-z]))[^0-9A-Za-z]{0,16}(?:(?i:is|no|nr|number)[^0-9A-Za-z]{1,8})?")
+# Without a name, a bank's four letters and nothing but digits after them have to stand in for it.
+_BANK_AND_DIGITS = re.compile(
+    r"(?<![A-Za-z0-9])(?:[A-Z]{2}[0-9]{2}[ -]?[A-Z]{4}|[a-z]{2}[0-9]{2}[ -]?[a-z]{4})"
+    r"[ -]?[0-9](?:[ -]?[0-9]){9,25}(?![0-9A-Za-z])"
+)
+_SHORTEST_IBAN, _LONGEST_IBAN = 12, 34
+
+
 def _ibans(text: str, field: str) -> Iterator[Span]:
+    spans = list(_registered_ibans(text))
+    starts = [match.end() for match in _IBAN_NAMED.finditer(text)]
+    if _IBAN_NAMED.search(field):
+        starts.append(len(text) - len(text.lstrip()))
+    others = [match.span() for match in _BANK_AND_DIGITS.finditer(text) if is_mod_97(_signs_of(match.group()))]
+    others += [span for start in starts if (span := _checked_iban(text, start)) is not None]
+    for span in others:
+        if not any(first < span[1] and span[0] < last for first, last in spans):
+            spans.append(span)
+    yield from sorted(spans)
+
+
+def _signs_of(written: str) -> str:
+    return "".join(_IBAN_SIGN.findall(written))
+
+
+def _checked_iban(text: str, start: int) -> Span | None:
+    """Return the longest that begins here, ends with a group, and has the check digits of an IBAN."""
+    match = _IBAN_CANDIDATE.match(text, start)
+    if match is None:
+        return None
+    ends = [start + group.end() for group in re.finditer(r"[A-Za-z0-9]+", match.group())]
+    for end in reversed(ends):
+        signs = _signs_of(text[start:end])
+        if _SHORTEST_IBAN <= len(signs) <= _LONGEST_IBAN and is_mod_97(signs):
+            return start, end
+    return None
+
+
+def _registered_ibans(text: str) -> Iterator[Span]:
     position = 0
     while (match := _IBAN_CANDIDATE.search(text, position)) is not None:
         end = _end_of_iban(text, match)
@@ -211,7 +257,13 @@ IBAN = Detector(
     + any_of(
         _HEXADECIMAL + rb"[0-9]{2}(?:" + _SCAN_GAP + rb"[0-9]){8}(?:" + _SCAN_GAP + rb"[0-9a-z]){3}",
         _OTHERS + rb"[0-9]{2}(?:" + _SCAN_GAP + rb"[0-9a-z]){11}",
-    ),
+    )
+    + rb"|"
+    + BEFORE_WORD
+    + rb"[a-z]{2}[0-9]{2}[ -]?[a-z]{4}[ -]?[0-9](?:[ -]?[0-9]){9}"
+    + rb"|iban[^0-9]{0,24}[a-z]{2}[0-9]{2}"
+    + _SCAN_GAP
+    + rb"[0-9a-z]",
     find=_ibans,
     keep_last=4,
     normalise=lambda value: re.sub(r"[^A-Za-z0-9]", "", value).upper(),
@@ -229,6 +281,11 @@ IBAN = Detector(
         "NO93 8601 1117 947",
         "to\nNL91ABNA0417164300.",
         "BE68+5390+0754+7034",
+        "IBAN: AR98 UQVW 0605 9633 9307 3281 0979",
+        "gb39-tifs-9177-7332-1679-2",
+        "TO CO03DCAU4675204764217",
+        "IBAN is TH800041776100 here",
+        "iban=AR98UQVW06059633930732810979 status=ok",
     ),
     counter_examples=(
         "GB82WEST12345698765433",
@@ -237,5 +294,9 @@ IBAN = Detector(
         "be680817a5390075470340bb",
         "XX82WEST12345698765432",
         "AB12CD34EF56GH78",
+        "AR98UQVW06059633930732810978",
+        "IBAN: AR98UQVW06059633930732810970",
+        "TH800041776100",
+        "iban is missing",
     ),
 )

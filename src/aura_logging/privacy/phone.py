@@ -21,7 +21,7 @@ __all__ = ["PHONE"]
 _WIDE = r"\u00a0\u2000-\u200a\u2010-\u2015\u202f"
 _GAP = rf"[ .\-+{_WIDE}]"
 _MARK = rf"(?:[ .\-/(){_WIDE}]|\+(?=[0-9(]))"
-_EXTENSION = r"(?:[ ,;]{0,2}(?:ext(?:ension|n)?\.?|x|#)[ .:]{0,2}[0-9]{1,6})?"
+_EXTENSION = r"(?:[ ,;+]{0,2}(?:ext(?:ension|n)?\.?|x|#)[ .:]{0,2}[0-9]{1,6})?"
 _START = r"(?<![0-9])(?<![0-9][.,:/\-])"
 _STOP = r"(?![0-9]|[-.:/][0-9]|-[Xx])"
 
@@ -33,6 +33,8 @@ _DATE = re.compile(
 # A ZIP code with its four more digits, and an employer's number for US taxes.
 _OF_US_FORMS = re.compile(r"0[0-9]{4}-[0-9]{4}|0[1-7]-[0-9]{7}")
 _DECIMAL = re.compile(r"\+[0-9]+\.[0-9]+(?:[-+,][0-9].*)?")
+# "ZZC-500-137-7430" is a part number.
+_PART_NUMBER = re.compile(r"(?<![a-z])[A-Z]{2,6}-$")
 _YEARS = re.compile(r"(?:19|20)[0-9]{2}-(?:19|20)[0-9]{2}$")
 
 
@@ -47,13 +49,15 @@ def _international(match: re.Match[str]) -> bool:
 
 
 def _dialled_00(match: re.Match[str]) -> bool:
-    return 10 <= len(_digits(match["number"])) <= 17
+    return 10 <= len(_digits(match["number"])) <= 17 and not _in_columns(match)
 
 
 def _north_american(match: re.Match[str]) -> bool:
     area, gap, exchange = match["area"], match["gap"], match["exchange"]
     if area is None:
         return True
+    if gap == "-" and _PART_NUMBER.search(match.string, max(0, match.start() - 8), match.start()):
+        return False
     if gap in " +":
         # 3-3-4 with spaces is also how a status, a size and a time stand side by side.
         return area > "2" and exchange > "2" and not _in_columns(match)
@@ -96,10 +100,14 @@ _GROUPED = (
     r"[6-9][0-9]{4}[ -][0-9]{5}",  # India, mobile
     r"(?<![A-Za-z])(?<![0-9A-Za-z]-)0[ -][0-9]{4}[ -][0-9]{4}",  # Thailand
     r"[78][ -]?\([0-9]{3}\)[ -]?[0-9]{3}[ -][0-9]{2}[ -]?[0-9]{2}",  # Russia
-    r"[78][ -]9[0-9]{2}[ -][0-9]{3}[ -][0-9]{2}[ -]?[0-9]{2}",  # Russia, mobile
+    r"[78][ -][3-9][0-9]{2}[ -][0-9]{3}[ -][0-9]{2}[ -]?[0-9]{2}",  # Russia
+    r"(?:[(]?06[)]?[ -]?)?[(]?[1-9][0-9]?[)]?/[0-9]{3}[ -][0-9]{4}",  # Hungary
+    r"[(](?:3[578][0-9]|42[013]|9[679][0-9])[)][ -]?[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{3}",  # a country's code in brackets
+    r"[2-9][0-9](?: [0-9]{2}){3}",  # Norway, Denmark, Monaco
+    r"[49][0-9]{2} [0-9]{2} [0-9]{3}",  # Norway, mobile
     # Poland, Spain, Portugal: mobile ranges only, for three by three is also how thousands are set apart.
     r"(?:4[58]|50(?=[5-9])|5[1379]|6[0-9]|7[0-9]|88|9[1-36])[0-9](?P<nine>[ -])[0-9]{3}(?P=nine)[0-9]{3}",
-    r"(?:(?<![0-9A-Za-z.,-])0 )?[1-9][0-9]{2} [0-9]{3} [0-9]{2} [0-9]{2}",  # Colombia, Turkey
+    r"(?:(?<![0-9A-Za-z.,-])(?:0|57|90) )?[1-9][0-9]{2} [0-9]{3} [0-9]{2} [0-9]{2}",  # Colombia, Turkey
     r"[679][0-9]{2} [0-9]{2} [0-9]{2} [0-9]{2}",  # Spain
     r"[1-9][0-9] [0-9]{3} [0-9]{2} [0-9]{2}",  # Poland
 )
@@ -107,14 +115,14 @@ _GROUPED = (
 _SHAPES = (
     _Shape(
         re.compile(
-            rf"(?<![0-9A-Za-z+])(?P<number>\+ ?(?:\([0-9]{{1,3}}\)|[1-9])(?:{_MARK}{{0,3}}[0-9]){{6,15}})(?![0-9])"
-            + _EXTENSION
+            rf"(?<![0-9A-Za-z+])(?P<number>(?:\((?=\+[0-9 ]{{1,5}}\)))?\+ ?"
+            rf"(?:\([0-9]{{1,3}}\)|[1-9])(?:{_MARK}{{0,3}}[0-9]){{6,15}})(?![0-9])" + _EXTENSION
         ),
         _international,
     ),
     _Shape(
         re.compile(
-            rf"{_START}(?P<number>00[1-9][0-9]{{0,2}}(?:{_MARK}{{1,2}}[0-9]{{1,8}}){{1,6}})(?![0-9]){_EXTENSION}"
+            rf"{_START}(?P<number>00[ +-]?[1-9][0-9]{{0,2}}(?:{_MARK}{{1,2}}[0-9]{{1,8}}){{1,6}})(?![0-9]){_EXTENSION}"
         ),
         _dialled_00,
     ),
@@ -214,17 +222,20 @@ PHONE = Detector(
         _BEFORE_TRUNK + any_of(_OPEN + rb"?0[1-9]" + _signs(8), rb"0" + _S + rb"[0-9]{4}" + _S + rb"[0-9]{4}"),
         BEFORE_DIGIT
         + any_of(
-            rb"00[1-9]" + _signs(8),
+            rb"00" + _S + rb"?[1-9]" + _signs(8),
             rb"[0-9]{3}(?:" + GAP + rb"|/)[0-9]{3}" + GAP + rb"[0-9]{2}(?:[0-9]|" + GAP + rb"[0-9]{2})",
             rb"[0-9]{2}" + _S + rb"9?[0-9]{3}(?:[0-9]-[0-9]{4}|" + _S + rb"[0-9]{2}" + _S + rb"[0-9]{2})",
             rb"[0-9]{3}" + _S + rb"[0-9]{4}" + _S + rb"[0-9]{4}",
             rb"[0-9]{5}" + _S + rb"[0-9]{5}",
             rb"[0-9]{3}(?:" + _S + rb"[0-9]{2}){3}",
+            rb"[1-9][0-9]?" + _CLOSE + rb"?/[0-9]{3}" + _S + rb"[0-9]{4}",
+            rb"[2-9][0-9]" + _S + rb"[0-9]{2}" + _S + rb"[0-9]{2}" + _S + rb"[0-9]{2}",
+            rb"[49][0-9]{2}" + _S + rb"[0-9]{2}" + _S + rb"[0-9]{3}",
             rb"[78]"
             + _S
             + rb"?(?:"
             + _OPEN
-            + rb"|9)[0-9]{2,3}(?:"
+            + rb"|[3-9])[0-9]{2,3}(?:"
             + _CLOSE
             + rb")?"
             + _S
@@ -234,6 +245,7 @@ PHONE = Detector(
         ),
         rb"[0-9]{3}" + _CLOSE + GAP + rb"{0,2}[0-9]{3}" + GAP + rb"?[0-9]{4}",
         _OPEN + rb"[1-9][0-9]{1,2}" + _CLOSE + GAP + rb"?[0-9]{3,5}" + GAP + rb"[0-9]{2}",
+        _OPEN + rb"(?:3[578][0-9]|42[013]|9[679][0-9])" + _CLOSE + GAP + rb"?[0-9]{3}" + GAP + rb"?[0-9]{3}",
         _SCAN_WORD + rb"[^0-9]{0,32}[0-9]" + _signs(6),
     ),
     find=_phones,
@@ -251,6 +263,7 @@ PHONE = Detector(
         "1-800-555-0199",
         "1 (415) 555-2671",
         "001-415-555-2671x123",
+        "value=00 44 20 7946 0958",
         "91-415-555-0132",
         "+44 20 7946 0958",
         "+44 (0)20 7946 0958",
@@ -287,6 +300,17 @@ PHONE = Detector(
         "contact number: 4155552671",
         "My CN number is 13812345678",
         "02290 77242 795",
+        "8 399 014 99 17",
+        "57 303 024 70 18",
+        "89/038 9724",
+        "(06)36/324-3654",
+        "(351) 913284530",
+        "(351) 929 734 103",
+        "tlf 79 87 15 30",
+        "974 31 067",
+        "(+57)3262553503",
+        "?tel=%28%2B57%29+605+930+66+43",
+        "955-927-7731+x006",
         "+48 572 651 676",
         "+33 6 69 18 05 88",
         "?tel=%2B14155552671",
@@ -331,5 +355,11 @@ PHONE = Detector(
         "555-0199",
         "1763876460",
         "00012345678",
+        "ZZC-500-137-7430",
+        "d8 2b 45 67 17 48 44 76 4a eb 0d 1c 8e",
+        "4a 45 67 17 48",
+        "parcel GM 088 892 791 VP",
+        "(500) 123456789",
+        "1/250",
     ),
 )

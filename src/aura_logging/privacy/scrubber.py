@@ -13,7 +13,7 @@ from aura_logging.privacy.engine import Engine
 from aura_logging.privacy.field_names import SecretNames
 from aura_logging.privacy.findings import Finding, settle
 from aura_logging.privacy.patterns import patterns_from_settings
-from aura_logging.privacy.percent import percent_view
+from aura_logging.privacy.reading import plain_reading
 from aura_logging.privacy.replacements import Replacements
 from aura_logging.privacy.structures import StructureScrubber
 
@@ -66,20 +66,23 @@ class Scrubber:
         """
         if len(text) < _SHORTEST_VALUE:
             return []
+        claims = self._claims(text, field)
+        reading = plain_reading(text)
+        if reading is not None:
+            for claim in self._claims(reading.text, field):
+                start, end = reading.original((claim.start, claim.end))
+                claims.append(Finding(claim.detector, start, end))
+        return settle(claims)
+
+    def _claims(self, text: str, field: str) -> list[Finding]:
         seen = text.encode("utf-8", "surrogatepass")
         if field:
             seen = b'"%s":"%s"' % (field.encode("utf-8", "surrogatepass"), seen)
-        suspected = self.engine.suspected(seen)
-        if not suspected:
-            return []
-        view = percent_view(text)
-        claims: list[Finding] = []
-        for detector in suspected:
-            claims.extend(Finding(detector.name, start, end) for start, end in detector.find(text, field))
-            if view is not None:
-                seen_through = map(view.original, detector.find(view.text, field))
-                claims.extend(Finding(detector.name, start, end) for start, end in seen_through)
-        return settle(claims)
+        return [
+            Finding(detector.name, start, end)
+            for detector in self.engine.suspected(seen)
+            for start, end in detector.find(text, field)
+        ]
 
     def scrub(self, text: str, field: str = "") -> tuple[str, list[Finding]]:
         """Return the text with every finding replaced, and the findings; never raises for any text."""

@@ -76,7 +76,7 @@ def annotate(record: logging.LogRecord) -> str | None:
     if kind is not None:
         fields["security_event"] = True
         fields.setdefault("threat_type", kind)
-    elif record.name in _ALWAYS_SAID and "security_event" not in fields:
+    elif isinstance(record.name, str) and record.name in _ALWAYS_SAID and "security_event" not in fields:
         fields["security_event"] = record.name == "aura.security"
     return kind
 

@@ -99,6 +99,8 @@ class LoginGuard:
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
         self._requests: dict[str, int] = {}
+        # Addresses whose flood has been told of, and until when nobody would hear of it again.
+        self._resting: dict[str, float] = {}
         self._attempts = itertools.count()
         self._alone_until = -math.inf
         tell_after_fork(self)
@@ -155,12 +157,16 @@ class LoginGuard:
         """Count a request here, and tell whether it is time for `judge_requests`; asks no store, under a microsecond.
 
         That is at every twentieth of the threshold, so a flood over several processes is noticed up to that late
-        for each.
+        for each. A flood that has been told of is not counted until a window before it may be told again.
         """
         options = self._options
         threshold = options.requests_per_address
         if not threshold or not address:
             return False
+        if address in self._resting:
+            if self._clock() < self._resting[address]:
+                return False
+            self._resting.pop(address, None)
         batch = self._batch
         with self._lock:
             number = self._requests.get(address, 0) + 1
@@ -179,7 +185,12 @@ class LoginGuard:
         key = f"address:request_flood:{address}"
         member = f"{os.getpid()}:{next(self._attempts)}:{now}"
         total = self._note(key, member, now, options.request_seconds, threshold // batch + 1, batch)
-        if total >= threshold and self._claim(key, now, options.tell_again_seconds):
+        if total < threshold:
+            return None
+        if len(self._resting) >= 10_000:
+            self._resting = {}
+        self._resting[address] = now + options.tell_again_seconds - options.request_seconds
+        if self._claim(key, now, options.tell_again_seconds):
             return LoginThreat("request_flood", "address", "", address, total, options.request_seconds)
         return None
 

@@ -129,6 +129,12 @@ class SqliteWindows:
             self._connection = connection
         return self._connection
 
+    def __del__(self) -> None:
+        """Close the connection of windows that nobody holds any more; from 3.13 on Python warns of one left open."""
+        connection = getattr(self, "_connection", None)  # not there if its construction was refused
+        if connection is not None:
+            connection.close()
+
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:

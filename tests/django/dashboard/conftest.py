@@ -33,8 +33,9 @@ def viewer(database: Path) -> Client:
     return client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Return the seeded site; for the session, because tests may be handed to another worker one by one."""
     with serving(tmp_path_factory.mktemp("watched"), is_hostile=True, page_seconds=1) as served:
         yield served
 

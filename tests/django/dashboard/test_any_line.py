@@ -31,7 +31,7 @@ usual = {
     "correlation_id": st.sampled_from(("one", "..", "a/b?c#d", HTML)),
 }
 lines = st.fixed_dictionaries({}, optional={name: usual.get(name, anything) | anything for name in NAMES})
-SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Markup(HTMLParser):

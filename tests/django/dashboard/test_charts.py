@@ -88,6 +88,22 @@ def test_times_are_named_in_utc_by_hour_or_by_day(step: float, times: tuple[str,
     assert chart.times == times
 
 
+@pytest.mark.parametrize("values", [[0, 0, 0, 0], [None, None, None, None], []])
+def test_where_nothing_was_counted_there_is_nothing_to_be_seen(values: list[float | None]) -> None:
+    chart = drawn(values)
+
+    assert chart.is_empty
+    assert chart.description == "No data."
+
+
+@given(st.floats(min_value=1e-9, max_value=1e12))
+def test_the_top_of_a_scale_is_round_and_near(highest: float) -> None:
+    top = nice_top(highest)
+
+    assert highest <= top <= 2.01 * highest
+    assert float(f"{top:.1g}") == pytest.approx(top)
+
+
 def test_levels_are_the_top_its_half_and_nothing() -> None:
     assert drawn([0.7, 2.3]).levels == ("3 s", "1.50 s", "0 ms")
 

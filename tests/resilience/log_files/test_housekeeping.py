@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aura_logging.resilience.log_files.compression import Codec, choose_codec
+from aura_logging.resilience.log_files.compressor import Compressor
 from aura_logging.resilience.log_files.housekeeping import SegmentKeeper
 from aura_logging.resilience.log_files.id_index import index_path, may_mention
 from aura_logging.resilience.log_files.retention import RetentionPolicy
@@ -17,6 +18,7 @@ from aura_logging.testing import ManualClock
 
 NAMES = SegmentNames("app.jsonl")
 GZIP = choose_codec("gzip")
+assert GZIP is not None
 
 
 def segment(number: int) -> Segment:
@@ -202,6 +204,23 @@ def test_a_missing_directory_is_an_error_that_is_counted_and_passes(tmp_path: Pa
     (tmp_path / "gone").mkdir()
     keeping.tidy(tmp_path / "gone" / "app.jsonl")
     assert (keeping.failed, keeping.last_error) == (1, None)
+
+
+@pytest.mark.parametrize("pattern", ["*.partial", "app.*"])
+def test_what_is_removed_by_hand_while_it_is_compressed_is_no_failure(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / name(1)).write_bytes(b"x\n" * 100)
+    removals = iter([pattern])
+
+    def begin() -> Compressor:
+        for each in tmp_path.glob(next(removals, "none")):
+            each.unlink()
+        return GZIP.begin()
+
+    house = keeper(codec=Codec(".gz", begin))
+    house.tidy(tmp_path / "app.jsonl")
+
+    assert (house.failed, house.last_error) == (0, None)
+    assert visible(tmp_path) == ([name(1, ".gz")] if pattern == "*.partial" else [])
 
 
 def test_told_to_stop_it_leaves_segments_as_they_are(tmp_path: Path) -> None:

@@ -13,11 +13,10 @@ __all__ = ["HEIGHT", "WIDTH", "Chart", "Curve", "Line", "draw", "nice_top"]
 WIDTH, HEIGHT = 600, 160
 """Of the drawing, in its own units; the page stretches it, lines keep their width."""
 
-_LEAST_TOP = 1e-300
-"""Below, a power of ten is no number of its own any more."""
-
 _MOST_ROWS = 12
 _TIMES_NAMED = 4
+_LEAST = 1e-9
+"""Below it numbers are nothing, or rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +66,12 @@ def draw(
 ) -> Chart:
     """Draw lines over the same evenly spaced `times` (Unix seconds); `words` says a value.
 
-    The scale begins at 0 and ends at a round number; a value that is missing, or no finite number, is a gap.
-    Where all is 0 there is nothing to be seen: a line along the ground would look like one that fell.
+    The scale begins at 0 and ends at a round number; a value that is missing, or no finite number, is a gap. Where all
+    is 0 there is nothing to be seen: a line along the ground would look like one that fell.
     """
     lines = [replace(line, values=[_known(value) for value in line.values]) for line in lines]
     if not any(value for line in lines for value in line.values):
-        lines = [replace(line, values=[None] * len(times)) for line in lines]
+        lines = [replace(line, values=(None,) * len(times)) for line in lines]
     top = nice_top(max((value for line in lines for value in line.values if value is not None), default=0.0))
     span = times[-1] - times[0] if times else 0.0
     curves = tuple(
@@ -105,7 +104,7 @@ def draw(
 
 def nice_top(highest: float) -> float:
     """Return a round number that is not below the highest value, and whose half is round too; 1 for nothing."""
-    if not _LEAST_TOP < highest < math.inf:
+    if not _LEAST <= highest < math.inf:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
     top = next((factor * power for factor in (1, 2, 3, 4, 5, 6, 8) if factor * power >= highest), 10 * power)

@@ -134,6 +134,7 @@ def _before_delete(sender: type[Model], instance: Model, using: str, origin: Any
         if not isinstance(key, tuple):
             key = (cast(Any, model._meta.pk).get_db_prep_value(key, connection),)
         told.deleting(connection, model._meta.db_table.lower(), key)
+    is_there = True
     # What the collector has just loaded is what is stored; what the application holds may be anything.
     if origin is instance or any(field.attname not in instance.__dict__ for field in how.fields):
         lock_before_reading(connection, AuditEntry._meta.db_table)
@@ -141,18 +142,21 @@ def _before_delete(sender: type[Model], instance: Model, using: str, origin: Any
         with told.quiet():
             for model in (*how.model._meta.get_parent_list(), how.model):
                 fields = how.fields_in(model)
-                if fields:
-                    values.update(stored_values(model, _key_in(instance, model), fields, using) or {})
+                if fields or model is how.model:
+                    stored = stored_values(model, _key_in(instance, model), fields, using)
+                    is_there = stored is not None
+                    values.update(stored or {})
     else:
         values = {field.name: instance.__dict__[field.attname] for field in how.fields}
-    instance.__dict__[_BEFORE] = values
+    if is_there:
+        instance.__dict__[_BEFORE] = values
 
 
 def _after_delete(sender: type[Model], instance: Model, using: str, **_: Any) -> None:
     how = tracked(sender)
     if how is None:
         return
-    old = instance.__dict__.pop(_BEFORE, {})
+    old = instance.__dict__.pop(_BEFORE, None)
     connection = cast(Any, connections[using])
     told = told_on(connection)
     for parent in how.model._meta.get_parent_list():
@@ -161,6 +165,8 @@ def _after_delete(sender: type[Model], instance: Model, using: str, **_: Any) ->
         return
     if told.is_announced(connection, "delete", how.model._meta.db_table.lower()):
         return  # a row between two others, whose relation is told of
+    if old is None:
+        return  # somebody else had deleted it
     _tell(how, instance, "delete", differences(how.fields, old, None), using)
 
 

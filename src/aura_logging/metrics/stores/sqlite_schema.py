@@ -212,11 +212,15 @@ def forget_batches(connection: sqlite3.Connection, before: float) -> None:
 
 
 def take_lease(connection: sqlite3.Connection, name: str, holder: str, now: float, until: float) -> bool:
-    """Take or renew a lease; false while another holder has it."""
+    """Take or renew a lease; false while another holder has it.
+
+    One that would last twice as long as what is asked for was taken before the clock was put back, and has ended.
+    """
     taken = connection.execute(
         "INSERT INTO lease (name, holder, until) VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
-        " SET holder = excluded.holder, until = excluded.until WHERE holder = excluded.holder OR until <= ?",
-        (name, holder, until, now),
+        " SET holder = excluded.holder, until = excluded.until"
+        " WHERE holder = excluded.holder OR until <= ? OR until > ?",
+        (name, holder, until, now, until + (until - now)),
     )
     return taken.rowcount == 1
 

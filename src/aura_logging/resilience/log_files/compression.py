@@ -76,14 +76,14 @@ def compress_file(
                 _take_over_attributes(reader, writer)
                 os.fsync(writer)
         except BaseException:
-            partial.unlink()
+            partial.unlink(missing_ok=True)  # what went wrong may have been that somebody removes it
             raise
         finally:
             files.close(writer)
     finally:
         files.close(reader)
     if not finished:
-        partial.unlink()
+        partial.unlink(missing_ok=True)
         return False
     partial.rename(target)
     _sync_directory(target.parent, files)

@@ -130,9 +130,9 @@ class SegmentKeeper:
                 source.unlink()
                 self.compressed += 1
         except FileNotFoundError:
-            if source.exists():
+            if partial.exists():
                 raise
-            # Somebody removed the segment by hand; there is nothing left to compress.
+            # Somebody removes files by hand: the segment, or what was to replace it. The next look tells what is left.
 
     def _write_index(self, compressed: Path, index: bytes | None) -> None:
         if index is None:

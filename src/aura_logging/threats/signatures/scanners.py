@@ -25,6 +25,7 @@ _TOOLS = (
     "email extractor|f-secure radar|get-minimal|gootkit|inspath|metis/|\\.nasl|nmap-nse|qqgamehall|security scan|sql power injector|sysscan|tbi-webscanner|"
     "teh forest lobster|this is an exploit|voideye|webbandit|webvulnscan|wordpress hash grabber|xmlrpc exploit|wpspider|user-agent:|ghauri|nosqlmap|"
     "crlfuzz|ssrfmap|recon-ng|theharvester|eyewitness|gowitness|naabu|webcruiser|vuln(?:erability)?[ -]?scan|pentest|exploit-db|sqliv|lfimap|x8/|cariddi|"
+    "muhstik|uniscan|parsero|amass|go-dork|r00ts3c|cgi-scan|cisco-torch|http banner detection|fhscan|zmap|"
     "bbot|osmedeus|reconftw|pocsuite|xray/|goby|afrog|fscan|yakit|acunetix|leakix|cert-?graph|blind-?sql"
 )
 _HINT = _TOOLS.encode()
