@@ -24,7 +24,7 @@ def a_record(msg: Any = "hello", *args: Any, extra: dict[str, Any] | None = None
 
 def encoded_the_general_way(record: logging.LogRecord, monkeypatch: pytest.MonkeyPatch) -> bytes:
     with monkeypatch.context() as patch:
-        patch.setattr(encoding, "_filled_template", lambda record, extras: None)
+        patch.setattr(encoding, "_filled_template", lambda record, extras: (None, None))
         return encoding.encode(record)
 
 

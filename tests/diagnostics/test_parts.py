@@ -101,15 +101,15 @@ def test_what_many_processes_say_of_a_part_is_one_recommendation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("detail", "words"),
+    ("facts", "words"),
     [
-        ("shedding DEBUG: processors at 99 %", "short of processors"),
-        ("loggers silenced: shop", "heard again by themselves"),
-        ("3 records could not be scrubbed and were blanked", "Log plain data"),
+        ({"shedding": "DEBUG"}, "the host was too busy to log it"),
+        ({"open_circuits": ["shop"]}, "See what it repeats"),
+        ({}, "Log plain data"),
     ],
 )
-def test_a_filter_that_is_unwell_is_told_once_with_what_to_do(detail: str, words: str) -> None:
-    filters = (FilterState("SamplingFilter", "console", Status.DEGRADED, detail),)
+def test_a_filter_that_is_unwell_is_told_once_with_what_to_do(facts: dict[str, object], words: str) -> None:
+    filters = (FilterState("SamplingFilter", "console", Status.DEGRADED, "unwell", {}, facts),)
     gone = worker(3, condition=Condition.GONE, filters=filters)
 
     found = [each for each in advice(worker(1, filters=filters), worker(2, filters=filters), gone)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,10 @@ _MAX_SERIES_PER_METRIC = 5_000
 _MOST_WHOLE = 2**53
 _TIERS = orjson.dumps([[tier.step, tier.keep + tier.step] for tier in TIERS])
 _ADD = Path(__file__).with_name("redis_add.lua").read_text(encoding="utf-8")
+_SUM = Path(__file__).with_name("redis_sum.lua").read_text(encoding="utf-8")
+
+_BUCKETS_AT_ONCE = 6
+"""The server does nothing else while it adds these up: some milliseconds with a thousand series."""
 
 _LEASE = """
 local holder = redis.call('GET', KEYS[1])
@@ -92,6 +96,7 @@ class RedisStore:
         self._prefix = f"{{{prefix}}}"
         self._clock = clock
         self._add = self._client.register_script(_ADD)
+        self._sum = self._client.register_script(_SUM)
         self._lease = self._client.register_script(_LEASE)
         self._swap = self._client.register_script(_SWAP)
         self._publish = self._client.register_script(_PUBLISH)
@@ -119,10 +124,19 @@ class RedisStore:
         return self._read([span_of(since, until, tier_for(since, until, now).step)], self._names(names))
 
     def read_sums(self, since: float, until: float, outline: Outline) -> list[Sample]:
-        """Return what is wanted of the span, added up on this side: a script would keep the server from others."""
+        """Return what is wanted of the span, added up by the server, a few buckets at a time."""
         span = span_of(since, until, tier_for(since, until, self._clock(), OUTLINE_BUCKETS).step)
-        wanted = [span] if outline.by_time else stretches(span)
-        return outline.added(self._read(wanted, self._names(outline.names)), span.first)
+        buckets = [
+            (step, at)
+            for step, first, end in ([span] if outline.by_time else stretches(span))
+            for at in range(first, end, step)
+        ]
+        amounts: dict[tuple[int, Series], Amount] = {}
+        for name in self._names(outline.names):
+            for at, series, amount in self._sums(name, buckets, outline):
+                key = (at if outline.by_time else span.first, series)
+                amounts[key] = amounts[key].plus(amount) if key in amounts else amount
+        return [Sample(series, at, amounts[at, series]) for at, series in sorted(amounts, key=lambda key: key[0])]
 
     def totals(self, names: Collection[str] | None = None) -> list[Sample]:
         """Return one sample for each series."""
@@ -178,6 +192,42 @@ class RedisStore:
             for series, _, amount in self._amounts(name, fields)
         ]
 
+    def _sums(
+        self, name: str, buckets: Sequence[tuple[int, int]], outline: Outline
+    ) -> Iterator[tuple[int, Series, Amount]]:
+        """Yield the sums of one metric, each with the time of a bucket that is in it."""
+        sums: dict[Series, str] = {}
+        sum_of: dict[str, str] = {}
+        for series_id, series in self._series_of(name).items():
+            wanted = outline.series(series)
+            if wanted is not None:
+                sum_of[series_id] = sums.setdefault(wanted, str(len(sums)))
+        if not sum_of:
+            return
+        known = list(sums)
+        arguments: list[str | bytes | int] = [orjson.dumps(sum_of), int(outline.by_time)]
+        chunks = [buckets[at : at + _BUCKETS_AT_ONCE] for at in range(0, len(buckets), _BUCKETS_AT_ONCE)]
+
+        def ask() -> list[list[list[str]]]:
+            pipeline = self._client.pipeline(transaction=False)
+            for chunk in chunks:
+                keys = [f"{self._prefix}:t:{step}:{at}:{name}" for step, at in chunk]
+                self._sum(keys=keys, args=arguments, client=pipeline)
+            answers: list[list[list[str]]] = pipeline.execute()
+            return answers
+
+        for chunk, told in zip(chunks, self._asked(ask) if chunks else [], strict=True):
+            times = [at for _, at in chunk] if outline.by_time else [chunk[0][1]]
+            for at, flat in zip(times, told, strict=True):
+                for number, parts in _by_id(zip(flat[::2], flat[1::2], strict=True)).items():
+                    yield at, known[int(number)], _amount(parts)
+
+    def _series_of(self, name: str) -> dict[str, Series]:
+        texts = self._asked(lambda: self._client.hgetall(f"{self._prefix}:series:{name}"))
+        for series_id in texts.keys() - self._series.keys():
+            self._series[series_id] = _series(texts[series_id])
+        return {series_id: self._series[series_id] for series_id in texts}
+
     def _send(self, samples: Sequence[Sample], batch: str) -> tuple[bool, list[str]]:
         rows = [self._row(sample) for sample in samples]
         arguments: list[str | bytes | int] = [self._prefix, batch, _TIERS, _MAX_SERIES_PER_METRIC, orjson.dumps(rows)]
@@ -215,10 +265,7 @@ class RedisStore:
         return self._asked(ask) if keys else []
 
     def _amounts(self, name: str, fields: dict[str, str]) -> list[tuple[Series, int, Amount]]:
-        by_id: dict[str, dict[str, str]] = {}
-        for field, value in fields.items():
-            series_id, _, part = field.partition("|")
-            by_id.setdefault(series_id, {})[part] = value
+        by_id = _by_id(fields.items())
         self._learn_series(name, by_id)
         return [
             (self._series[series_id], int(float(parts.get("f", 0))), _amount(parts))
@@ -243,6 +290,15 @@ class RedisStore:
             raise StoreError(self._error) from error
         self._error = ""
         return answer
+
+
+def _by_id(fields: Iterable[tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """Return the parts of each series, or of each sum."""
+    by_id: dict[str, dict[str, str]] = {}
+    for field, value in fields:
+        series_id, _, part = field.partition("|")
+        by_id.setdefault(series_id, {})[part] = value
+    return by_id
 
 
 def _parts(sample: Sample) -> tuple[list[tuple[str, str]], list[str], str]:

@@ -143,7 +143,10 @@ class SegmentKeeper:
             path.unlink(missing_ok=True)
             fd = self._files.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             try:
-                os.fchmod(fd, compressed.stat().st_mode & 0o777)
+                whose = compressed.stat()
+                if os.geteuid() == 0:  # nobody else may give a file away
+                    os.fchown(fd, whose.st_uid, whose.st_gid)
+                os.fchmod(fd, whose.st_mode & 0o777)
                 os.write(fd, index)
             finally:
                 self._files.close(fd)
