@@ -19,7 +19,7 @@ from aura_logging.audit.scrubbing import scrubbed
 from aura_logging.audit.sealing import PeriodicSealer
 from aura_logging.audit.shredding import SubjectCipher
 from aura_logging.audit.stores.base import AuditError, AuditStore, Entry
-from aura_logging.health import Health, Status, worst
+from aura_logging.health import Health, Status, hear, worst
 from aura_logging.options import OptionError, nearest
 from aura_logging.privacy.scrubber import Scrubber
 from aura_logging.resilience.background import BackgroundJob
@@ -248,6 +248,7 @@ def install(trail: Trail) -> Trail:
     """Have `record` write to this trail."""
     global _installed
     _installed = trail
+    hear("audit trail", lambda: current_trail().health())
     return trail
 
 

@@ -54,6 +54,7 @@ def measure(window: Window, course: Window, store: str = "") -> Metrics:
         window.seconds,
         traffic=_traffic(window, course),
         security_events=security_events(window),
+        security_countries=security_events(window, catalogue.SECURITY_EVENTS_BY_COUNTRY),
         cache_hits=round(window.total(catalogue.CACHE_HITS.name)),
         cache_misses=round(window.total(catalogue.CACHE_MISSES.name)),
         log_records=dict(sorted(records.items(), key=lambda pair: -pair[1])),

@@ -77,7 +77,8 @@ def _budget(log: QueryLog, chosen: PerformanceOptions) -> RequestBudget:
         return default
     request = log.work()
     match = getattr(request, "resolver_match", None)
-    return routes.get(match.route, default) if match is not None else default
+    # As in lines: the home page's pattern is empty.
+    return routes.get(match.route or "/", default) if match is not None else default
 
 
 _Budgets = tuple[dict[str, RequestBudget], RequestBudget]

@@ -17,6 +17,9 @@ from aura_logging.privacy.stand_ins import stand_in
 __all__ = ["RecordScrubber", "blank"]
 
 
+_PLACE = ("name", "threadName", "taskName", "processName", "funcName", "module", "pathname", "filename")
+
+
 class RecordScrubber:
     """Scrub message, arguments, extra fields, exception and stack of records that the scan found suspect.
 
@@ -37,10 +40,24 @@ class RecordScrubber:
             if found:
                 record.stack_info = scrubbed
                 findings += found
+        findings += self._place(record)
         if findings:
             if "message" in record.__dict__:  # a formatter has been here
                 record.message = message_of(record)
             records.forget_line(record)
+        return findings
+
+    def _place(self, record: logging.LogRecord) -> list[Finding]:
+        """Scrub where it was logged: a logger may be named after a user, a thread after a task's argument."""
+        findings: list[Finding] = []
+        attributes = record.__dict__
+        for name in _PLACE:
+            written = attributes.get(name)
+            if isinstance(written, str):
+                scrubbed, found = self._scrubber.scrub(written)
+                if found:
+                    attributes[name] = scrubbed
+                    findings += found
         return findings
 
     def _message(self, record: logging.LogRecord) -> list[Finding]:

@@ -22,6 +22,7 @@ from aura_logging.django.management.logs.selection import (
     files_of_all,
     is_colour_wanted,
 )
+from aura_logging.django.management.logs.wording import counted
 
 __all__ = ["add_arguments", "run"]
 
@@ -52,12 +53,14 @@ def run(options: Mapping[str, Any], out: OutputWrapper, err: OutputWrapper) -> i
             out.write(text)
     for problem in found.problems:
         err.write(problem.reason)
-    count = len(found.lines)
-    left = f"; {found.files_left} older not read (--all reads them)" if found.files_left and count else ""
-    err.write(f"{count:,} lines in {found.files_read} files{left}.")
+    count, files_read = len(found.lines), counted(found.files_read, "file")
     if not count:
+        err.write(f"No line has this id, in {files_read}.")
         err.write("Sampling may have left them out, or retention removed their segment.")
-    return 1 if found.problems or not count else 0
+        return 1
+    left = f"; {found.files_left:,} older not read (--all reads them)" if found.files_left else ""
+    err.write(f"{counted(count, 'line')} in {files_read}{left}.")
+    return 1 if found.problems else 0
 
 
 class _Progress:
