@@ -9,6 +9,7 @@ import pytest
 from seed import HOSTILE, HOSTILE_ID, SLOW_ID  # tests/dashboard_site
 
 from aura_logging.alerts.history import Alert, remember
+from aura_logging.alerts.standing import KEY, encoded
 from aura_logging.metrics import open_store
 
 ACCESSIBILITY = Path(__file__).with_name("accessibility.js").read_text()
@@ -137,6 +138,20 @@ def test_an_open_page_tells_what_is_new_until_it_is_paused(visitor, site) -> Non
     renewed = page.get_attribute("body", "data-renewed")
     page.click("#live button")
     page.wait_for_selector(f"body:not([data-renewed='{renewed}'])")
+
+
+def test_an_alert_that_begins_or_ends_meanwhile_is_told_to_who_cannot_see_it(visitor, site) -> None:
+    store = open_store(f"sqlite:///{site.state}/metrics.db")
+    fires = store.load(KEY)
+    page = visitor.open("/aura/")
+
+    assert store.swap(KEY, fires, encoded({}, []))
+    page.wait_for_selector("#news:text-is('No alert fires any more')", state="attached")
+    assert store.swap(KEY, store.load(KEY), fires)
+
+    page.wait_for_selector("#news:text('Requests made more than 20 database queries since ')", state="attached")
+    assert page.get_attribute("#news", "role") == "status"
+    store.close()
 
 
 def test_an_open_page_stands_still_for_who_reads_it_and_says_so(visitor) -> None:
