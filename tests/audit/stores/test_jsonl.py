@@ -51,6 +51,7 @@ def the_segment(directory: Path) -> Path:
 
 def as_if_killed(store: JsonlAuditStore) -> Path:
     """Leave the live segment as a killed process leaves it: under its live name, with nobody holding it."""
+    store._job.stop(10.0, 10.0)  # what the first entry woke: it would put the dead one's segment in order meanwhile
     store._files.abandon()
     store._begin()
     return the_segment(store.directory)
