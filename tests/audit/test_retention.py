@@ -294,6 +294,7 @@ class TestHolds:
         store.add_hold(Hold(name="case 12", reason="litigation"))
         (tmp_path / "holds.jsonl").write_bytes(b"?\n")
 
+        assert str(verify(store, KEYS).first).startswith("hold missing: the trail: ")
         with pytest.raises(AuditError, match="nothing may be purged"):
             purge(Trail(store), KEYS, RetentionPolicy({"default": 1}), dry_run=True)
 

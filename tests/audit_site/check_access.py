@@ -101,9 +101,9 @@ def test_a_class_based_view_tells_what_was_denied_and_what_was_not_there(client,
 
 
 def test_a_view_whose_entry_cannot_be_written_gives_no_answer(client, monkeypatch):
-    from aura_logging.django import audit_store
+    from aura_logging.django import audit_insertion
 
-    monkeypatch.setattr(audit_store, "_insertion", lambda vendor, is_first: ("DELETE FROM nowhere",) * 2)
+    monkeypatch.setattr(audit_insertion, "_insertion", lambda vendor, is_first: ("DELETE FROM nowhere",) * 2)
 
     with pytest.raises(AuditError):
         client.get("/")

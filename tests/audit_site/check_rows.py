@@ -357,11 +357,11 @@ def test_an_application_that_records_when_a_transaction_commits_continues_the_ch
 
 
 def test_a_change_whose_entry_cannot_be_written_is_not_made(news, monkeypatch):
-    from aura_logging.django import audit_store
+    from aura_logging.django import audit_insertion
 
     patient = make()
     news.forget()
-    monkeypatch.setattr(audit_store, "_insertion", lambda vendor, is_first: ("DELETE FROM no_such_table",) * 2)
+    monkeypatch.setattr(audit_insertion, "_insertion", lambda vendor, is_first: ("DELETE FROM no_such_table",) * 2)
 
     patient.name = "lost"
     with pytest.raises(AuditError, match="could not be written to the database 'default'"):

@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from aura_logging.audit import AuditError
 from aura_logging.audit.trail import current_trail
-from aura_logging.django import audit_store
+from aura_logging.django import audit_insertion
 from aura_logging.django.audit import track, tracking_of
 from aura_logging.django.audit_options import DjangoAuditOptions
 from aura_logging.django.conf import options
@@ -146,7 +146,7 @@ def test_a_new_secret_key_signs_and_the_old_one_still_verifies(news, whole):
 def test_what_cannot_be_written_is_journalled_where_that_is_asked_for(news, whole, tmp_path, monkeypatch):
     with audit(when_unwritable="journal", journal_dir=str(tmp_path)):
         nowhere = ("DELETE FROM no_such_table",) * 2
-        monkeypatch.setattr(audit_store, "_insertion", lambda vendor, is_first: nowhere)
+        monkeypatch.setattr(audit_insertion, "_insertion", lambda vendor, is_first: nowhere)
         with transaction.atomic():
             note = Note.objects.create(text="told later")
         assert Note.objects.filter(pk=note.pk).exists()
@@ -222,7 +222,7 @@ def test_a_failure_after_the_answer_is_kept_for_the_next_request(news, monkeypat
     with pytest.raises(RuntimeError), transaction.atomic():
         Prescription.objects.get(pk=prescription.pk)
         raise RuntimeError
-    monkeypatch.setattr(audit_store, "_insertion", lambda vendor, is_first: ("DELETE FROM nowhere",) * 2)
+    monkeypatch.setattr(audit_insertion, "_insertion", lambda vendor, is_first: ("DELETE FROM nowhere",) * 2)
     request_finished.send(sender=None)
     with pytest.raises(AuditError):
         Prescription.objects.update(drug="x")

@@ -384,6 +384,16 @@ def test_a_record_that_tells_of_a_threat_is_marked_unless_switched_off() -> None
     assert not hasattr(records[1], "security_event")
 
 
+@pytest.mark.parametrize("attribute", ["name", "threadName", "funcName", "pathname"])
+def test_where_it_was_logged_is_scrubbed_too(sinks: Sinks, attribute: str) -> None:
+    record = record_of("hello", **{attribute: "of jane.canary@example.com"})
+
+    sinks.logger.handle(record)
+
+    assert getattr(record, attribute) == "of [REDACTED:email]"
+    assert "jane.canary" not in sinks.written()
+
+
 def test_a_message_that_said_nothing_before_is_still_read_where_fields_tell() -> None:
     security = SecurityFilter()
     for _ in range(2):

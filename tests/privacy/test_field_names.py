@@ -16,6 +16,7 @@ authorization Authorization proxy-authorization HTTP_AUTHORIZATION set-cookie Se
 sessionid session_id sessionId session_key private_key privateKey aws_secret_access_key accessKey credentials
 user_credentials jwt otp otp_code totp cvv CVV2 cvc card_number cardNumber ssn user_ssn security_code pwd
 encryption_key signing_key connection_string connectionString mysql_pwd PGPASSWORD
+passwords old_passwords user_pass DB_PASS smtpPass
 """.split()  # noqa: SIM905  # a list to be read
 
 INNOCENT = """
@@ -25,6 +26,7 @@ cookie_consent cookie_domain cookies_enabled csrf_cookie_secure password_changed
 password_validators password_policy passwordless keyboard monkey key keys primary_key foreign_key cache_key
 auth_method auth_types authenticated session_engine session_age api_version access_level account_id
 token_bucket secret_name secret_version credit description card_type card_brand
+pass pass_rate boarding_pass user_passport
 """.split()  # noqa: SIM905
 
 

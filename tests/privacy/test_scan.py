@@ -96,3 +96,45 @@ def test_bytes_that_are_no_text_and_lines_without_end_are_scanned(tmp_path: Path
     path.write_bytes(b"\xff\xfe jane@example.com \xff\n" + b"x" * 3_000_000 + b" 4111111111111111")
 
     assert [(hit.line, hit.detector) for hit in scan_file(path, scrubber)] == [(1, "email"), (2, "credit_card")]
+
+
+def test_what_was_read_before_the_damage_is_told_even_of_a_short_file(tmp_path: Path, scrubber: Scrubber) -> None:
+    path = tmp_path / "log.gz"
+    path.write_bytes(gzip.compress(b"jane@example.com\n" * 500)[:-8])
+    hits = []
+
+    with pytest.raises(OSError, match="is damaged"):
+        for hit in scan_file(path, scrubber):
+            hits.append(hit)
+
+    assert len(hits) == 500
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+def test_a_file_that_is_not_what_its_name_says_is_named_and_not_quoted(
+    tmp_path: Path, scrubber: Scrubber, suffix: str
+) -> None:
+    path = tmp_path / f"log{suffix}"
+    path.write_bytes(b"hunter2 and so on\n")
+
+    with pytest.raises(OSError, match="is damaged") as raised:
+        list(scan_file(path, scrubber))
+
+    assert str(path) in str(raised.value)
+    assert "hu" not in str(raised.value).replace(str(path), "")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_what_windows_writes_is_read(tmp_path: Path, scrubber: Scrubber, encoding: str) -> None:
+    path = tmp_path / "log.txt"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    path.write_bytes(f"{mark}fine\r\nmail jane@example.com\r\n".encode(encoding))
+
+    assert list(scan_file(path, scrubber)) == [Hit(path, 2, "email")]
+
+
+def test_a_value_is_not_lost_where_a_very_long_line_is_cut(tmp_path: Path, scrubber: Scrubber) -> None:
+    path = tmp_path / "one_line.txt"
+    path.write_bytes(b"a " * ((1 << 19) - 4) + b"jane@example.com and more\n")
+
+    assert list(scan_file(path, scrubber)) == [Hit(path, 1, "email")]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from aura_logging.options import OptionError
@@ -110,6 +113,45 @@ def test_pseudonyms_are_equal_for_equal_values_however_they_are_written() -> Non
     assert pseudonym("Jane@Example.com") == pseudonym("jane@example.com")
     assert pseudonym("gb82 west 1234 5698 7654 32") == pseudonym("GB82WEST12345698765432")
     assert pseudonym("jane@example.com") != pseudonym("joan@example.com")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "4111%201111%201111%201111",
+        r"4111\u00a01111\u00a01111\u00a01111",
+        "4111\u202f1111\u202f1111\u202f1111",
+        "\uff14" + "\uff11" * 15,
+        "4111%25201111%25201111%25201111",
+    ],
+)
+def test_what_is_written_instead_does_not_depend_on_how_the_value_was_escaped(written: str) -> None:
+    pseudonyms = Scrubber(replacement="pseudonym", pseudonym_key=KEY)
+
+    assert pseudonyms.scrub(written)[0] == pseudonyms.scrub("4111 1111 1111 1111")[0]
+    assert Scrubber(replacement="partial").scrub(written)[0] == "************1111"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"secret_names": "password"}, "secret_names is the string 'password'; it must be a list"),
+        ({"allowed_names": "page_token"}, "allowed_names is the string"),
+        ({"secret_names": [""]}, "secret_names holds '', which is no name"),
+        ({"secret_names": [5]}, "secret_names holds 5"),
+        ({"patterns": "EMP-[0-9]{6}"}, "patterns holds 'E'"),
+        ({"patterns": {"employee": 5}}, "The pattern 'employee' is 5"),
+        (
+            {"patterns": {"employee": {"pattern": "E-[0-9]", "validator": "luhn"}}},
+            "validator of the pattern 'employee'",
+        ),
+        ({"patterns": {"employee": {"pattern": "E-[0-9]", "keep_last": "2"}}}, "keep_last of the pattern 'employee'"),
+        ({"patterns": {"employee": {"pattern": "E-[0-9]", "examples": "E-1"}}}, "examples of the pattern 'employee'"),
+    ],
+)
+def test_a_wrong_option_is_named_when_it_is_set(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(OptionError, match=re.escape(told)):
+        Scrubber(**options)
 
 
 def test_pseudonyms_depend_on_the_key_and_tell_nothing_of_the_value() -> None:

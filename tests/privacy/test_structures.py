@@ -185,3 +185,31 @@ def test_a_long_object_is_read_to_its_end(scrubber: Scrubber) -> None:
             return "x" * 10_000 + f" {CARD}"
 
     assert CARD not in str(scrubber.scrub_value([Long()])[0])
+
+
+Login = namedtuple("Login", "user password")
+
+
+@pytest.mark.parametrize(
+    ("value", "scrubbed"),
+    [
+        (Login("jane", "hunter2"), ("jane", "[REDACTED:secret]")),
+        ([("Cookie", "Hunter-2"), ("Accept", "*/*")], [("Cookie", "[REDACTED:secret]"), ("Accept", "*/*")]),
+        ({(CARD, 1): 2}, {f"('{MARK}', 1)": 2}),
+        ({Shown(): 2}, {f"<Shown {MARK}>": 2}),
+    ],
+)  # fmt: skip
+def test_names_of_fields_headers_and_keys_of_any_type_are_looked_at(
+    scrubber: Scrubber, value: Any, scrubbed: Any
+) -> None:
+    result, findings = scrubber.scrub_value(value)
+
+    assert result == scrubbed
+    assert len(findings) == 1
+
+
+@pytest.mark.parametrize(
+    "value", [("password", "email"), ["password", "Hunter-2"], ("password", "x", "y"), ("a", "B2")]
+)
+def test_two_names_are_no_header(scrubber: Scrubber, value: Any) -> None:
+    assert scrubber.scrub_value([value]) == ([value], [])

@@ -155,6 +155,14 @@ def test_a_disguise_is_seen_through_in_a_form(query: str) -> None:
     assert inspect({"query": query}) != []
 
 
+@pytest.mark.parametrize("secret", ["4111111111111111", "4111 1111 1111 1111", "alice.smith@example.com"])
+@pytest.mark.parametrize("shift", range(1, 16))
+def test_evidence_is_not_cut_in_the_midst_of_what_would_be_scrubbed(secret: str, shift: int) -> None:
+    payload = ("' or 1=1-- " + "; " * 60)[: 120 - shift] + secret
+    (threat,) = inspect({"query": payload})
+    assert not any(letter in threat.evidence[10:] for letter in "41ace")
+
+
 def test_what_stands_in_a_letter_by_chance_is_no_attack_and_what_nobody_writes_by_chance_is_one() -> None:
     letter = "Dear all, here is what we have said:\n'cat' or 'dog' = 2 | echo\n{}\nBest, O'Brien"
     assert inspect({"body": {"text": letter.format("see you soon")}}) == []

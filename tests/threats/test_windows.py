@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sqlite3
@@ -176,3 +177,14 @@ def test_a_url_that_names_no_windows_is_refused_without_its_password(url: str) -
     with pytest.raises(OptionError, match="login_store=") as refused:
         open_windows(url)
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_file_is_bounded_by_members_and_the_newest_stay(tmp_path: Path) -> None:
+    windows = SqliteWindows(tmp_path / "logins.db", members_at_most=100)
+    for number in range(1_000):
+        windows.note(f"key {number}", "member", 1e9 + number, 3_600.0, 10)
+    with contextlib.closing(sqlite3.connect(tmp_path / "logins.db")) as file:
+        (kept,) = file.execute("SELECT count(*) FROM member").fetchone()
+    assert kept == 101  # and the one that had the others swept
+    assert windows.note("key 999", "another", 1e9 + 1_000, 3_600.0, 10) == 2
+    windows.close()

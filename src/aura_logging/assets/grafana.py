@@ -95,6 +95,22 @@ PANELS: Mapping[str, Sequence[Panel]] = {
             "percentunit",
         ),
     ),
+    "Background tasks": (
+        Panel("Runs by state", {"{{state}}": _rate("aura_tasks_total", "state")}, "cps"),
+        Panel(
+            "Slowest tasks (p95)",
+            {
+                "{{task}}": "topk(10, histogram_quantile(0.95, sum by (le, task) "
+                "(rate(aura_task_duration_seconds_bucket[$__rate_interval]))))"
+            },
+            "s",
+        ),
+        Panel(
+            "Tasks that fail most",
+            {"{{task}}": 'topk(10, sum by (task) (rate(aura_tasks_total{state=~"FAILURE|FAILED"}[$__rate_interval])))'},
+            "cps",
+        ),
+    ),
     "Security": (
         Panel(
             "Security events by threat",

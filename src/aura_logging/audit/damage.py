@@ -65,7 +65,8 @@ class Damage:
     event_id: str = ""
 
     def __str__(self) -> str:
-        where = f"entry {self.seq} of {self.writer}" if self.writer else f"checkpoint {self.seq}"
+        beside = f"checkpoint {self.seq}" if self.seq else "the trail"
+        where = f"entry {self.seq} of {self.writer}" if self.writer else beside
         named = f" (event {self.event_id})" if self.event_id else ""
         return f"{self.kind}: {where}{named}: {self.detail}"
 

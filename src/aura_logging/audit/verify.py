@@ -13,7 +13,7 @@ from aura_logging.audit.damage import Damage, DamageKind, Progress, Verification
 from aura_logging.audit.hold_record import HoldRecord
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.signed_head import SignedHead, check_end
-from aura_logging.audit.stores.base import AuditStore, Entry
+from aura_logging.audit.stores.base import AuditError, AuditStore, Entry
 from aura_logging.audit.tombstones import Tombstone
 
 __all__ = ["chains", "check_checkpoints", "verify"]
@@ -71,7 +71,10 @@ def verify(
             walk = walks[writer] = _again_if_purged_meanwhile(store, keys, walk, tombstones[writer], ranges[writer])
         if walk.damage is None and heads is not None:
             walk.damage = _wrong_at_the_end(store, keys, walk, heads.get(writer))
-    beside += said_of_holds.missing(store.holds())
+    try:
+        beside += said_of_holds.missing(store.holds())
+    except AuditError as error:  # what stands there is no hold
+        beside.append(Damage(DamageKind.HOLD_MISSING, _BESIDE_THE_CHAINS, 0, str(error)))
     in_order = [walk for _, walk in sorted(walks.items())]
     sealed_to = {writer: max((each.last for each in found), default=0) for writer, found in ranges.items()}
     return Verification(

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connections, router, transaction
 from django.db.models import Max, Q
-from django.utils import timezone
 
 from aura_logging.audit.canonical import canonical
 from aura_logging.audit.chain import Head, Link, extend
@@ -23,19 +20,18 @@ from aura_logging.audit.events import AuditEvent
 from aura_logging.audit.holds import Hold
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.query import Question
-from aura_logging.audit.signed_head import SignedHead, sign_head
+from aura_logging.audit.signed_head import SignedHead
 from aura_logging.audit.stores.base import EVERYTHING, AuditError, CheckpointConflictError, Entry, EntryFilter
 from aura_logging.audit.tombstones import Tombstone
-from aura_logging.django.audit_columns import COLUMNS, columns_of, contradiction
+from aura_logging.django.audit_columns import COLUMNS, contradiction, time_for_settings
+from aura_logging.django.audit_insertion import LINK_COLUMNS, insert
 from aura_logging.django.audit_writers import Writers
 from aura_logging.django.tracking.transactions import one_transaction
-from aura_logging.django.tracking.unobserved import unobserved
 from aura_logging.health import Health, Status
 
 __all__ = ["DatabaseAuditStore", "in_database"]
 
 _BATCH = 2_000
-_LINK_COLUMNS = ("event", "writer", "seq", "previous", "mac", "key_id")
 _NO_CHECKPOINT = Checkpoint(0, 0.0, b"", 0, b"", (), "", b"")
 
 _alias: ContextVar[str | None] = ContextVar("aura_logging_audit_alias", default=None)
@@ -143,7 +139,7 @@ class DatabaseAuditStore:
             rows = rows.filter(writer=writer)
         if after_seq:
             rows = rows.filter(seq__gt=after_seq)
-        page = rows.order_by("writer", "seq").values_list(*COLUMNS, *_LINK_COLUMNS)
+        page = rows.order_by("writer", "seq").values_list(*COLUMNS, *LINK_COLUMNS)
         beyond = Q()
         while True:
             with self._reading():
@@ -254,31 +250,12 @@ class DatabaseAuditStore:
 
     def _put_behind_the_last(self, connection: Any, event_bytes: bytes) -> Link:
         link = extend(self._writers.head(connection), event_bytes, self.keys)
-        while not self._insert(connection, event_bytes, link):
+        while not insert(connection, event_bytes, link, self.keys):
             # The last entry was rolled back where nobody heard of it (to a savepoint that is no `atomic` block, by the
             # application's own SQL), or somebody has been at the head. Either way nothing can follow it.
             self._writers.begin(connection)
             link = extend(self._writers.head(connection), event_bytes, self.keys)
         return link
-
-    def _insert(self, connection: Any, event_bytes: bytes, link: Link) -> bool:
-        """Write an entry and the head of its chain; false, and nothing is written, if the head there is another."""
-        head = sign_head(link, self.keys)
-        place: tuple[object, ...] = (link.seq, link.mac, head.key_id, head.signature, link.writer)
-        values = _adapted(connection, columns_of(event_bytes))
-        entry = (*values, event_bytes, link.writer, link.seq, link.previous, link.mac, link.key_id)
-        if link.seq > 1:
-            place = (*place, link.seq - 1)
-        statements = _insertion(connection.vendor, is_first=link.seq == 1)
-        with unobserved(), connection.cursor() as cursor:
-            if len(statements) == 1:
-                cursor.execute(statements[0], (*place, *entry))
-                return bool(cursor.rowcount)
-            cursor.execute(statements[0], place)
-            if not cursor.rowcount:
-                return False
-            cursor.execute(statements[1], entry)
-        return True
 
     def _raw(self, rows: Any) -> list[tuple[Any, ...]]:
         """Return rows as the driver gives them: what somebody broke must not raise in a field's converter."""
@@ -334,49 +311,10 @@ def _condition(where: EntryFilter) -> Q:
         "subject": where.subject,
         "event_class": where.event_class,
         "action": where.action,
-        "timestamp__gte": None if where.since is None else _for_settings(datetime.fromtimestamp(where.since, UTC)),
-        "timestamp__lt": None if where.until is None else _for_settings(datetime.fromtimestamp(where.until, UTC)),
+        "timestamp__gte": None if where.since is None else time_for_settings(datetime.fromtimestamp(where.since, UTC)),
+        "timestamp__lt": None if where.until is None else time_for_settings(datetime.fromtimestamp(where.until, UTC)),
     }
     return Q(**{name: value for name, value in wanted.items() if value is not None})
-
-
-@functools.cache
-def _insertion(vendor: str, *, is_first: bool) -> tuple[str, ...]:
-    """Return what writes the head of a chain and its next entry: on PostgreSQL in one statement."""
-    from aura_logging.django.models import AuditEntry, AuditHead
-
-    quote = next(each for each in connections.all() if each.vendor == vendor).ops.quote_name
-    fields = {field.name: field.column for field in AuditEntry._meta.concrete_fields}
-    names = [quote(cast(str, fields[name])) for name in (*COLUMNS, *_LINK_COLUMNS)]  # every one has a column
-    marks = ", ".join(["%s"] * len(names))
-    into, heads = (
-        f"INSERT INTO {quote(AuditEntry._meta.db_table)} ({', '.join(names)})",
-        quote(AuditHead._meta.db_table),
-    )
-    seq, mac, key_id, signature, writer = map(quote, ("seq", "mac", "key_id", "signature", "writer"))
-    head = (
-        f"INSERT INTO {heads} ({seq}, {mac}, {key_id}, {signature}, {writer}) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608  # names of our own
-        if is_first
-        else f"UPDATE {heads} SET {seq} = %s, {mac} = %s, {key_id} = %s, {signature} = %s "  # noqa: S608  # as above
-        f"WHERE {writer} = %s AND {seq} = %s"
-    )
-    if vendor != "postgresql":
-        return head, f"{into} VALUES ({marks})"
-    return (f"WITH head AS ({head} RETURNING 1) {into} SELECT {marks} FROM head",)  # noqa: S608  # as above
-
-
-def _adapted(connection: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the columns as the driver wants them; time and changes are the two that are no text."""
-    moment, changes = values[0], values[1]
-    return (
-        connection.ops.adapt_datetimefield_value(_for_settings(moment)),
-        connection.ops.adapt_json_value(changes, None),
-        *values[2:],
-    )
-
-
-def _for_settings(moment: datetime) -> datetime:
-    return moment if settings.USE_TZ else timezone.make_naive(moment)
 
 
 def _advice(error: Exception) -> str:

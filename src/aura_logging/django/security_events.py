@@ -16,6 +16,7 @@ from django.dispatch import Signal
 from aura_logging import context
 from aura_logging.django.conf import options
 from aura_logging.django.threat_options import ThreatOptions
+from aura_logging.threats.login_guard import source_of
 from aura_logging.threats.storms import Storm, Storms
 
 __all__ = [
@@ -75,7 +76,7 @@ def tell(message: str, threat_type: str, source: str, **fields: Any) -> None:
 
     The context's fields (who, what, from where, the correlation id) join the record to the request's other lines.
     """
-    storm = storms.seen(source, threat_type)
+    storm = storms.seen(source_of(source), threat_type)
     if storm is not None:
         if storm.count > 1:
             fields = {"count": storm.count, "folded": storm.untold - 1, **fields}
@@ -121,7 +122,8 @@ def _tell_of_end(storm: Storm) -> None:
         if options(ThreatOptions).accounts != "omit":
             fields["account"] = storm.source
     elif storm.source:
-        fields["client_ip"] = storm.source
+        # Of IPv6 a storm has a /64, and its first address stands for it: the field holds addresses and nothing else.
+        fields["client_ip"] = storm.source.partition("/")[0]
     _log("storm of threats is over", storm.kind, fields)
 
 

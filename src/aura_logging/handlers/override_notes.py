@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+from aura_logging import levels
 from aura_logging.metrics.stores.base import SharedNotes, StoreError
 from aura_logging.resilience.clock import Clock
 
@@ -39,7 +39,7 @@ class LevelOverride:
     @property
     def level_number(self) -> int:
         """The level as `logging` counts."""
-        return logging.getLevelNamesMapping()[self.level]
+        return levels.level_number(self.level) or 0
 
     def has_same_subject(self, other: LevelOverride) -> bool:
         """Tell whether the other is about the same records, so that the newer one takes its place."""
@@ -108,7 +108,7 @@ def _override(fields: object) -> LevelOverride | None:
     is_sound = (
         isinstance(override.logger, str)
         and isinstance(override.level, str)
-        and override.level in logging.getLevelNamesMapping()
+        and levels.level_number(override.level) is not None
         and _is_number(override.expires_at)
         and _is_number(override.rate)
         and 0 <= override.rate <= 1

@@ -14,10 +14,13 @@ from aura_logging.metrics.declaration import NO_VALUE
 from aura_logging.metrics.model import Exemplar
 from aura_logging.metrics.registry import Registry
 
-__all__ = ["ALERTS_LOGGER", "REQUEST_LOGGER", "TELLING_FIELDS", "Extraction", "is_one_of_many"]
+__all__ = ["ALERTS_LOGGER", "REQUEST_LOGGER", "TASK_LOGGER", "TELLING_FIELDS", "Extraction", "is_one_of_many"]
 
 REQUEST_LOGGER = "aura.request"
 """One record for each finished request, with the fields of `schema.py`."""
+
+TASK_LOGGER = "aura.task"
+"""One record for each run of a background task."""
 
 ALERTS_LOGGER = "aura.alerts"
 """One record for each alert that fired or was resolved."""
@@ -33,7 +36,7 @@ _INFINITY = float("inf")
 
 def is_one_of_many(logger: str, level: int) -> bool:
     """Tell whether of such records, without `TELLING_FIELDS`, nothing is counted but how many there are."""
-    return level < logging.ERROR and logger != REQUEST_LOGGER
+    return level < logging.ERROR and logger not in (REQUEST_LOGGER, TASK_LOGGER)
 
 
 class Extraction:
@@ -57,6 +60,8 @@ class Extraction:
         self._db_queries = histogram(catalogue.REQUEST_DB_QUERIES)
         self._db_queries_gauge = gauge(catalogue.DB_QUERIES_PER_REQUEST)
         self._db_time = histogram(catalogue.REQUEST_DB_TIME)
+        self._tasks = counter(catalogue.TASKS)
+        self._task_duration = histogram(catalogue.TASK_DURATION)
         self._cache_hits = counter(catalogue.CACHE_HITS)
         self._cache_misses = counter(catalogue.CACHE_MISSES)
         self._memory_growth = histogram(catalogue.MEMORY_GROWTH)
@@ -80,6 +85,8 @@ class Extraction:
             # for alerts: that there are errors is no further error.
             kind = fields.get("exception_type") or records.exception_type(record)
             self._errors.of(record.name, _label(fields.get("route")), _label(kind)).inc()
+        if record.name == TASK_LOGGER:
+            self._count_task(record, fields)
         if fields.get("security_event") is True:
             self._count_security_event(record.name, fields)
         if "metric" in fields:
@@ -137,6 +144,13 @@ class Extraction:
             value = _number(fields.get(name))
             if value is not None:
                 gauge.of().set(value)
+
+    def _count_task(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> None:
+        task = _label(fields.get("task_name"))
+        self._tasks.of(task, _label(fields.get("task_state")), _label(fields.get("task_queue"))).inc()
+        duration = _number(fields.get("task_duration"))
+        if duration is not None:
+            self._task_duration.of(task).observe(duration, _exemplar(duration, fields, record.created))
 
 
 def _number(value: Any) -> float | None:

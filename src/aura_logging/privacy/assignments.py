@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from aura_logging.privacy.detector import Detector, Span
 from aura_logging.privacy.field_names import SecretNames
 from aura_logging.privacy.replacements import MARKER
+from aura_logging.privacy.secret_grammars import named_values
 
 __all__ = ["SECRET", "secret_assignments"]
 
@@ -29,6 +30,7 @@ _NO_SECRET = re.compile(
     r"ok|yes|no|not|is|was|has|set|unknown|denied|failed|redacted|hidden|filtered|str|string|int|bool|object|"
     r"\*+|\.{3,}|x{3,}|-+|%s|%r|%d|%\(.*|(?-i:\$\{?[A-Z_][A-Z0-9_]*\}?)|<[^>]*>)[.!]?"
 )
+_IDENTIFIER = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)*")
 _PROSE = re.compile(r"[a-z]+(?:[ ,.](?:[ ]?[a-zA-Z]|$))", re.ASCII)
 
 
@@ -36,6 +38,20 @@ def secret_assignments(names: SecretNames) -> Detector:
     """Make the detector for the given names; it answers with the value's span, without its quotes."""
 
     def find(text: str, field: str) -> Iterator[Span]:
+        yield from assigned(text)
+        yield from named_values(text, names.is_secret, _holds_secret)
+
+    def _is_code(text: str, match: re.Match[str], span: Span) -> bool:
+        """Tell a line of source, which every traceback quotes: `token = parser.next_token()`, `self.key = raw_key`."""
+        value = _IDENTIFIER.match(text, span[0])
+        if value is None:
+            return False
+        names_one_itself = "_" in value.group() and names.is_secret(value.group())
+        if text[value.end() : value.end() + 1] == "(":
+            return names_one_itself or (match["sign"] == "=" and text[match.end("sign") : span[0]] == " ")
+        return names_one_itself and value.end() == span[1]
+
+    def assigned(text: str) -> Iterator[Span]:
         position = 0
         while (match := _ASSIGNMENT.search(text, position)) is not None:
             position = match.end("sign")
@@ -46,7 +62,7 @@ def secret_assignments(names: SecretNames) -> Detector:
                 position = written.end()
                 continue
             span = _value_span(text, match)
-            if span is not None:
+            if span is not None and not (match["quote"] is None and _is_code(text, match, span)):
                 yield span
                 position = max(position, span[1])
 
@@ -101,6 +117,8 @@ def _holds_secret(value: str) -> bool:
 
 _EXAMPLES = (
     "password=hunter2",
+    "password=hunter(2",
+    "password = correct_horse",
     "login with user=jane&password=hunter2&next=/",
     "{'password': 'hunter2', 'user': 'jane'}",
     '{"user": {"api_key": "abc def"}}',
@@ -117,6 +135,15 @@ _EXAMPLES = (
     "sessionid=38afes7a8; theme=dark",
     "DB_PASSWORD='it\\'s me'",
     "password%3Dhunter2",
+    "<password>hunter2</password>",
+    '<wsse:Password Type="text">hunter2</wsse:Password>',
+    "mysql --password hunter2 shop",
+    "curl --api-key 'hunter2' https://api",
+    "ALTER USER shop WITH PASSWORD 'hunter2'",
+    "CREATE USER 'shop' IDENTIFIED BY 'hunter2'",
+    'Content-Disposition: form-data; name="password"\r\n\r\nhunter2\r\n',
+    "[('Authorization', 'Negotiate hunter2')]",
+    '["X-Api-Key", "Hunter-2"]',
 )
 _COUNTER_EXAMPLES = (
     "session_count=5",
@@ -136,4 +163,17 @@ _COUNTER_EXAMPLES = (
     "cookie_consent=true",
     "secretary: Jane",
     "passwordless=1",
+    "token = parser.next_token()",
+    "self.password = make_password(raw_password)",
+    "self._password = raw_password",
+    "send(credentials=_clean_credentials(given))",
+    "<password/>",
+    "<password></password>",
+    "<tokens>512</tokens>",
+    "fields ('password', 'email')",
+    "use --password to be asked",
+    "run --no-password -v",
+    "--token-count 5",
+    "the password 'must be changed'",
+    "identified by its number",
 )

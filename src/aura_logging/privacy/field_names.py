@@ -13,7 +13,7 @@ __all__ = ["SecretNames"]
 
 # Where one of these is a word of the name, the value is a secret.
 _WORDS = frozenset(
-    {"password", "passwd", "passwort", "passphrase", "passcode", "pwd", "secret", "secrets", "credential"}
+    {"password", "passwords", "passwd", "passwort", "passphrase", "passcode", "pwd", "secret", "secrets", "credential"}
     | {"credentials", "token", "authorization", "cookie", "cookies", "apikey", "privatekey", "secretkey", "jwt"}
     | {"sessionid", "sessionkey", "csrftoken", "csrfmiddlewaretoken", "accesstoken", "refreshtoken", "authtoken"}
     | {"idtoken", "clientsecret", "userpassword", "dbpassword", "newpassword", "oldpassword", "accesskey"}
@@ -26,6 +26,8 @@ _PHRASES = (
     ("signing", "key"), ("encryption", "key"), ("account", "key"), ("auth", "key"), ("service", "key"),
     ("security", "code"), ("card", "number"), ("connection", "string"), ("social", "security"), ("recovery", "code"),
     ("backup", "code"), ("verification", "code"), ("master", "key"), ("host", "key"), ("license", "key"),
+    ("user", "pass"), ("db", "pass"), ("smtp", "pass"), ("mail", "pass"), ("email", "pass"), ("mysql", "pass"),
+    ("redis", "pass"), ("ftp", "pass"), ("admin", "pass"), ("root", "pass"),
 )  # fmt: skip
 _PHRASE_SET = frozenset(_PHRASES)
 # ... but a name that ends in one of these speaks about the secret and does not hold it.
@@ -113,9 +115,12 @@ def _scan(denied: Collection[str]) -> bytes:
         *(_loosely(name) for name in denied if _squeezed(name)),
     )
     # The word may be followed by more of the name, then by the quote and bracket that close the name.
-    return (
-        named + rb"[a-z0-9_.-]{0,32}(?:\\*[\"']|%22)?(?:\]|%5d)?(?:[ \t]|\\t){0,3}" + rb"(?:=|:|%3d|%3a|[\"'][ ]{0,3},)"
-    )
+    assigned = rb"(?:\\*[\"']|%22)?(?:\]|%5d)?(?:[ \t]|\\t){0,3}" + any_of(rb"=|:|%3d|%3a", rb"\\*[\"'][ ]{0,3},")
+    # An element of XML, an option's or SQL's quoted text, a part of a form.
+    otherwise = any_of(rb"(?: [^<>]*)?>[^<]", rb" {1,3}\\*'", rb"\\*\"(?:\\+[rn]|[\r\n]){2}")
+    # Two dashes: after one, half of a line of UUIDs might begin an option.
+    option = rb"--[a-z-]*" + named + rb"[a-z-]* {1,3}[^ -]"
+    return named + rb"[a-z0-9_.-]{0,32}" + any_of(assigned, otherwise) + rb"|" + option + rb"|identified +by"
 
 
 def _word(word: str) -> bytes:

@@ -40,7 +40,13 @@ def custom_pattern(
     repeats), that cannot be matched in linear time (look-around, references to groups), or that does not find its
     examples. A validator that raises counts as one that says yes: better a marker too many.
     """
-    if not _NAME.fullmatch(name):
+    if validator is not None and not callable(validator):
+        raise OptionError(
+            f"The validator of the pattern {name!r} is {validator!r}; it must be a function of the value."
+        )
+    if type(keep_last) is not int or keep_last < 0:
+        raise OptionError(f"keep_last of the pattern {name!r} is {keep_last!r}; it must be a number of characters.")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise OptionError(f"The pattern name {name!r} must be a word in small letters, digits and underscores.")
     try:
         node = parse(pattern)
@@ -71,6 +77,8 @@ def patterns_from_settings(section: Mapping[str, str | Mapping[str, Any]]) -> tu
     detectors = []
     known = ("pattern", "validator", "examples", "counter_examples", "keep_last")
     for name, given in section.items():
+        if not isinstance(given, (str, Mapping)):
+            raise OptionError(f"The pattern {name!r} is {given!r}; it must be a text, or a mapping with a 'pattern'.")
         options: dict[str, Any] = {"pattern": given} if isinstance(given, str) else dict(given)
         for key in options:
             if key not in known:
@@ -78,6 +86,8 @@ def patterns_from_settings(section: Mapping[str, str | Mapping[str, Any]]) -> tu
         if not isinstance(options.get("pattern"), str):
             raise OptionError(f"The pattern {name!r} has no text under 'pattern'.")
         for key in ("examples", "counter_examples"):
+            if isinstance(options.get(key), str):
+                raise OptionError(f"{key} of the pattern {name!r} is one text; it must be a list of texts.")
             options[key] = tuple(options.get(key, ()))
         detectors.append(custom_pattern(name, **options))
     return tuple(detectors)

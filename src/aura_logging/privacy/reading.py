@@ -20,8 +20,9 @@ __all__ = ["NOT_PLAIN", "Reading", "plain_reading"]
 
 _ESCAPE = re.compile(
     r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
-    r"|\\+u(?P<code>[0-9A-Fa-f]{4})"
-    r"|(?P<bytes>(?:\\+x[0-9A-Fa-f]{2})+)"
+    # From where a run of backslashes begins, so that a long one is read once.
+    r"|(?<!\\)\\+u(?P<code>[0-9A-Fa-f]{4})"
+    r"|(?<!\\)(?P<bytes>(?:\\+x[0-9A-Fa-f]{2})+)"
     # Not the one that begins a telephone number.
     r"|(?P<plus>(?<=[0-9])\+(?=[0-9]))"
     r"|(?P<entity>&(?:#[0-9]{2,5}|#[xX][0-9A-Fa-f]{2,5}|nbsp|[nm]dash|shy|commat|lpar|rpar|plus|period);)"
@@ -75,7 +76,8 @@ def plain_reading(text: str) -> Reading | None:
 
 
 def _read(text: str, plus: str) -> Reading | None:
-    if text.isascii() and not ("%" in text or "\\" in text or "&" in text or (plus != "+" and "+" in text)):
+    escapes = "%" in text or "\\" in text or ("&" in text and ";" in text) or (plus != "+" and "+" in text)
+    if text.isascii() and not escapes:
         return None
     characters: list[str] = []
     places: list[int] = []

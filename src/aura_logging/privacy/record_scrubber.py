@@ -17,6 +17,9 @@ from aura_logging.privacy.stand_ins import stand_in
 __all__ = ["RecordScrubber", "blank"]
 
 
+_PLACE = ("name", "threadName", "taskName", "processName", "funcName", "module", "pathname", "filename")
+
+
 class RecordScrubber:
     """Scrub message, arguments, extra fields, exception and stack of records that the scan found suspect.
 
@@ -37,10 +40,25 @@ class RecordScrubber:
             if found:
                 record.stack_info = scrubbed
                 findings += found
+        findings += self._place(record)
         if findings:
             if "message" in record.__dict__:  # a formatter has been here
                 record.message = message_of(record)
             records.forget_line(record)
+        return findings
+
+    def _place(self, record: logging.LogRecord) -> list[Finding]:
+        """Scrub where it was logged: a logger may be named after a user, a thread after a task's argument."""
+        findings: list[Finding] = []
+        attributes = record.__dict__
+        place = {name: attributes[name] for name in _PLACE if isinstance(attributes.get(name), str)}
+        if not self._scrubber.engine.suspects("\n".join(place.values()).encode("utf-8", "surrogatepass")):
+            return findings  # as nearly always
+        for name, written in place.items():
+            scrubbed, found = self._scrubber.scrub(written)
+            if found:
+                attributes[name] = scrubbed
+                findings += found
         return findings
 
     def _message(self, record: logging.LogRecord) -> list[Finding]:

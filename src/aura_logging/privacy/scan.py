@@ -1,11 +1,13 @@
 """Look for personal data and secrets in log files that are already written; say where, never what.
 
-Reads plain, gzip, bzip2 and xz files, JSON lines and any other text, in the memory of one batch.
+Reads plain, gzip, bzip2 and xz files, JSON lines and any other text, in the memory of one batch; UTF-16, which Windows
+writes, is known by its byte order mark.
 """
 
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import lzma
 import os
@@ -24,6 +26,9 @@ __all__ = ["Hit", "Progress", "scan_file"]
 # In one go the scan costs half of what it does line by line, and the GIL is free for longer.
 _BATCH_BYTES = 1 << 16
 _LONGEST_LINE_BYTES = 1 << 20
+_HEAD_BYTES = 64
+# What two pieces of a longer line have in common, so that no value is cut in two.
+_OVERLAP_BYTES = 1 << 12
 
 _OPENERS: dict[str, Callable[[BinaryIO], IO[bytes]]] = {
     ".gz": lambda raw: cast("IO[bytes]", gzip.GzipFile(fileobj=raw)),
@@ -55,15 +60,14 @@ def scan_file(path: Path, scrubber: Scrubber, on_progress: Callable[[Progress], 
     """Yield the hits of a file in order, one for each detector and field of a line.
 
     `on_progress` is called after each batch. `OSError` for a file that cannot be read or whose compression is
-    damaged, after the hits of what came before. A line of more than 1 MiB is looked at in pieces of that size.
+    damaged, after the hits of what came before. A line of more than 1 MiB is looked at in overlapping pieces.
     """
     total_bytes = path.stat().st_size
     with path.open("rb") as raw:
         opener = _OPENERS.get(path.suffix.lower())
-        text = raw if opener is None else opener(raw)
         try:
             number = 1
-            for batch in _batches(text):
+            for batch in _batches(_as_utf8(raw if opener is None else opener(raw))):
                 if scrubber.engine.suspects(b"".join(batch)):
                     yield from _hits(path, number, batch, scrubber)
                 number += sum(piece.endswith(b"\n") for piece in batch)
@@ -71,18 +75,38 @@ def scan_file(path: Path, scrubber: Scrubber, on_progress: Callable[[Progress], 
                     on_progress(Progress(path, min(raw.tell(), total_bytes), total_bytes))
         except (EOFError, zlib.error, lzma.LZMAError) as error:
             raise OSError(f"{os.fspath(path)} is damaged: {error}") from error
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            # What gzip and bzip2 say quotes the file and does not name it.
+            raise OSError(f"{os.fspath(path)} is damaged, or not what its name says") from None
+
+
+def _as_utf8(text: IO[bytes]) -> IO[bytes]:
+    peek: Callable[[int], bytes] = getattr(text, "peek", lambda _: b"")
+    head = peek(_HEAD_BYTES)[:_HEAD_BYTES]
+    if head[:2] not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or 0 not in head:
+        return text
+    return cast("IO[bytes]", codecs.EncodedFile(text, "utf-8", "utf-16", "replace"))
 
 
 def _batches(text: IO[bytes]) -> Iterator[list[bytes]]:
-    """Yield lines, or pieces of very long ones, in batches."""
+    """Yield lines, or overlapping pieces of very long ones, in batches; what came before an error too."""
     batch: list[bytes] = []
     size = 0
-    while piece := text.readline(_LONGEST_LINE_BYTES):
-        batch.append(piece)
-        size += len(piece)
-        if size >= _BATCH_BYTES:
+    before = b""
+    try:
+        while piece := text.readline(_LONGEST_LINE_BYTES):
+            batch.append(before + piece)
+            before = b"" if piece.endswith(b"\n") else piece[-_OVERLAP_BYTES:]
+            size += len(piece)
+            if size >= _BATCH_BYTES:
+                yield batch
+                batch, size = [], 0
+    except (EOFError, OSError, zlib.error, lzma.LZMAError):
+        if batch:
             yield batch
-            batch, size = [], 0
+        raise
     if batch:
         yield batch
 

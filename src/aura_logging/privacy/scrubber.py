@@ -51,6 +51,8 @@ class Scrubber:
         secret_names: Collection[str] = (),
         allowed_names: Collection[str] = (),
     ) -> None:
+        _check_names("secret_names", secret_names)
+        _check_names("allowed_names", allowed_names)
         self.names = SecretNames(denied=secret_names, allowed=allowed_names)
         self.engine = Engine(_chosen(enable, disable, _own(patterns), secret_assignments(self.names)))
         self._replacements = Replacements(self.engine.detectors, replacement, replacements, pseudonym_key)
@@ -93,7 +95,7 @@ class Scrubber:
         position = 0
         for found in findings:
             pieces.append(text[position : found.start])
-            pieces.append(self._replacements.write(found.detector, text[found.start : found.end]))
+            pieces.append(self._replacements.write(found.detector, _read(text[found.start : found.end])))
             position = found.end
         pieces.append(text[position:])
         return "".join(pieces), findings
@@ -110,8 +112,30 @@ class Scrubber:
         return self.scrub(text, field)
 
 
+def _read(value: str) -> str:
+    """Return what a value means, so that it has one pseudonym however it was escaped."""
+    reading = plain_reading(value)
+    return value if reading is None else reading.text
+
+
 def _own(patterns: Iterable[Detector] | Mapping[str, str | Mapping[str, Any]]) -> tuple[Detector, ...]:
-    return patterns_from_settings(patterns) if isinstance(patterns, Mapping) else tuple(patterns)
+    if isinstance(patterns, Mapping):
+        return patterns_from_settings(patterns)
+    detectors = tuple(patterns)
+    for detector in detectors:
+        if not isinstance(detector, Detector):
+            raise OptionError(
+                f"patterns holds {detector!r}; it must map names to patterns, or be detectors of custom_pattern."
+            )
+    return detectors
+
+
+def _check_names(option: str, names: Collection[str]) -> None:
+    if isinstance(names, str):
+        raise OptionError(f"{option} is the string {names!r}; it must be a list of names.")
+    for name in names:
+        if not isinstance(name, str) or not any(map(str.isalnum, name)):
+            raise OptionError(f"{option} holds {name!r}, which is no name.")
 
 
 def _never(name: str) -> bool:

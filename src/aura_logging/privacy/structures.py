@@ -26,6 +26,7 @@ _SMALLEST_NUMBER = 10**7  # the shortest number that any detector finds by itsel
 _NEVER_PERSONAL = (bool, type(None), datetime.date, datetime.time, datetime.timedelta, uuid.UUID, complex)
 _SEQUENCES = (list, tuple, set, frozenset, deque)
 _DROPPED: Any = object()
+_NAME = re.compile(r"[a-z_]{1,32}")
 _PLAIN_KEY = re.compile(r"[A-Za-z_]{1,32}")
 
 
@@ -151,14 +152,21 @@ class _Walk:
     def _key(self, key: Any, path: str) -> Any:
         if isinstance(key, str) and _PLAIN_KEY.fullmatch(key):
             return key
-        if not isinstance(key, (str, bytes, int)) or isinstance(key, bool):
+        if isinstance(key, _NEVER_PERSONAL):
             return key
+        if not isinstance(key, (str, bytes, int)):
+            return self._rendered(key, "", path)  # as text, whatever it is: a key has to stay hashable
         scrubbed = self.value(key, "", path, _DEEPEST)
         return "" if scrubbed is _DROPPED else scrubbed
 
     def _sequence(self, value: Any, field: str, path: str, depth: int) -> Any:
         if _is_header(value) and self._is_secret(plain_text(value[0])) and _holds_something(value[1]):
-            inner = [value[0], _as_bytes(self.secret(value[1].decode("utf-8", "replace"), f"{path}[1]"))]
+            if isinstance(value[1], bytes):
+                inner = [value[0], _as_bytes(self.secret(value[1].decode("utf-8", "replace"), f"{path}[1]"))]
+            else:
+                inner = [value[0], self.secret(value[1], f"{path}[1]")]
+        elif hasattr(value, "_fields"):
+            return tuple(self._mapping(value._asdict(), path, depth).values())
         else:
             inner = [self.value(item, field, f"{path}[{number}]", depth + 1) for number, item in enumerate(value)]
             inner = [item for item in inner if item is not _DROPPED]
@@ -192,12 +200,17 @@ def _is_dataclass_value(value: Any) -> bool:
 
 
 def _is_header(value: Any) -> bool:
-    """Tell an ASGI header, a pair of byte strings, from other sequences."""
+    """Tell a header of ASGI's, a pair of byte strings, or of WSGI's, a tuple of two texts, from other sequences."""
+    if len(value) != 2 or not isinstance(value, (list, tuple)):
+        return False
+    if isinstance(value[0], bytes):
+        return isinstance(value[1], bytes)
+    # ("password", "email") are two names.
     return (
-        len(value) == 2
-        and isinstance(value, (list, tuple))
-        and isinstance(value[0], bytes)
-        and isinstance(value[1], bytes)
+        type(value) is tuple
+        and isinstance(value[0], str)
+        and isinstance(value[1], str)
+        and _NAME.fullmatch(value[1]) is None
     )
 
 

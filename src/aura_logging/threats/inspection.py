@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ CHARACTERS_AT_MOST = 8_192
 _PARTS_AT_MOST = 64
 _FORMS_AT_MOST = 400
 _QUIET = Inspection()
+_CUT_IN_TWO = re.compile(r"(?:(?:\d[ .-]?){1,34}|[\w@.+/=-]{1,60})\Z")
 
 
 class Inspector:
@@ -172,10 +174,13 @@ def _forms(values: Sequence[str], plus: str) -> list[str]:
 
 def _evidence(form: str, start: int) -> str:
     """Return the beginning of what matched, safe to print, and short."""
-    raw = form[start : start + EVIDENCE_CHARACTERS]
+    raw = form[start : start + EVIDENCE_CHARACTERS + 1]
     if not raw.isprintable():
         raw = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode("ascii") for c in raw)
-    return raw[:EVIDENCE_CHARACTERS]
+    if len(raw) > EVIDENCE_CHARACTERS:
+        # Half a card number, or half an address, is one that no scrubber knows any more.
+        raw = _CUT_IN_TWO.sub("", raw[:EVIDENCE_CHARACTERS])
+    return raw
 
 
 _inspector = Inspector()

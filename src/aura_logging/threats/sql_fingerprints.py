@@ -22,7 +22,7 @@ _QUOTED = (SINGLE, DOUBLE)
 # What a value may be before the attack begins: at most one name (`foo' …`, `5 and …`), brackets and arithmetic.
 _BEFORE = r"^[^nfoEFWSUZ]{0,12}n?[^nfoEFWSUZ;]{0,12}?"
 # What may be selected: nothing that reads on like a sentence.
-_SELECTED = r"(?:[1sv](?!n)|v[n(]|[fD(XZ]|\+(?:[F,;c)]|$)|Sx?|n[,F(;c)o]|n[&+]\(*[s1f(v]|[xE]|c|S)"
+_SELECTED = r"(?:[1sv](?!n)|v[n(]|[fD(XZ]|\+(?:[F,;c)]|$)|Sx?|n[,F(;c)o]|n[&+]\(*[s1f(v]|x(?!$)|E|c|w\(|S)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ _ALWAYS_TRUE = Fingerprint(
 _SURE = 0.95
 # Five words before the quote: whoever goes on there with an attack comments out the rest.
 _PROSE = re.compile(r"\W{0,3}(?:[^\W\d_]{1,20}[,.;:!?]?\s+){5}")
-_QUOTED_WORD = re.compile(r"(?:'\w[\w-]{0,30}'|\"\w[\w-]{0,30}\")(?=[\s.,;:!?)\]\"])")
+_QUOTED_WORD = re.compile(r"(?:'\w[\w-]{0,30}'|\"\w[\w-]{0,30}\")(?=[\s.,;:!?)\]\"<]|'s\b)")
 _ALONE = Fingerprint(
     "sqli.expression",
     0.6,

@@ -100,6 +100,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         bound = context.current() if response.streaming else context.settle()
         # Django closes an ASGI response outside the task that made it: bodies end there, and `request_finished` comes.
         response._resource_closers.append(functools.partial(_resume, state.trace, bound))  # type: ignore[attr-defined]  # what HttpResponseBase.close calls
+        security.keep_parsed_body(state.request, response)
         probe = state.probe
         if probe is not None:
             request = state.request

@@ -66,13 +66,14 @@ def _telling(save_table: Callable[..., bool]) -> Callable[..., bool]:
                 lock_before_reading(connection, AuditEntry._meta.db_table)
                 with told.quiet():
                     old = stored_values(cls, self._get_pk_val(cls._meta), fields, using)
+            had = frozenset(self.__dict__)
             try:
                 with told.saving(table):
                     updated = save_table(self, raw, cls, force_insert, force_update, using, update_fields)
             except BaseException:
                 self.__dict__.pop(_PARENTS, None)  # the row's other table is rolled back, too
                 raise
-            changes = _changes(self, cls, fields, old, using)
+            changes = _changes(self, cls, fields, had, old, using)
             if cls is not how.model and not raw:
                 # A table that it inherits from comes first; the entry is the whole row's.
                 self.__dict__.setdefault(_PARENTS, {}).update(changes)
@@ -92,9 +93,14 @@ def _saved(fields: tuple[AnyField, ...], update_fields: Any) -> tuple[AnyField, 
 
 
 def _changes(
-    instance: Model, model: type[Model], fields: tuple[AnyField, ...], old: dict[str, Any] | None, using: str
+    instance: Model,
+    model: type[Model],
+    fields: tuple[AnyField, ...],
+    had: frozenset[str],
+    old: dict[str, Any] | None,
+    using: str,
 ) -> dict[str, tuple[Any, Any]]:
-    new, unknown = new_values(instance, fields)
+    new, unknown = new_values(instance, fields, had)
     if unknown:
         with told_on(connections[using]).quiet():
             new.update(stored_values(model, instance._get_pk_val(model._meta), unknown, using) or {})

@@ -68,14 +68,16 @@ CODE = (
         "code_injection",
         0.85,
         rb"[\"'][ ]?\.[ ]?[a-z_0-9]{2,14}\(|var_dump|get_defined|!ruby|popen|(?:^|[^a-z])open\([\"'][/|]|compile\(|cos(?:\n|\\n)|system\n|system\\n|builtins?(?:\n|\\n)|constructor|<cf[a-z]|<jsp:|%x[(\[{]|"
-        rb"process\.|io\.popen|kernel\.|system\.diagnostics|_method(?:=|%3d)__|__construct|\$_(?:=|%3d)|aaeaaad(?:/|%2f)|(?:^|[^a-z0-9])gasv|import(?:[ +]|%20){1,3}os|os\.execute|nashorn|pickle|__reduce__|yaml\.load|unserialize|objectinputstream|(?:system|exec|popen|eval)(?:\(|%28)",
+        rb"process\.|io\.popen|kernel\.|system\.diagnostics|_method(?:=|%3d)__|__construct|\$_(?:=|%3d)|aaeaaad(?:/|%2f)|(?:^|[^a-z0-9])gasv|import(?:[ +]|%20){1,3}os|os\.execute|nashorn|thread\)?\.sleep|print[ +(]{0,2}(?:`|[0-9]{3})|pickle|__reduce__|yaml\.load|unserialize|objectinputstream|(?:system|exec|popen|eval)(?:\(|%28)",
         r"[\"']\s?\.\s?@?(?:system|exec|passthru|shell_exec|eval|assert|phpinfo|print|md5|file_get_contents)\s?\(|\A\W{0,6}(?:var_dump|print_r|var_export)\s?\(\s?(?:getenv|get_defined|scandir|glob|\$_)|!ruby/(?:object|hash|struct|regexp|array)|"
         r"\A\W{0,6}(?:os\.popen|IO\.popen|Process\.spawn|Kernel\.(?:exec|spawn|system|open))\s?\(|\A\W{0,3}open\s?\(\s?[\"'][/|]|\A\W{0,3}compile\s?\([\"']import\s|(?:\A|\n)c(?:os|posix|nt|subprocess|__builtin__|builtins)(?:\n|\\n)\w{2,20}(?:\n|\\n)|"
-        r"\"constructor\"\s?:\s?\{\s?\"prototype\"|constructor\.prototype|<cf(?:execute|file|include|invoke|object)\s|<jsp:(?:include|useBean|forward)\s|\A\W{0,6}%x[(\[{]\w|\bSystem\.Diagnostics\.Process\b|_method=__construct|\A__construct\Z|\$_=\W{0,4}[\"'(]|\A(?:AAEAAAD/////|gASV[\w+/]{8})|\Aimport\s+os\s{0,2};|\bos\.execute\s?\(\s?[\"']|\bnashorn\.\w|"
+        r"\"constructor\"\s?:\s?\{\s?\"prototype\"|constructor\.prototype|<cf(?:execute|file|include|invoke|object)\s|<jsp:(?:include|useBean|forward)\s|\A\W{0,6}%x[(\[{]\w|\bSystem\.Diagnostics\.Process\b|_method=__construct|\A__construct\Z|\$_=\W{0,4}[\"'(]|\A(?:AAEAAAD/////|gASV[\w+/]{8})|\Aimport\s+os\s{0,2};|\bos\.execute\s?\(\s?[\"']|\bnashorn\.\w|\A\W{0,3}(?:T\()?(?:java\.lang\.)?Thread\)?\.sleep\s?\(\s?\d|\A\W{0,4}print\s?\(?(?:\d{3,12}\s?\*\s?\d|`[a-z])|"
         r"\A\W{0,3}(?:unserialize|pickle\.loads|yaml\.load|new\s+ObjectInputStream)\s?\(|\b(?:system|exec|passthru|shell_exec|popen)\s?\(\s?[\"'](?:id|ls|whoami|cat\s[^\"']{1,60}|uname[^\"']{0,10}|ping\s[^\"']{1,60}|curl\s[^\"']{1,100}|wget\s[^\"']{1,100})[\"']\s?\)[^\w]{0,8}\Z",
         (
             "'.system('id').'",
             "os.popen('id').read()",
+            "Thread.sleep(10000)",
+            ";print(1234567890*2);",
             "--- !ruby/object:Gem::Requirement",
             '<cfexecute name="cmd">',
             "%x(id)",

@@ -29,10 +29,10 @@ _CALLS = (
     r"(?:cat|tac|less|more|head|tail|nl|od|xxd|strings|rev|vi|vim|nano|grep|type|rm|cp|mv|touch|mkdir|ln|source|tee|cut|awk|sed)"
     r"(?:[ \t]+(?:-\w{1,8}[ \t]+|-\w{1,8}=?\S{0,10}\s)?[\"']?(?:[./~\\$%]|\*(?=[\s;|&]*\Z)|\w{1,30}(?:[/\\]|\.\w)|[a-z]:)|\s?<\s?/(?!\w{1,12}>)|\$\{?IFS|\s?\{)|"
     r"ping[ \t]+(?:-[\w]|/\w|\d{1,3}\.(?!\S*\s[a-z]{3})|localhost|(?!\d)\w+\.\w+|\{)|sleep[ \t]+\d{1,4}(?=\s{0,3}(?:[;|&`)#\n\r'\"]|\Z))|"
-    r"echo[ \t]+(?:[\"'$`%\\-]|\w{1,40}(?=\s{0,3}(?:[;|&`>)\n]|\Z))|\S{1,60}\s?(?:>|\||;))|"
+    r"echo[ \t]+(?:[\"'$`%\\-]|\w{1,40}(?=\s{0,3}(?:[;|&`>)\n]|\Z))|[^\s<>]{1,60}\s?(?:>|\||;))|"
     r"nc[ \t]+(?:-|\d{1,3}\.|\S{1,40}\s\d)|(?:ba|z|da|k|c|tc)?sh(?:[ \t]+-[ci]|\s{0,2}(?:[;|&`)#<]|\Z))|"
     r"(?:python|perl|ruby|php|node|lua)[\d.]*[ \t]+(?:-[a-z]\b|\S{1,60}\.\w{2}\b)|"
-    r"net[ \t]+(?:user|localgroup|view|start|share)|timeout[ \t]+/?t?\s?\d|reg[ \t]+(?:query|add)|df[ \t]+-\w|mv[ \t]+\S+[ \t]+\S+(?=\s{0,3}\Z)|set[ \t]+/a|start[ \t]+(?:/b|calc|cmd)|"
+    r"net[ \t]+(?:user|localgroup|view|start|share)|timeout[ \t]+/?t?\s?\d|reg[ \t]+(?:query|add)|df[ \t]+-\w|mv[ \t]+\S+[ \t]+\S+(?=\s{0,3}\Z)|set[ \t]+/a|expr[ \t]+\d+[ \t][-+*]|start[ \t]+(?:/b|calc|cmd)|"
     r"find[ \t]+(?:/|\.)\S{0,40}\s|find[ \t]+/|su[ \t]+-|sudo[ \t]+\S|systemctl\s|kill[ \t]+-\d|mail[ \t]+-?\S+@|"
     r"exec[ \t]+(?:/|\d?[<>])|eval[ \t]+[\"'$`]|export[ \t]+\w+=|cmd[ \t]+/c|cmd(?=\s{0,3}(?:[|&]|\Z))|start[ \t]+/b|\{cmd\}|CMD="
 )
@@ -49,7 +49,7 @@ _SEPARATOR = rb"(?:;|\||&|\n|\r|`|\(|%0[ad]|\\n|\\r|%3b|%7c|%26|%60|%28|\{|\^|=|
 _HINT_WORDS = (
     rb"(?:whoami|ifconfig|ipconfig|netstat|nslookup|uname|wget|curl|tracer|passthru|systeminfo|tasklist|busybox|tcpdump|crontab|useradd|"
     rb"adduser|chmod|chown|netcat|ncat|mkfifo|powershell|cmd|certutil|bitsadmin|nmap|lsb_|phpinfo|killall|arp|getent|hostid|base64|"
-    rb"rundll32|regsvr32|wmic|socat|telnet|lsof|lsmod|lscpu|dig|ssh|scp|rsync|netsh|nohup|xterm|tftp|mount|id|ls|ps|pwd|env|w|who|dir|set|printenv|hostname|uptime|last|df|top|ver|"
+    rb"rundll32|regsvr32|wmic|socat|telnet|lsof|lsmod|lscpu|dig|ssh|scp|rsync|netsh|nohup|xterm|tftp|mount|expr|id|ls|ps|pwd|env|w|who|dir|set|printenv|hostname|uptime|last|df|top|ver|"
     rb"date|cat|tac|less|more|head|tail|nl|od|xxd|strings|rev|vi|vim|nano|grep|type|rm|cp|mv|touch|mkdir|ln|source|tee|cut|awk|sed|ping|"
     rb"sleep|echo|nc|bash|zsh|dash|ksh|csh|tcsh|sh|python|perl|ruby|php|node|lua|net|timeout|reg|find|su|sudo|service|systemctl|kill|"
     rb"mail|exec|eval|export|start)[0-9.]{0,4}(?:" + BLANK + rb"{1,4}[^ ]|\$|[;|&`)#<>'\"}]|%3b|%7c|%26|%60|%0|<|$|\n)"
@@ -67,7 +67,7 @@ COMMANDS = (
         + _HINT_WORDS
         + rb"|(?:/|%2f)s?bin(?:/|%2f)|ifs|\{cmd\}|cmd=|/[a-z0-9]{0,5}\?[a-z0-9?]{0,5}/",
         rf"(?:\A\s{{0,3}}(?:[\"')}}\]]{{1,3}}\s{{0,2}})?[;|&\n\r^]{{1,3}}|[\w)\"'\].\\/}}-]\s{{0,3}}(?:;|\|\|?|&&?|\n|\r\n?)|\\[nr]|\$\(|\A[\"']?[\w./-]{{0,30}}[;|&\n]{{1,2}})"
-        rf"[;|&\s\"'({{<^$\\]{{0,6}}(?:(?:{_SURE})\b(?=\s{{1,4}}(?:[-./$%@]|\d{{1,3}}\.\d|[0-7]{{3,4}}\s|[\"']?https?:|[\"']?\w{{1,30}}(?:[./@]\w|:[/\d]))|\$)|(?:{_ALONE})\b(?=\||\s{{0,3}}(?:[;&`)#\n\r<>(]|\Z))|{_PROGRAM}|{_EVASION})"
+        rf"[;|&\s\"'({{<^$\\]{{0,6}}(?:(?:{_SURE})\b(?=\s{{1,4}}(?:-{{1,2}}\w|[./$%@]|\d{{1,3}}\.\d|[0-7]{{3,4}}\s|[\"']?https?:|[\"']?\w{{1,30}}(?:[./@]\w|:[/\d]))|\$)|(?:{_ALONE})\b(?=\||\s{{0,3}}(?:[;&`)#\n\r<>(]|\Z))|{_PROGRAM}|{_EVASION})"
         rf"|(?:\A\s{{0,3}}[\"')}}\]]{{0,3}}\s{{0,3}}[;|&\n\r]{{1,2}}|\w(?:;|\|\||&&|\n|\r)|[)\"'\]./\\-](?:;|\|\|?|&&|\n|\r)|\.\w{{2,5}}\||[\w)\"'\]]\s(?:;|\|\||&&)|\w\s?\|(?=\s?(?:cat|ping|nc|echo|sleep)\s)|\\[nr]|\$\(|\Aa[;|])"
         rf"\s{{0,3}}[(\"'{{]{{0,2}}(?:{_CALLS})(?![^\n;|&]{{0,40}}?(?:\s[a-z]{{2,20}}){{3}})"
         rf"|[\w)]\s?[&|]\s?(?:{_SURE_CALLS})",
@@ -83,6 +83,7 @@ COMMANDS = (
             "x& net user eve x /add",
             "x | cat /etc/issue",
             ";df -h",
+            ";expr 268409241 - 2",
             ";nohup ./x &",
         ),
         (
@@ -96,6 +97,8 @@ COMMANDS = (
             "first line\nlast line",
             "time | echo\n\n* cat\n* [dog",
             "a; curl 2 times",
+            "one; curl - 21",
+            "<p>this | echo :)</p>",
             "try; curl now: it is fun",
             "done\nping 192.0.2.1 works",
             "yes\ncat /etc/hosts prints all the names",

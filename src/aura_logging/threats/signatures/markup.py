@@ -134,11 +134,11 @@ MARKUP = (
         rb"[^a-z0-9]{0,3}(?:[(`\[=.)\]]|%28|%60)|document\.|window\.|self\[|top\[|\[\]\[|\+\[\]|\.constructor|(?:parent|this|globalthis|frames|window)\[|(?:alert|confirm|prompt|eval)[)]?[,;][a-z]|=\(\{|/\*-/\*",
         r"\A(?!alert\s?\(\)\s[a-z]|[\w.]{1,40}\([^()]{0,40}\)(?:\.\w{1,20})?(?:\s+[a-z]{2,}){2})[\s\"'`;)}\]\\/*+&|^,>?!~-]{0,20}(?:[\w.]{0,30}=)?\(?"
         rf"(?:{_SINKS})\s{{0,3}}(?:\(|`\S{{1,30}}`|\?\.\(|/\*)"
-        rf"|[\"'`;)}}\]]\s{{0,5}}[-+*;,&|^/<>?%]{{1,2}}\s{{0,5}}(?:window\.|self\.|top\.|\(\s?\d?,\s?)?(?:{_SINKS})\s{{0,3}}(?:\(|`\S{{1,30}}`)"
+        rf"|[\"'`;)}}\]]\s{{0,5}}[-+*;,&|^/<>?%]{{1,2}}\s{{0,5}}(?:window\.|self\.|top\.|\(\s?\d?,\s?)?(?:{_SINKS})(?:\(|\s(?=\(\s?[\"'`])|`\S{{1,30}}`)"
         r"|document\.(?:cookie|domain|location|body|head)\s{0,3}(?:[).;=,\]+]|\Z)(?![a-z])"
         r"|\A[\"']?\W{0,10}(?:document|window|self|top|location)(?:\.\w+){0,4}\s?=\s?[^=]{1,80}(?:\(|//|javascript|hash|name)"
         r"|\[\]\[[\"'(!+\[]|\(!\[\]\+|\[\"?(?:constructor|alert|eval)\"?\]\s?[(\[]|\]\.constructor\("
-        r"|=\s?String\.fromCharCode\s?\(|\A\W{0,6}(?:window|self|top|parent|this|globalThis|frames)\[[^\]\s]{1,60}\]\s?[(`]|\.constructor\.constructor\s?\(|innerHTML\s{0,3}=\s{0,3}[^=\s]|/\*-/\*`|\A\W{0,6}\(\s?(?:alert|confirm|prompt|eval)\s?\)\s?\(|\$\{\s?(?:alert|confirm|prompt|eval|fetch|import)\s?[(`]|(?:=|\A)\s?(?:alert|confirm|prompt|eval)[,;]\w{1,20}\(|\]\.(?:find|map|some|every|forEach|filter|findIndex|sort|reduce)\s?\(\s?(?:alert|confirm|prompt|eval)\b|\.constructor\s?`|(?:alert|confirm|prompt)\s?(?:&lpar;|`)\d",
+        r"|=\s?String\.fromCharCode\s?\(|\A\W{0,6}(?:window|self|top|parent|this|globalThis|frames)\[[^\]\s]{1,60}\]\s?[(`]|\.constructor\.constructor\s?\(|innerHTML\s{0,3}=\s{0,3}[^=\s]|/\*-/\*`|\A\W{0,6}\(\s?(?:alert|confirm|prompt|eval)\s?\)\s?\(|\$\{\s?(?:alert|confirm|prompt|eval|fetch|import)\s?[(`]|(?:=|\A)\s?(?:alert|confirm|prompt|eval)[,;]\w{1,20}\(|\]\.(?:find|map|some|every|forEach|filter|findIndex|sort|reduce)\s?\(\s?(?:alert|confirm|prompt|eval)\b|\.constructor\s?(?:`|\(\s?[\"'`])|\A\W{0,4}\(\)\s?=>\s?\{?\s?(?:alert|confirm|prompt|eval|fetch)\s?[(`]|\b(?:alert|confirm|prompt|eval)\.(?:call|apply|bind)\s?[(`]|\Anew\s+Function\s?[(`]|\bonerror\s?=\s?(?:alert|confirm|prompt|eval)\s?[;,]|(?:alert|confirm|prompt)\s?(?:&lpar;|`)\d",
         (
             "';alert(1)//",
             '"-confirm(1)-"',
@@ -147,6 +147,10 @@ MARKUP = (
             "(alert)(1)",
             "a=alert,a(1)",
             "[1].find(alert)",
+            "(()=>{alert(1)})()",
+            "eval.call`${1}`",
+            "[].filter.constructor('alert(1)')()",
+            ";onerror=alert;throw 1",
             'window["al"+"ert"](1)',
             "Function`alert(1)```",
             "');eval(name)//",
