@@ -51,5 +51,13 @@ def test_what_is_no_secret_stays(text: str) -> None:
 
 
 def test_a_long_text_without_an_end_is_read_once() -> None:
-    for piece in ("\\", 'form-data; name="password"' + "\\r\\n" * 9, "<password ", "--password", "('password', '", "identified by ", 'form-data; name="'):
+    for piece in (
+        "\\",
+        'form-data; name="password"' + "\\r\\n" * 9,
+        "<password ",
+        "--password",
+        "('password', '",
+        "identified by ",
+        'form-data; name="',
+    ):
         SCRUBBER.find(piece * 20_000)
