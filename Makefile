@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format matrix bench services clean
+.PHONY: help demo serve test lint format matrix bench screenshots services clean
 
 help:
 	@echo "make demo    drive real traffic at a shop, show what it logs (SECONDS=$(SECONDS))"
@@ -18,6 +18,8 @@ help:
 	@echo "make format  let ruff put the code in order"
 	@echo "make matrix  the suite against the wheel, on every Python and Django"
 	@echo "make bench   measure against the peers"
+	@echo "make screenshots"
+	@echo "             take the pictures of docs/screenshots anew"
 	@echo "make clean   remove what these commands have made"
 
 demo:
@@ -53,6 +55,10 @@ matrix: services
 bench:
 	@scripts/make-venv $(VENV) bench
 	$(PY) benchmarks/run.py
+
+screenshots: services
+	@scripts/make-venv $(VENV) dev
+	$(PY) scripts/screenshots.py
 
 clean:
 	rm -rf $(VENV) .nox dist build logs examples/shop/logs .coverage .hypothesis

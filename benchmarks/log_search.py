@@ -20,6 +20,7 @@ import orjson
 
 from aura_logging.diagnostics.log_reader import files_of, find_request
 from aura_logging.resilience.log_files.compression import choose_codec
+from aura_logging.resilience.log_files.id_index import IdCollector, index_path
 from aura_logging.resilience.log_files.segment_names import Segment, SegmentFile, SegmentNames
 
 SEGMENT_BYTES = 64 << 20
@@ -40,7 +41,7 @@ def main() -> None:
         print(f"{compression or 'plain':<6} {len(files)} files, {held}")
         places = {"newest": count - 1, "8th newest": max(0, count - 8), "oldest": 0, "absent": None}
         for place, number in places.items():
-            wanted = "no-such-request" if number is None else request_id(number, 1000)
+            wanted = request_id(count if number is None else number, 1000)
             walls, processors = [], []
             for _ in range(3):
                 started, worked = time.perf_counter(), time.process_time()
@@ -68,8 +69,10 @@ def write_segments(directory: Path, compression: str | None, count: int) -> None
         if codec is None:
             path.write_bytes(lines)
             continue
-        compressor = codec.begin()
+        compressor, ids = codec.begin(), IdCollector()
         path.write_bytes(compressor.compress(lines) + compressor.flush())
+        ids.add(lines)
+        index_path(path).write_bytes(ids.index() or b"")
 
 
 def segment(number: int) -> bytes:

@@ -1,10 +1,11 @@
 """Measure what our middleware and its wide record add to a request, beside peers, in one run: trust the ratios.
 
-    python benchmarks/request_overhead.py [ROUNDS]
+    python benchmarks/request_overhead.py [ROUNDS [CANDIDATE …]]
 
 Every candidate runs in a process of its own, all take their rounds in turn, and each round is set against the bare
 site's of the same turn. A request goes through Django's whole WSGI handler, from environ to the response's close;
-what is logged is written to a file. Counted is the processor time of the whole process, its threads included.
+what is logged is written to a file. Counted is the processor time of the whole process, its threads included. Every
+site has a model and therefore a connection, which Django looks at when a request begins and ends.
 
 `ours, alone` is our outer middleware before one `FileHandler` with our filter and formatter, `ours, both` has the inner
 one as well; `ours, production` is the outer one with the preset: scrubbed, counted, journalled, delivered by a thread.
@@ -130,7 +131,9 @@ def serve(name: str) -> None:
     defaults = {
         "DEBUG": False, "SECRET_KEY": "benchmark", "ROOT_URLCONF": "urls", "ALLOWED_HOSTS": ["*"], "MIDDLEWARE": [],
     }  # fmt: skip
-    settings.configure(**{**defaults, **CANDIDATES[name](directory)})
+    chosen = CANDIDATES[name](directory)
+    apps = ["django.contrib.contenttypes", *chosen.pop("INSTALLED_APPS", [])]
+    settings.configure(**{**defaults, **chosen}, INSTALLED_APPS=apps)
     from django.core.wsgi import get_wsgi_application
 
     application = get_wsgi_application()
@@ -160,6 +163,8 @@ def serve(name: str) -> None:
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     names = [name for name in CANDIDATES if find_spec(NEEDS.get(name, "django")) is not None]
+    if len(sys.argv) > 2:
+        names = [name for name in names if name == "bare" or name in sys.argv[2:]]
     processes = {
         name: subprocess.Popen(
             [sys.executable, __file__, "--serve", name],

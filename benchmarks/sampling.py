@@ -1,37 +1,26 @@
-"""Measure what a sampling decision adds to a log call, and what a storm does to requests and to memory.
+"""Measure what a sampling decision adds to a log call, and count the lines of a million identical errors.
 
     python benchmarks/sampling.py [ROUNDS]
 
 A cost is that of one filter on one handler that writes nothing, beyond the same call without the filter. All take turns
 in short rounds, so that a noisy neighbour hits them alike; of each the quickest tenth of its rounds counts, which is
-what the code costs and not what the neighbour does. Then four threads offer 200,000 records a second to the production
-chain, into a file, while a fifth works through requests: beside them, the memory, and the lines that were left.
+what the code costs and not what the neighbour does. What a storm does to
+requests is in sampling_storm.py.
 """
 
 from __future__ import annotations
 
 import logging
-import logging.config
 import statistics
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable
 
-import psutil
-
-from aura_logging import bound, presets
 from aura_logging.filters import SamplingFilter
-from aura_logging.handlers import AsyncBufferedHandler
 
 CALLS = 2_000
 ROUNDS = 150
 TARGETS_MICROSECONDS = {"kept": 0.5, "dropped": 0.4}
-
-STORM_THREADS = 4
-STORM_RECORDS_PER_SECOND = 200_000
-STORM_SECONDS = 2.0
 
 ID = "0af7651916cd43dd8448eb211c80319c"
 EXTRA = {"correlation_id": ID}
@@ -121,86 +110,6 @@ def measure(rounds: int) -> dict[str, list[float]]:
     return spent
 
 
-class Pace:
-    """Offers so many records a second, half errors that say the same, half ordinary ones, and counts them."""
-
-    def __init__(self, logger: logging.Logger, per_second: int, stop: threading.Event) -> None:
-        self.offered = 0
-        self._logger = logger
-        self._per_second = per_second
-        self._stop = stop
-
-    def __call__(self) -> None:
-        began = time.monotonic()
-        while not self._stop.is_set():
-            due = int((time.monotonic() - began) * self._per_second) - self.offered
-            for number in range(min(due, 200) // 2):
-                self._logger.error("payment gateway %s unreachable", "eu-1", extra=EXTRA)
-                self._logger.info("order %s placed", number, extra={"correlation_id": f"{number:032x}"})
-                self.offered += 2
-            time.sleep(0.0005)
-
-
-def requests(logger: logging.Logger, seconds: float) -> list[float]:
-    """Return the processor time of each request, in microseconds: some work, ten lines."""
-    spent = []
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        started = time.thread_time()
-        with bound(correlation_id=ID, route="orders/<int:pk>/"):
-            for number in range(10):
-                sum(range(200))
-                logger.info("step %d", number)
-        spent.append((time.thread_time() - started) * 1e6)
-        time.sleep(0.001)
-    return spent
-
-
-def storm() -> None:
-    with tempfile.TemporaryDirectory() as directory:
-        config = presets.production(log_dir=directory, level="INFO")
-        config["root"]["handlers"] = ["async_file"]
-        logging.config.dictConfig(config)
-        handler = logging.getLogger().handlers[0]
-        assert isinstance(handler, AsyncBufferedHandler)
-        (sampling,) = (each for each in handler.filters if isinstance(each, SamplingFilter))
-        quiet = requests(logging.getLogger("shop.requests"), STORM_SECONDS)
-        before = psutil.Process().memory_info().rss
-        stop = threading.Event()
-        paces = [
-            Pace(logging.getLogger(f"shop.storm.{number}"), STORM_RECORDS_PER_SECOND // STORM_THREADS, stop)
-            for number in range(STORM_THREADS)
-        ]
-        threads = [threading.Thread(target=pace) for pace in paces]
-        began = time.monotonic()
-        for thread in threads:
-            thread.start()
-        stormy = requests(logging.getLogger("shop.requests"), STORM_SECONDS)
-        stop.set()
-        for thread in threads:
-            thread.join()
-        seconds = time.monotonic() - began
-        grown = psutil.Process().memory_info().rss - before
-        handler.flush(10)
-        offered = sum(pace.offered for pace in paces)
-        dropped = sampling.health().dropped
-        lines = handler.health().accepted or 0
-        median = statistics.median
-        print(
-            f"\nstorm: {offered:,} records offered by {STORM_THREADS} threads in {seconds:.1f} s:"
-            f" {offered / seconds:,.0f} a second"
-        )
-        print(
-            f"a request of ten lines: {median(quiet):.0f} µs of processor before, {median(stormy):.0f} µs in the storm:"
-            f" {median(stormy) / median(quiet):.2f} x"
-        )
-        print(
-            f"memory grew by {grown / 1024 / 1024:.1f} MiB; {lines:,} lines in all, the file's target lost"
-            f" {sum(handler.health().dropped.values()):,}; left out by sampling: {dict(dropped)}"
-        )
-        logging.shutdown()
-
-
 def a_million() -> None:
     """Log a million identical errors, and compare the lines with the promise."""
     sampling = SamplingFilter()
@@ -231,7 +140,6 @@ def main() -> None:
             verdict = f"   target: at most {most} µs: {'met' if beyond <= most else 'MISSED'}"
         print(f"{name:26} {bare + beyond:9.2f} {beyond:17.2f} {beyond / bare:13.0%}{verdict}")
     a_million()
-    storm()
 
 
 if __name__ == "__main__":

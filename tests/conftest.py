@@ -18,11 +18,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 INSTALLER = "scripts/install-test-services"
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 _MISSING = "needs a service: "
+
+
+def _must_be_complete() -> bool:
+    """Whether this run decides about a change: nothing may be missing then, and nothing left to luck."""
+    return os.environ.get("AURA_REQUIRE_SERVICES", "0") not in ("", "0")
+
+
+# A slow machine is no failure, and no test asserts a time. Where a run decides about a change, the same examples are
+# tried each time; by hand, others are searched for at every run.
+settings.register_profile(
+    "aura",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=_must_be_complete(),
+    print_blob=True,
+)
+settings.load_profile("aura")
 
 
 def find_service(program: str) -> Path | None:
@@ -39,7 +57,7 @@ def require_service() -> Callable[[str], Path]:
     def require(program: str) -> Path:
         found = find_service(program)
         if found is None:
-            if os.environ.get("AURA_REQUIRE_SERVICES", "0") not in ("", "0"):
+            if _must_be_complete():
                 pytest.fail(f"{program} is not installed and AURA_REQUIRE_SERVICES is set: run {INSTALLER}")
             pytest.skip(f"{_MISSING}{program}")
         return found

@@ -171,11 +171,16 @@ def run_in_context(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def start(fields: Mapping[str, Any]) -> None:
-    """Begin a unit of work with these fields and no others, whatever an earlier one left behind."""
+def start(fields: Mapping[str, Any], learn: Callable[[], None] | None = None) -> None:
+    """Begin a unit of work with these fields and no others, whatever an earlier one left behind.
+
+    The mapping itself is kept, so it must not change any more. `learn` is deferred, as by `defer`.
+    """
     _fields.set(_with_attribute_names(fields))
     # Setting a variable copies a part of the context, looking at it does not; mostly there is nothing to forget.
-    if _deferred.get() is not None:
+    if learn is not None:
+        _deferred.set(_Deferred(learn))
+    elif _deferred.get() is not None:
         _deferred.set(None)
     if _entered.get():
         _entered.set(())
@@ -191,10 +196,13 @@ def defer(learn: Callable[[], None]) -> None:
     _deferred.set(_Deferred(learn))
 
 
-def settle() -> None:
-    """Ask no more what was deferred: all that there is to learn of this unit of work is bound."""
-    if _deferred.get() is not None:
+def settle() -> Mapping[str, Any]:
+    """Ask for the last time what was deferred, and return the bound fields: there is no more to learn of this unit."""
+    deferred = _deferred.get()
+    if deferred is not None:
+        deferred.ask()
         _deferred.set(None)
+    return _fields.get()
 
 
 class _Deferred:
@@ -243,7 +251,7 @@ def _name_of(function: Callable[..., Any]) -> str:
     return getattr(function, "__qualname__", repr(function))
 
 
-def _with_attribute_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _with_attribute_names(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     if STANDARD_ATTRIBUTES.isdisjoint(fields):
-        return dict(fields)
+        return fields
     return {attribute_name(name): value for name, value in fields.items()}

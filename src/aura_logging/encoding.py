@@ -23,6 +23,7 @@ import orjson
 
 from aura_logging import records
 from aura_logging.call_sites import OWN_NAMES, CallSites
+from aura_logging.levels import level_number
 from aura_logging.schema import FIELDS, Spelling, spelling
 
 __all__ = [
@@ -103,11 +104,12 @@ def decode(line: bytes, schema: str = "aura") -> logging.LogRecord:
     if schema != "aura":
         fields = spelling(schema).ours(fields)
     level = str(fields.pop("level", "NOTSET"))
+    number = level_number(level)
     record = logging.makeLogRecord(
         {
             "name": fields.pop("logger", "root"),
             "levelname": level,
-            "levelno": logging.getLevelNamesMapping().get(level, logging.INFO),
+            "levelno": logging.INFO if number is None else number,
             "msg": fields.pop("message", ""),
             "args": None,
             "pathname": fields.pop("file", ""),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-__all__ = ["Status", "Health", "Checkable", "worst"]
+__all__ = ["Status", "Health", "Checkable", "heard_parts", "hear", "worst"]
 
 
 class Status(StrEnum):
@@ -65,3 +65,19 @@ class Checkable(Protocol):
 def worst(statuses: Iterable[Status]) -> Status:
     """Return the worst of the statuses; of none, healthy."""
     return max(statuses, key=_BADNESS.__getitem__, default=Status.HEALTHY)
+
+
+_parts: dict[str, Callable[[], Health]] = {}
+
+
+def hear(part: str, health: Callable[[], Health]) -> None:
+    """Have reports on this process tell of a part that is no handler, by this name; the newest of a name counts.
+
+    `health` is cheap and may be called on any thread, also of a child that was forked later.
+    """
+    _parts[part] = health
+
+
+def heard_parts() -> Mapping[str, Callable[[], Health]]:
+    """Return the parts that are told of."""
+    return dict(_parts)

@@ -8,7 +8,6 @@ Every preset has the same handlers, filters and formatters; they differ in what 
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aura_logging.alerts import AlertOptions
+from aura_logging.levels import level_names, level_number
 from aura_logging.metrics.stores import check_url
 from aura_logging.options import OptionError, fill, from_env, nearest
 
@@ -26,10 +26,6 @@ LoggingDict = dict[str, Any]
 
 # The owner works here, the group may read (a log shipper), nobody else may look in.
 _DIRECTORY_MODE = 0o750
-
-_NAMES_OF_LEVELS = {
-    number: name for name, number in logging.getLevelNamesMapping().items() if name not in ("WARN", "FATAL")
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +48,8 @@ class PresetOptions:
     sample_rates: Mapping[str, float] = field(default_factory=lambda: {"DEBUG": 0.1, "INFO": 0.5})
 
     def __post_init__(self) -> None:
-        known = logging.getLevelNamesMapping()
-        if self.level is not None and self.level not in known:
-            raise ValueError(f"level={self.level!r} is no level. {nearest(self.level, known)}")
+        if self.level is not None and level_number(self.level) is None:
+            raise ValueError(f"level={self.level!r} is no level. {nearest(self.level.upper(), level_names())}")
         if self.metrics_store is not None:
             try:
                 check_url(self.metrics_store)
@@ -91,8 +86,8 @@ def production(**options: Any) -> LoggingDict:
 def development(**options: Any) -> LoggingDict:
     """Readable lines on standard error, coloured on a terminal; everything is kept, in `log_dir` too.
 
-    SQL is logged by Django on `django.db.backends` while `DEBUG` is on; to see it, set
-    `LOGGING["loggers"]["django.db.backends"]["level"] = "DEBUG"`.
+    SQL is logged on `django.db.backends`, by Django while `DEBUG` is on, else by `aura_logging.django` without values;
+    to see it, set `LOGGING["loggers"]["django.db.backends"]["level"] = "DEBUG"`.
     """
     chosen = _options("development", options)
     _prepare(chosen.log_dir)
@@ -115,10 +110,11 @@ def testing(**options: Any) -> LoggingDict:
 
 def _options(preset: str, given: Mapping[str, Any]) -> PresetOptions:
     plain = {key: os.fspath(value) if isinstance(value, os.PathLike) else value for key, value in given.items()}
-    if isinstance(plain.get("level"), int) and not isinstance(plain["level"], bool):
-        plain["level"] = _NAMES_OF_LEVELS.get(plain["level"], plain["level"])
-    if isinstance(plain.get("level"), str):
-        plain["level"] = plain["level"].upper()
+    level = plain.get("level")
+    if level is not None:
+        number = level_number(level)
+        # A number without a name is told as what was given; so is what is no level at all.
+        plain["level"] = next((name for name in level_names() if level_number(name) == number), str(level))
     # The metrics handler will read these; what is wrong with them is said better here than from inside dictConfig.
     fill(AlertOptions, where=f"presets.{preset}()")
     return fill(PresetOptions, plain, where=f"presets.{preset}()")
@@ -197,7 +193,8 @@ def _base(options: PresetOptions) -> LoggingDict:
             # Django's own handlers on these are replaced by the root logger's.
             "django": {"level": "INFO"},
             "django.server": {"level": "INFO", "handlers": [], "propagate": True},
-            "django.db.backends": {"level": "INFO"},
+            "django.db": {"level": "INFO"},
+            "django.db.backends": {},  # for SQL: it has no level of its own, so that one set on `django.db` counts here
             "django.security": {"level": "INFO", "handlers": ["security"]},
             "aura": {"level": "INFO"},
             "aura.security": {"level": "INFO", "handlers": ["security"]},

@@ -52,9 +52,11 @@ class Trace(NamedTuple):
     flags: str = "00"
     state: str = ""
 
-    def fields(self) -> dict[str, str]:
+    def fields(self) -> dict[str, Any]:
         """Return what belongs on every record."""
-        known = {"correlation_id": self.correlation_id, "trace_id": self.trace_id, "span_id": self.span_id}
+        known: dict[str, Any] = {
+            "correlation_id": self.correlation_id, "trace_id": self.trace_id, "span_id": self.span_id,
+        }  # fmt: skip
         if self.parent_span_id is not None:
             known["parent_span_id"] = self.parent_span_id
         return known

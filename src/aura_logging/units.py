@@ -20,9 +20,11 @@ class Unit:
     end does not. An abandoned unit (a task nobody awaits) may never end: then it is collected, and nothing is called.
     """
 
-    __slots__ = ("__weakref__", "_at_end", "failed")
+    __slots__ = ("__weakref__", "_at_end", "failed", "outer")
 
-    def __init__(self) -> None:
+    def __init__(self, outer: Unit | None = None) -> None:
+        self.outer = outer
+        """The unit that this one is a part of."""
         self.failed: bool | None = None
         """Whether it ended in an exception; `None` while it goes on."""
         self._at_end: list[Callable[[bool], None]] = []
@@ -38,7 +40,11 @@ class Unit:
         if self.failed is None:
             self.failed = failed
         while self._at_end:
-            self._at_end.pop(0)(self.failed)
+            try:
+                call = self._at_end.pop(0)
+            except IndexError:  # another thread was here first
+                return
+            call(self.failed)
 
 
 _unit: ContextVar[Unit | None] = ContextVar("aura_logging_unit", default=None)
@@ -65,7 +71,8 @@ def end() -> None:
 @contextmanager
 def begin() -> Iterator[None]:
     """Make the block a unit of its own, inside another one or not; it has failed if it ends in an exception."""
-    outer, own = _unit.get(), Unit()
+    outer = _unit.get()
+    own = Unit(outer)
     _unit.set(own)
     try:
         yield

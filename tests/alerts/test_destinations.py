@@ -23,8 +23,8 @@ from aura_logging.alerts import Alert
 from aura_logging.alerts.evaluator import log_alert
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "alerts.md").read_text()
-FIRED = Alert("error_rate", "firing", "critical", "more than 0.05 of all requests failed", 0.2, 0.05, 0.0)
-RESOLVED = Alert("error_rate", "resolved", "critical", "more than 0.05 of all requests failed", 0.0, 0.05, 0.0)
+FIRED = Alert("error_rate", "firing", "critical", "more than 5 % of all requests failed", 0.2, 0.05, 0.0)
+RESOLVED = Alert("error_rate", "resolved", "critical", "more than 5 % of all requests failed", 0.0, 0.05, 0.0)
 
 
 def shown(name: str) -> Any:
@@ -95,7 +95,7 @@ def test_the_documented_logging_tells_a_mailbox_a_webhook_and_a_chat() -> None:
 
     assert len(mail.mails) == 1, "that it is over is no reason to wake anybody"
     assert "Subject: shop: alert" in mail.mails[0]
-    assert "alert fired: more than 0.05 of all requests failed" in mail.mails[0]
+    assert "alert fired: more than 5 % of all requests failed" in mail.mails[0]
     hooks = [(headers, body) for path, headers, body in post.posted if path == "/hook"]
     is_genuine = shown("def is_genuine")
     secret = config["handlers"]["alert_webhook"]["secret"]
@@ -104,8 +104,8 @@ def test_the_documented_logging_tells_a_mailbox_a_webhook_and_a_chat() -> None:
     assert not is_genuine(hooks[0][0], hooks[0][1] + b" ", secret)
     assert [json.loads(body)["alert_phase"] for _, body in hooks] == ["firing", "resolved"]
     assert [json.loads(body) for path, _, body in post.posted if path == "/chat"] == [
-        {"text": "CRITICAL alert fired: more than 0.05 of all requests failed"},
-        {"text": "INFO alert resolved: more than 0.05 of all requests failed"},
+        {"text": "CRITICAL alert fired: more than 5 % of all requests failed"},
+        {"text": "INFO alert resolved: more than 5 % of all requests failed"},
     ]
 
 

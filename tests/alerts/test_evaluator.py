@@ -78,6 +78,31 @@ def test_another_process_goes_on_where_a_dead_one_was(fleet: Fleet) -> None:
     assert fleet.told == [("first", "errors", "firing"), ("second", "errors", "resolved")]
 
 
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_clock_that_is_put_back_silences_no_alert(tmp_path: Path, kind: str) -> None:
+    clock = ManualClock(1_800_000_003.0)
+    store = MemoryStore(clock) if kind == "memory" else SqliteStore(tmp_path / "m.db", clock=clock)
+    fleet = Fleet(store, clock)
+    first, second = fleet.process("one"), fleet.process("two")
+    first.evaluate()
+
+    clock.advance(-3_600.0)
+    fleet.fail(times=6)
+    second.evaluate()  # the first has died, and its lease would last for an hour
+    assert fleet.told == [("two", "errors", "firing")]
+
+    clock.advance(-3_600.0)
+    for _ in range(10):
+        clock.advance(10.0)
+        second.evaluate()
+    assert fleet.told == [("two", "errors", "firing"), ("two", "errors", "resolved")]
+
+    clock.advance(300.0)
+    fleet.fail(times=6)
+    second.evaluate()
+    assert fleet.told[2:] == [("two", "errors", "firing")]
+
+
 def test_what_a_process_noted_and_could_not_tell_is_told_by_the_next(fleet: Fleet) -> None:
     def die(alert: Alert) -> None:
         raise SystemExit
@@ -166,7 +191,7 @@ def test_an_alert_is_a_record_on_aura_alerts(caplog: pytest.LogCaptureFixture) -
     handler._counting.recorder.tick()
     (record,) = (each for each in caplog.records if each.name == "aura.alerts")
     assert record.levelno == logging.CRITICAL
-    assert record.getMessage() == "alert fired: more than 0.05 of all requests failed"
+    assert record.getMessage() == "alert fired: more than 5 % of all requests failed"
     assert record.__dict__["alert"] == "error_rate"
     assert (record.__dict__["alert_value"], record.__dict__["alert_of_requests"]) == (1.0, 2)
     handler.close()

@@ -70,6 +70,16 @@ def test_a_threat_that_is_on_two_records_is_one() -> None:
     assert measure("threats", {"security_event": False}) is None
 
 
+def test_a_mistyped_password_is_no_alert_and_many_in_a_minute_are() -> None:
+    failure = {"security_event": True, "threat_type": "authentication_failure", "logger": "aura.security"}
+    assert measure("threats", *(dict(failure) for _ in range(5))) is None
+    reading = measure("threats", *(dict(failure) for _ in range(6)))
+    assert reading == Reading(6, {"threat_types": ["authentication_failure"]})
+    attack = {"security_event": True, "threat_type": "brute_force"}
+    assert measure("threats", dict(failure), attack) == Reading(1, {"threat_types": ["brute_force"]})
+    assert measure("threats", dict(failure), options=AlertOptions(max_login_failures=0)) is not None
+
+
 def test_thresholds_come_from_options_and_rules_can_be_disabled() -> None:
     options = AlertOptions(max_queries=50, disabled=("memory", "threats"))
     assert [rule.name for rule in standard_rules(options)] == ["slow_requests", "many_queries", "error_rate"]

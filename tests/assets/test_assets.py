@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,17 @@ def test_files_are_written_where_they_are_wanted(tmp_path: Path, kind: str) -> N
     paths = assets.write(kind, tmp_path / "out")
     assert sorted(paths) == sorted((tmp_path / "out").iterdir())
     assert all(path.read_text(encoding="utf-8").endswith("\n") for path in paths)
+
+
+@pytest.mark.parametrize("file", ["vector.yaml", "fluent-bit.conf", "loki.alloy", "filebeat.yml"])
+def test_a_shipper_reads_each_line_once(file: str) -> None:
+    text = {**assets.files("shippers"), **assets.files("elk")}[file]
+    (pattern,) = set(re.findall(r"/(\w*\*?\.jsonl)", text.replace("*.*.jsonl", "")))
+
+    assert fnmatch("app.jsonl", pattern)
+    assert not fnmatch("security.jsonl", pattern)
+    # A shipper that knows a file by its name must leave out what it was renamed to.
+    assert ("/*.*.jsonl" in text) == (file == "loki.alloy")
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:

@@ -51,7 +51,7 @@ def test_csv_has_a_row_for_each_entry(store: MemoryAuditStore, make_event: MakeE
     assert orjson.loads(read["changes"]) == {"ward": ["A", 'B "x"\nC']}
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\n=1", "\uff1d1"])
 def test_no_cell_is_a_formula(store: MemoryAuditStore, make_event: MakeEvent, text: str) -> None:
     store.append(make_event(1, object_label=text))
 

@@ -156,6 +156,23 @@ def test_a_damaged_chain_is_evidence_and_is_left_alone() -> None:
     assert left(trail) == ["0", "1", "3"]
 
 
+def test_in_a_damaged_trail_nothing_is_purged_unless_somebody_says_so() -> None:
+    trail = trail_of("aaaa")
+    assert isinstance(trail.store, MemoryAuditStore)
+    trail.store.writer = "b"
+    trail.store.append(AuditEvent(action="x", object_id="9", event_class="access", timestamp=NOW))
+    Sealer(trail.store, KEYS).seal()
+    del trail.store.kept["a"][2]
+    policy = RetentionPolicy({"access": 365})
+
+    refused = purge(trail, KEYS, policy, clock=lambda: LATER)
+    assert (refused.count, refused.kept, list(trail.store.tombstones())) == (0, 1, [])
+    assert "may have been a legal hold" in refused.as_dict()["refused"]
+
+    assert purge(trail, KEYS, policy, despite_damage=True, clock=lambda: LATER).count == 1
+    assert left(trail) == ["0", "1", "3"]
+
+
 def test_policies_say_what_is_wrong_with_them() -> None:
     with pytest.raises(OptionError, match="Did you mean 'access'"):
         RetentionPolicy({"acces": 1})
@@ -205,8 +222,8 @@ class TestHolds:
         trail = trail_of("a")
 
         place_hold(trail, Hold(name="case 12", reason="litigation"))
-        assert lift_hold(trail, "case 12", "settled") is True
-        assert lift_hold(trail, "case 12", "settled") is False
+        assert lift_hold(trail, KEYS, "case 12", "settled") is True
+        assert lift_hold(trail, KEYS, "case 12", "settled") is False
 
         events = [parse(entry.event_bytes) for entry in trail.store.entries()]
         assert [(event.action, event.object_id, event.reason) for event in events[1:]] == [
@@ -214,11 +231,70 @@ class TestHolds:
             ("audit.hold_lifted", "case 12", "settled"),
         ]
 
+    @pytest.mark.parametrize("how", ["removed", "narrowed", "removed behind a damage", "with a chain"])
+    def test_a_hold_that_somebody_took_away_is_missed_and_nothing_is_purged(self, how: str) -> None:
+        trail = trail_of("aaaa")
+        store = trail.store
+        assert isinstance(store, MemoryAuditStore)
+        place_hold(trail, Hold(name="case 12", reason="litigation"))
+        policy, despite_damage = RetentionPolicy({"default": 365}), False
+        assert purge(trail, KEYS, policy, clock=lambda: LATER).by_hold == {"case 12": 4}
+        if how == "narrowed":
+            store.add_hold(Hold(name="case 12", reason="litigation", subject="nobody"))
+        else:
+            store.lift_hold("case 12")
+        if how == "removed behind a damage":
+            del store.kept["a"][1]
+            despite_damage = True
+        elif how == "with a chain":  # the only word of it goes, and that is a damage of its own
+            del store.kept["a"][4:]
+
+        plan = purge(trail, KEYS, policy, despite_damage=despite_damage, clock=lambda: LATER)
+
+        assert plan.count == 0
+        assert plan.refused
+        kinds = {damage.kind for damage in verify(store, KEYS).damages}
+        assert (DamageKind.HOLD_MISSING in kinds) is (how != "with a chain")
+        assert kinds
+        assert len(left(trail)) >= 3
+
+    def test_a_hold_that_is_missed_can_be_placed_again_or_lifted(self) -> None:
+        trail = trail_of("a")
+        for again in (
+            lambda: place_hold(trail, Hold(name="case 12", reason="litigation", subject="p0")),
+            lambda: lift_hold(trail, KEYS, "case 12", "settled"),
+        ):
+            place_hold(trail, Hold(name="case 12", reason="litigation"))
+            trail.store.lift_hold("case 12")
+            assert not verify(trail.store, KEYS).is_whole
+            again()
+            assert verify(trail.store, KEYS).is_whole
+
+    def test_what_says_that_a_hold_is_in_force_is_never_purged(self) -> None:
+        trail = trail_of("a")
+        place_hold(trail, Hold(name="case 12", reason="litigation", subject="p7"))
+        place_hold(trail, Hold(name="case 13", reason="litigation"))
+        lift_hold(trail, KEYS, "case 13", "settled")
+
+        purge(trail, KEYS, RetentionPolicy({"default": 1}), clock=lambda: LATER + 900 * DAY)
+
+        assert left(trail) == ["case 12", "case 13", "case 13"]
+        assert verify(trail.store, KEYS).is_whole
+
+    def test_log_files_too_wait_for_a_hold_that_is_missing(self, tmp_path: Path) -> None:
+        trail = trail_of("")
+        place_hold(trail, Hold(name="case 12", reason="litigation"))
+        trail.store.lift_hold("case 12")
+
+        with pytest.raises(AuditError, match="no log file may be purged now: hold missing"):
+            purge_log_files(trail, tmp_path / "app.jsonl", RetentionPolicy({"logs": 1}), keys=KEYS)
+
     def test_a_file_of_holds_that_cannot_be_read_stops_every_purge(self, tmp_path: Path) -> None:
         store = JsonlAuditStore(tmp_path, KEYS)
         store.add_hold(Hold(name="case 12", reason="litigation"))
         (tmp_path / "holds.jsonl").write_bytes(b"?\n")
 
+        assert str(verify(store, KEYS).first).startswith("hold missing: the trail: ")
         with pytest.raises(AuditError, match="nothing may be purged"):
             purge(Trail(store), KEYS, RetentionPolicy({"default": 1}), dry_run=True)
 

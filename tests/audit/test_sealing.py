@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socketserver
@@ -147,6 +148,21 @@ class TestPeriodically:
         assert [checkpoint.entries for checkpoint in store.kept_checkpoints] == [7]
         trail.close()
 
+    def test_a_process_that_has_sealed_before_leaves_nothing_unsealed(
+        self, store: MemoryAuditStore, keys: KeyRing
+    ) -> None:
+        sealer = PeriodicSealer(Sealer(store, keys), 300)
+        trail = Trail(store, sealer=sealer)
+        trail.record("x")
+        sealer.seal_the_rest()
+        assert store.kept_checkpoints == []
+        sealer.seal_if_due()
+        trail.record("x")
+
+        trail.close()
+
+        assert verify(store, keys).unsealed == 0
+
     def test_somebody_elses_seal_at_the_same_moment_is_no_error(
         self, store: MemoryAuditStore, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -230,6 +246,16 @@ class TestKeepers:
 
         assert outcome.first is not None
         assert outcome.first.kind is DamageKind.CHECKPOINT_MISMATCH
+
+    def test_seals_are_found_among_the_lines_of_a_log(
+        self, store: MemoryAuditStore, keys: KeyRing, tmp_path: Path
+    ) -> None:
+        checkpoint = Sealer(store, keys).seal().checkpoint
+        assert checkpoint is not None
+        lines = [{"message": "audit checkpoint sealed", "seal": checkpoint.seal().decode()}, {"message": "other"}]
+        (tmp_path / "app.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+        assert [seal.mac for seal in read_seals(tmp_path / "app.jsonl")] == [checkpoint.mac]
 
     def test_a_line_that_is_no_seal_is_not_passed_over(self, tmp_path: Path) -> None:
         (tmp_path / "seals.jsonl").write_text("all is well\n")

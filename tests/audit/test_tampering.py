@@ -19,6 +19,7 @@ from aura_logging.audit.damage import DamageKind
 from aura_logging.audit.events import AuditEvent
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.sealing import Sealer
+from aura_logging.audit.signed_head import sign_head
 from aura_logging.audit.stores.base import AuditError, Entry
 from aura_logging.audit.stores.memory import MemoryAuditStore
 from aura_logging.audit.tombstones import Tombstone
@@ -117,6 +118,46 @@ def test_every_deletion_but_that_of_an_unsealed_end_is_found(writer: str, first:
         assert found(store) == (DamageKind.TRUNCATED, writer, first + 1)
     else:
         assert verify(store, KEYS).is_whole  # which is why seals are made often: see docs/audit.md
+
+
+@given(first=places, last=places, sealed=st.booleans(), head=st.sampled_from(["stays", "goes", "moves", "is forged"]))
+@settings(deadline=None)
+def test_a_store_that_signs_heads_misses_its_last_entries_too(first: int, last: int, sealed: bool, head: str) -> None:
+    first, last = sorted((first, last))
+    store = MemoryAuditStore(KEYS, "a", signs_heads=True)
+    for number in range(ENTRIES):
+        store.append(event(number))
+    if sealed:
+        Sealer(store, KEYS, clock=lambda: 1.8e9).seal()
+    assert verify(store, KEYS).is_whole
+    heads = store.kept_heads
+    assert heads is not None
+    before = store.kept["a"][first - 1].link if first else None
+    del store.kept["a"][first : last + 1]
+    if head == "goes" or (head == "moves" and before is None):
+        del heads["a"]
+    elif head == "moves":
+        assert before is not None
+        heads["a"] = heads["a"]._replace(seq=before.seq, mac=before.mac)
+    elif head == "is forged" and before is not None:
+        heads["a"] = sign_head(before, OTHER)
+
+    if first == 0 and last == ENTRIES - 1 and not sealed and "a" not in heads:
+        assert verify(store, KEYS).is_whole  # a writer of whom nothing at all is left
+    else:
+        found(store)
+
+
+def test_entries_that_come_while_a_trail_is_verified_are_no_damage() -> None:
+    class Busy(MemoryAuditStore):
+        def entries(self, *arguments: Any, **options: Any) -> Iterator[Entry]:
+            self.append(event(50))
+            return super().entries(*arguments, **options)
+
+    store = Busy(KEYS, "a", signs_heads=True)
+    store.append(event(1))
+
+    assert verify(store, KEYS).is_whole
 
 
 def test_a_whole_writer_that_is_gone_is_missed() -> None:

@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
+import pymysql
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "tests" / "audit_site"
@@ -36,3 +38,11 @@ def test_the_trail_is_right_on_postgresql(tmp_path: Path, postgres_dsn: str) -> 
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute("CREATE DATABASE clinic")
     run_checks(tmp_path, *OF_THE_DATABASE, CLINIC_DSN=postgres_dsn.rpartition("/")[0] + "/clinic")
+
+
+def test_the_trail_is_right_on_mariadb(tmp_path: Path, mariadb_dsn: str) -> None:
+    server = urlsplit(mariadb_dsn)
+    with pymysql.connect(host=server.hostname, port=server.port or 0, user=server.username) as connection:
+        connection.cursor().execute("CREATE DATABASE clinic")
+    # Rows, transactions and tampering: what a driver and a dialect could do otherwise.
+    run_checks(tmp_path, "check_rows.py", "check_store.py", CLINIC_DSN=mariadb_dsn.rpartition("/")[0] + "/clinic")

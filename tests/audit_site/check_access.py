@@ -85,10 +85,25 @@ def test_a_class_based_view_tells_of_its_object_or_summarises_its_list(client, n
     assert many.extra["object_ids"] == [str(pk) for pk in pks]
 
 
-def test_a_view_whose_entry_cannot_be_written_gives_no_answer(client, monkeypatch):
-    from aura_logging.django import audit_store
+def test_an_argument_that_is_given_by_place_is_told(client, news):
+    client.get("/old-chart/17/")
 
-    monkeypatch.setattr(audit_store, "_insertion", lambda vendor: "INSERT INTO nowhere VALUES (%s)" + "-- %s" * 20)
+    assert brief(news()) == [("read", "clinic.Patient", "17", "success")]
+
+
+def test_a_class_based_view_tells_what_was_denied_and_what_was_not_there(client, news):
+    client.get("/patients/987654/")
+    client.get("/async-patients/5/")
+
+    assert brief(news()) == [
+        ("read", "clinic.Patient", "987654", "not_found"), ("read", "clinic.Patient", "5", "denied")
+    ]  # fmt: skip
+
+
+def test_a_view_whose_entry_cannot_be_written_gives_no_answer(client, monkeypatch):
+    from aura_logging.django import audit_insertion
+
+    monkeypatch.setattr(audit_insertion, "_insertion", lambda vendor, is_first: ("DELETE FROM nowhere",) * 2)
 
     with pytest.raises(AuditError):
         client.get("/")

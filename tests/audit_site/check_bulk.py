@@ -69,6 +69,33 @@ def test_raw_statements_are_told(news, three):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'UPDATE"clinic_patient"SET visits = 1',
+        "-- SELECT\nUPDATE /* x */ clinic_patient SET visits = 1",
+        "WITH \"it's\" AS (SELECT 1) UPDATE clinic_patient SET visits = 1 -- '",
+        "SELECT E'\\''; UPDATE clinic_patient SET visits = 1 -- '",
+        "SELECT 1; UPDATE clinic_patient SET visits = 1",
+        "SET application_name = 'x'; UPDATE clinic_patient SET visits = 1",
+        "EXPLAIN SELECT 1; UPDATE clinic_patient SET visits = 1",
+        "DO $$ BEGIN UPDATE clinic_patient SET visits = 1; END $$",
+        "WITH x AS (UPDATE clinic_patient SET visits = 1 RETURNING id) SELECT * FROM x",
+        "MERGE INTO clinic_patient p USING (SELECT 1) s ON true WHEN MATCHED THEN UPDATE SET visits = 1",
+    ],
+)
+def test_no_way_of_writing_a_statement_hides_it(sql, news, three):
+    is_for_all = sql[:6] in ("UPDATE", "-- SEL", 'WITH "')
+    if not is_for_all and connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+    assert [(one.action, one.object_type) for one in news()] in (
+        [("bulk_update", "clinic.Patient")], [("bulk_merge", "clinic.Patient")],
+    )  # fmt: skip
+
+
 def test_a_raw_statement_outside_a_transaction_that_returns_rows_is_told(news, whole):
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO clinic_prescription (drug) VALUES (%s), (%s) RETURNING id", ["a", "b"])

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.test import override_settings
 
 from aura_logging.audit import record
-from aura_logging.django.models import AuditEntry
+from aura_logging.django.models import AuditCheckpoint, AuditEntry, AuditHold
 
 
 class Outcome:
@@ -116,6 +116,11 @@ def test_report_tells_who_looked_at_a_patient(undone):
     assert "read 3" in accesses.out
     assert "read_list 1" in accesses.out
     assert "task nightly" not in accesses.out
+    before = aura_audit("report", "--object", "clinic.Patient:4242", "--class", "access").err
+    record("read_list", ("clinic.Patient", ""), event_class="access", rows=2000, object_ids=["1", "2"])
+    after = aura_audit("report", "--object", "clinic.Patient:4242", "--class", "access").err
+    assert before != after
+    assert "further reads of lists do not name all" in after
     assert narrow(outcome.out)
     assert aura_audit("report", "--object", "clinic.Patient:0", "--until", "2020-01-01").out == ""
 
@@ -175,6 +180,22 @@ def test_a_hold_keeps_what_it_covers(undone):
     assert "case 12: litigation" in aura_audit("hold", "--database", "default").out
     assert aura_audit("hold", "--lift", "case 12", "--reason", "settled", "--database", "default").code == 0
     assert aura_audit("hold", "--lift", "case 12", "--reason", "settled", "--database", "default").code == 1
+
+
+def test_a_hold_that_somebody_deleted_is_missed_and_stops_every_purge(undone):
+    record("seen", ("clinic.Patient", "78"), event_class="access")
+    aura_audit("hold", "--place", "case 13", "--reason", "litigation", "--database", "default")
+    assert AuditCheckpoint.objects.exists()  # the hold is sealed at once
+    AuditHold.objects.all().delete()
+
+    outcome = aura_audit("purge", "--database", "default", "--keep", "access=0.0000001", "--despite-damage")
+    assert outcome.code == 1
+    assert "nothing is removed: a legal hold" in outcome.out
+    assert AuditEntry.objects.filter(object_id="78").exists()
+    assert aura_audit("verify", "--database", "default").code == 1
+    assert "the legal hold 'case 13' was placed here" in " ".join(aura_audit("verify").out.split())
+    assert aura_audit("hold", "--lift", "case 13", "--reason", "settled", "--database", "default").code == 0
+    assert aura_audit("verify", "--database", "default").code == 0
 
 
 @pytest.mark.parametrize(

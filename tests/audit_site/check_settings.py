@@ -14,7 +14,7 @@ from django.test import override_settings
 
 from aura_logging.audit import AuditError
 from aura_logging.audit.trail import current_trail
-from aura_logging.django import audit_store
+from aura_logging.django import audit_insertion
 from aura_logging.django.audit import track, tracking_of
 from aura_logging.django.audit_options import DjangoAuditOptions
 from aura_logging.django.conf import options
@@ -100,6 +100,19 @@ def test_checks_warn_of_what_will_not_be_seen(monkeypatch):
     assert [each.id for each in _check_cascades()] == ["aura.W202"]
 
 
+def test_missing_tables_are_warned_of_before_a_login_fails():
+    from django.core.checks import Tags, run_checks
+
+    assert run_checks(tags=[Tags.database], databases=["default"]) == []
+    with transaction.atomic():
+        connection.cursor().execute("ALTER TABLE aura_auditentry RENAME TO gone")
+        (warning,) = run_checks(tags=[Tags.database], databases=["default"])
+        transaction.set_rollback(True)
+
+    assert warning.id == "aura.W203"
+    assert "migrate aura --database default" in warning.hint
+
+
 def test_track_refuses_what_is_no_model():
     with pytest.raises(OptionError, match="decorates models"):
         track(object)
@@ -124,15 +137,16 @@ def test_a_new_secret_key_signs_and_the_old_one_still_verifies(news, whole):
     with override_settings(SECRET_KEY="another secret key"):
         assert whole().first.kind == "unknown key"
     # For the checks that come later, which know the first key only.
-    from aura_logging.django.models import AuditEntry
+    from aura_logging.django.models import AuditEntry, AuditHead
 
-    AuditEntry.objects.filter(writer=new.writer)._raw_delete("default")
+    for model in (AuditEntry, AuditHead):
+        model.objects.filter(writer=new.writer)._raw_delete("default")
 
 
 def test_what_cannot_be_written_is_journalled_where_that_is_asked_for(news, whole, tmp_path, monkeypatch):
     with audit(when_unwritable="journal", journal_dir=str(tmp_path)):
-        nowhere = "INSERT INTO no_such_table VALUES (%s)" + "-- %s" * 20
-        monkeypatch.setattr(audit_store, "_insertion", lambda vendor: nowhere)
+        nowhere = ("DELETE FROM no_such_table",) * 2
+        monkeypatch.setattr(audit_insertion, "_insertion", lambda vendor, is_first: nowhere)
         with transaction.atomic():
             note = Note.objects.create(text="told later")
         assert Note.objects.filter(pk=note.pk).exists()
@@ -208,7 +222,7 @@ def test_a_failure_after_the_answer_is_kept_for_the_next_request(news, monkeypat
     with pytest.raises(RuntimeError), transaction.atomic():
         Prescription.objects.get(pk=prescription.pk)
         raise RuntimeError
-    monkeypatch.setattr(audit_store, "_insertion", lambda vendor: "INSERT INTO nowhere VALUES (%s)" + "-- %s" * 20)
+    monkeypatch.setattr(audit_insertion, "_insertion", lambda vendor, is_first: ("DELETE FROM nowhere",) * 2)
     request_finished.send(sender=None)
     with pytest.raises(AuditError):
         Prescription.objects.update(drug="x")

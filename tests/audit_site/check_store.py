@@ -9,10 +9,11 @@ import pytest
 from clinic.models import Note
 from django.db import connection, connections, transaction
 
-from aura_logging.audit import AuditError
+from aura_logging.audit import AuditError, AuditEvent
 from aura_logging.audit.stores.contract import KEYS, AuditStoreContract
 from aura_logging.django.audit_store import DatabaseAuditStore
-from aura_logging.django.models import AuditCheckpoint, AuditEntry, AuditHold, AuditTombstone
+from aura_logging.django.models import AuditCheckpoint, AuditEntry, AuditHead, AuditHold, AuditTombstone
+from aura_logging.health import Status
 
 
 class Store(DatabaseAuditStore):
@@ -28,7 +29,7 @@ class Store(DatabaseAuditStore):
 
 
 def empty(alias: str) -> None:
-    for model in (AuditEntry, AuditCheckpoint, AuditTombstone, AuditHold):
+    for model in (AuditEntry, AuditHead, AuditCheckpoint, AuditTombstone, AuditHold):
         model._base_manager.using(alias).all()._raw_delete(alias)
 
 
@@ -63,7 +64,7 @@ def tampered(sql: str, *parameters) -> None:
     ("column", "value"),
     [
         ("action", "nothing"), ("actor", "7"), ("object_id", "8"), ("changes", '{"text": [null, "innocent"]}'),
-        ("timestamp", "2020-01-01 00:00:00+00:00"), ("outcome", "failure"), ("client_ip", "192.0.2.1"),
+        ("timestamp", "2020-01-01 00:00:00"), ("outcome", "failure"), ("client_ip", "192.0.2.1"),
         ("subject", "somebody"), ("reason", "none"), ("correlation_id", "x"), ("actor_label", "root"),
         ("event_class", "other"), ("object_type", "clinic.Other"), ("object_label", "x"), ("actor_kind", "user"),
         ("writer", "somebody"), ("seq", 1_000_000), ("key_id", "other"),
@@ -101,6 +102,48 @@ def test_a_deleted_entry_is_seen(news, whole, undone):
     tampered("DELETE FROM aura_auditentry WHERE id = %s", news()[1].pk)
 
     assert whole().first.kind == "deleted"
+
+
+@pytest.mark.parametrize("how", ["entry", "entry and head", "head put back", "head", "every trace"])
+def test_the_last_entry_is_missed_though_nothing_has_sealed_it(how, news, whole, undone):
+    first, last = Note(text="innocent"), Note(text="guilty")
+    first.save()
+    head = AuditHead.objects.get(writer=news()[0].writer)
+    last.save()
+    entry = news()[-1]
+    assert head.seq == entry.seq - 1
+
+    if how != "head":
+        tampered("DELETE FROM aura_auditentry WHERE id = %s", entry.pk)
+    if how in ("entry and head", "head"):
+        tampered("DELETE FROM aura_audithead WHERE writer = %s", entry.writer)
+    elif how == "head put back":  # without the signature, which is nowhere any more
+        tampered("UPDATE aura_audithead SET seq = %s, mac = %s WHERE writer = %s", head.seq, head.mac, entry.writer)
+    elif how == "every trace":  # as docs/audit.md says: somebody who has kept the signed head of before
+        tampered(
+            "UPDATE aura_audithead SET seq = %s, mac = %s, signature = %s WHERE writer = %s",
+            head.seq, head.mac, head.signature, entry.writer,
+        )  # fmt: skip
+
+    outcome = whole()
+    if how == "every trace":
+        assert outcome.is_whole
+    else:
+        assert outcome.first.writer == entry.writer
+        assert outcome.first.kind == ("truncated" if how == "entry" else "end mismatch")
+
+
+def test_a_head_that_stands_behind_its_chain_is_seen(news, whole, undone):
+    Note.objects.create(text="one")
+    head = AuditHead.objects.get(writer=news()[0].writer)
+    Note.objects.create(text="two")
+
+    tampered(
+        "UPDATE aura_audithead SET seq = %s, mac = %s, signature = %s WHERE writer = %s",
+        head.seq, head.mac, head.signature, head.writer,
+    )  # fmt: skip
+
+    assert (whole().first.kind, whole().first.detail.partition(":")[2]) == ("end mismatch", " it was put back")
 
 
 def test_what_is_no_json_any_more_is_seen_and_does_not_stop_the_verification(news, whole, undone):
@@ -141,6 +184,23 @@ def test_without_its_tables_the_error_says_what_to_do(undone):
 
     with pytest.raises(AuditError, match=r"run `manage\.py migrate aura`"):
         Note.objects.create(text="lost")
+
+
+def test_a_store_that_can_be_written_again_is_healthy_again():
+    store = DatabaseAuditStore(KEYS, "archive")
+    with transaction.atomic(using="archive"):
+        with connections["archive"].cursor() as cursor:
+            cursor.execute("ALTER TABLE aura_audithead RENAME TO gone")
+        with pytest.raises(AuditError):
+            store.append(AuditEvent(action="lost"))
+        assert store.health().status is Status.UNHEALTHY
+        transaction.set_rollback(True, using="archive")
+
+    with transaction.atomic(using="archive"):
+        store.append(AuditEvent(action="kept"))
+        transaction.set_rollback(True, using="archive")
+
+    assert store.health().status is Status.HEALTHY
 
 
 def test_there_is_no_migration_missing():

@@ -9,12 +9,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from aura_logging import health
 from aura_logging.diagnostics import report as data
+from aura_logging.diagnostics.examination import Questions, examine
 from aura_logging.diagnostics.render import as_json, as_summary, as_table
 from aura_logging.diagnostics.terminal_text import ascii_only
+from aura_logging.health import Health, Status
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "health.md"
 
@@ -61,3 +65,25 @@ def test_the_page_documents_every_key() -> None:
     }  # fmt: skip
 
     assert [name for name in sorted(names) if f"`{name}`" not in text] == []
+
+
+def test_a_usual_report_needs_nothing_cut() -> None:
+    report = filled(data.HealthReport, "gunicorn", 0.0)
+    worker = dataclasses.replace(
+        report.workers[0], host="web-07.shop", pid=4_194_304, condition=data.Condition.SILENT,
+        told_seconds_ago=119.0, up_seconds=7_100.0,
+    )  # fmt: skip
+
+    table = as_table(dataclasses.replace(report, workers=(worker,)))
+
+    (line,) = (line for line in table.splitlines() if "4194304" in line)
+    assert line.endswith("told 119 s ago up 118 min")
+
+
+def test_no_sentence_ends_within_the_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_parts", {"audit trail": lambda: Health(Status.UNHEALTHY, "the disk is full.")})
+
+    summary = examine(None, Questions(probe_handlers=True)).summary
+
+    assert summary.startswith("unhealthy; audit trail: the disk is full. (pid")
+    assert ".;" not in summary

@@ -37,7 +37,7 @@ def store() -> MemoryStore:
         log("aura.request", 20, route="orders/" if number < 7 else "pay/", status_code=500 if failed else 200,
             request_duration=0.1 if number else 4.0, user_type="staff" if number < 2 else "anonymous",
             db_queries=number, cache_hits=3, cache_misses=1)  # fmt: skip
-    log("aura.security", 30, security_event=True, threat_type="sqli")
+    log("aura.security", 30, security_event=True, threat_type="sqli", country_code="FI")
     log("shop", 40, route="pay/", exception_type="ValueError")
     store.add(registry.drain())
     return store
@@ -60,6 +60,7 @@ def test_the_window_is_told_in_numbers(store: MemoryStore) -> None:
     assert traffic.p50_seconds == pytest.approx(0.1, rel=0.1)
     assert traffic.p99_seconds == pytest.approx(4.0, rel=0.1)
     assert metrics.security_events == {"sqli": 1}
+    assert metrics.security_countries == {"FI": 1}
     assert metrics.cache_hit_rate == 0.75
     assert metrics.errors == {"ValueError": 1}
     assert metrics.log_records == {"INFO": 10, "WARNING": 1, "ERROR": 1}
@@ -73,7 +74,7 @@ def test_a_window_without_requests_says_so(store: MemoryStore) -> None:
 
 def test_a_store_that_does_not_answer_says_why() -> None:
     class Down(MemoryStore):
-        def read(self, *arguments: object, **options: object) -> list[object]:
+        def read_sums(self, *arguments: object, **options: object) -> list[object]:
             raise StoreError("the disk is full")
 
     assert read_metrics(Down(), 60).error == "the disk is full"

@@ -132,7 +132,7 @@ def test_a_line_the_targets_own_code_refuses_is_told(live: Keeps, journal_dir: P
     answer = Answer("recover")
 
     assert answer.code == 1
-    assert "1 lines refused by the target's own code" in answer.err
+    assert "1 line refused by the target's own code" in answer.err
 
 
 def test_a_directory_goes_to_standard_output_with_what_is_said_on_standard_error(journal_dir: Path) -> None:
@@ -172,7 +172,7 @@ def test_a_living_process_is_left_alone_and_told(journal_dir: Path) -> None:
     answer = Answer("recover", "--journal", str(journal_dir))
 
     assert (answer.code, answer.out) == (0, "")
-    assert "1 processes are alive" in answer.err
+    assert "1 process is alive" in answer.err
     alive.close()
 
 

@@ -42,6 +42,14 @@ def test_an_override_is_set_told_and_cleared(url: str) -> None:
     assert level() == ("", "No override is in force: every logger has the level of LOGGING.\n")
 
 
+def test_a_name_that_is_nearly_a_loggers_is_doubted_and_set_all_the_same(url: str) -> None:
+    _, said = level("djnago.db", "DEBUG")
+    assert "No logger is called 'djnago.db' in this process; did you mean 'django.db'?" in said
+    assert overrides_in(open_store(url))[0].logger == "djnago.db"
+    _, said = level("django.db", "DEBUG")
+    assert "did you mean" not in said
+
+
 def test_root_is_the_root_logger(url: str) -> None:
     level("root", "DEBUG", "--for", "1h")
     assert overrides_in(open_store(url))[0].logger == ""

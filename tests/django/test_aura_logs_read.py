@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from aura_logging.django.management.logs import SUBCOMMANDS, show
 from aura_logging.handlers import StructuredFileHandler
 from aura_logging.handlers.live import live_handlers
 from aura_logging.resilience.log_files.compression import choose_codec
@@ -99,7 +100,7 @@ def test_a_request_that_is_not_there_is_1_and_says_why_that_may_be(log: str) -> 
     answer = Answer("show", "r-9", "--log", log)
 
     assert (answer.code, answer.out) == (1, "")
-    assert answer.err.startswith("0 lines in 3 files.\nSampling may have left them out")
+    assert answer.err.startswith("No line has this id, in 3 files.\nSampling may have left them out")
 
 
 def test_the_newest_lines_are_shown_and_no_value_drives_the_terminal(log: str) -> None:
@@ -140,6 +141,8 @@ def test_tail_follows_through_a_rotation_until_it_is_interrupted(
         [sys.executable, "manage.py", "aura_logs", "tail", "--json", "--log", str(tmp_path / "app.jsonl")],
         cwd=SITE, env=os.environ | {"SITE_STATE_DIR": str(database.parent), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A shell that runs the tests in the background has them, and so their children, ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         assert tail.stdout is not None
@@ -167,7 +170,7 @@ def test_conditions_are_answered_without_duckdb(log: str) -> None:
     answer = Answer("query", "request_duration>2", "n_plus_one>=1", "--log", log)
 
     assert answer.out.startswith("08:00:20.000 WARNING  aura.request request finished")
-    assert answer.err == "1 lines, newest first.\n"
+    assert answer.err == "1 line, newest first.\n"
     assert Answer("query", "level>=ERROR", "--log", log, "--json").out == line(1, level="ERROR", route="pay/").decode()
     assert "There may be more" in Answer("query", "logger~shop", "--limit", "2", "--log", log).err
 
@@ -238,3 +241,44 @@ def test_wrong_usage_says_what_is_right(log: str, arguments: tuple[str, ...], to
         Answer(*(argument.replace("{log}", log) for argument in arguments))
 
     assert told in str(error.value)
+
+
+def test_who_watches_a_long_search_is_told_how_far_it_is(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(show, "_PATIENCE_SECONDS", -1.0)
+    watched, piped = io.StringIO(), io.StringIO()
+    watched.isatty = lambda: True  # type: ignore[method-assign]
+
+    for err in (watched, piped):
+        with pytest.raises(SystemExit):
+            call_command("aura_logs", "show", "never-was", "--log", log, stdout=io.StringIO(), stderr=err)
+
+    *told, last = watched.getvalue().split("\r")
+    assert told[1] == "1 of 3 files looked through, back to 2027-01-15 10:00\x1b[K"
+    assert told[3].startswith("3 of 3 files looked through\x1b[K")
+    assert last.removeprefix("\x1b[K") == piped.getvalue()
+
+
+def test_a_question_that_nothing_answers_and_one_with_more_answers_say_so(log: str) -> None:
+    assert Answer("query", "status_code=999", "--log", log).err == "No such line.\n"
+    assert Answer("query", "logger~shop", "--limit", "2", "--log", log).err == (
+        "2 lines, newest first. There may be more: --limit 20\n"
+    )
+
+
+@pytest.mark.parametrize("name", list(SUBCOMMANDS))
+def test_help_fits_a_terminal_and_leaves_examples_a_line_each(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        patch.setenv("COLUMNS", "80")
+        call_command("aura_logs", name, "--help")
+
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= 80
+    examples = [text for text in (SUBCOMMANDS[name].__doc__ or "").splitlines() if text.startswith("    ")]
+    assert all(f"\n  {text.strip()}\n" in told for text in examples)
+
+
+def test_without_a_subcommand_all_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises((SystemExit, CommandError)) as refused:
+        call_command("aura_logs")
+
+    assert "level|query|recover|scan|show|tail" in f"{refused.value}{capsys.readouterr().err}"

@@ -23,7 +23,10 @@ from aura_logging.health import Status
 from aura_logging.metrics import catalogue, open_store
 from aura_logging.metrics.model import Amount, Sample, Series
 
-PAGES = ("/aura/", "/aura/logs/", "/aura/alerts/", "/aura/workers/", "/aura/logs/slow-one/", "/aura/assets/aura.css")
+PAGES = (
+    "/aura/", "/aura/routes/", "/aura/routes/?route=books/", "/aura/logs/", "/aura/alerts/", "/aura/workers/",
+    "/aura/logs/slow-one/", "/aura/assets/aura.css",
+)  # fmt: skip
 HOSTILE = '<script>alert("x")</script>'
 
 
@@ -65,6 +68,8 @@ def seeded(tmp_path: Path, log: Path) -> Iterator[None]:
         [
             counter(catalogue.LOG_RECORDS, 50, level="INFO", logger="shop"),
             counter(catalogue.SECURITY_EVENTS, 3, threat_type="sqli", logger="aura.request"),
+            counter(catalogue.SECURITY_EVENTS_BY_COUNTRY, 2, country_code="FI", logger="aura.request"),
+            counter(catalogue.SECURITY_EVENTS_BY_COUNTRY, 3, country_code="FI", logger="aura.security"),
             counter(catalogue.HANDLER_DROPPED, 2, handler="async_file", reason="buffer_full"),
         ],
         "seed",
@@ -223,6 +228,20 @@ def test_the_audit_panel_is_there_where_somebody_keeps_a_trail(
     assert "not known: RuntimeError: no trail" in get(client, "/aura/")
 
 
+@override_settings(TIME_ZONE="Asia/Kolkata", USE_TZ=True)
+def test_a_time_that_is_said_to_be_utc_is_utc_whatever_the_project_has(seeded: None, client: Client) -> None:
+    (said,) = re.findall(r"As of <time[^>]*>([^<]*)</time> UTC", get(client, "/aura/alerts/"))
+    assert abs(datetime.fromisoformat(f"{said}+00:00").timestamp() - time.time()) < 600
+
+
+@override_settings(LANGUAGE_CODE="de", USE_THOUSAND_SEPARATOR=True)
+def test_numbers_are_written_alike_in_every_project(seeded: None, client: Client) -> None:
+    page = get(client, "/aura/alerts/")
+    assert ">0.2<" in page, "the value that was told"
+    assert ">0.05<" in page, "the threshold of the error rate"
+    assert not re.search(r">\d+,\d{1,2}<", page)
+
+
 class Outline(HTMLParser):
     """What a screen reader finds its way by."""
 
@@ -273,3 +292,8 @@ def test_a_visitor_who_is_nobody_is_no_error(seeded: None, client: Client) -> No
     assert overview(request).status_code == 403
     request.user = AnonymousUser()
     assert overview(request).status_code == 302
+
+
+def test_a_page_below_another_says_where_it_belongs(seeded: None, client: Client) -> None:
+    for path, name in (("/aura/logs/slow-one/", "Log"), ("/aura/routes/?route=books/", "Routes")):
+        assert re.search(rf'aria-current="location">{name}</a>', get(client, path)), path

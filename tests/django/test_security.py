@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import aauthenticate, authenticate
@@ -16,12 +17,16 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.core.exceptions import ImproperlyConfigured
 from django.test import AsyncClient, Client, RequestFactory, override_settings
+from rest_framework.parsers import BaseParser, FormParser, MultiPartParser
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from aura_logging import context
 from aura_logging.alerts.evaluator import AlertEvaluator
 from aura_logging.alerts.rules import standard_rules
 from aura_logging.django import conf, logins, security, security_events
 from aura_logging.django.accounts import account_pseudonym
+from aura_logging.django.middleware import PerformanceMonitoringMiddleware
 from aura_logging.django.threat_options import ThreatOptions, login_store
 from aura_logging.handlers import MetricsHandler
 from aura_logging.health import Status
@@ -126,6 +131,17 @@ def test_a_scanners_hundreds_of_requests_are_one_alert_with_a_count_and_a_dozen_
     assert told[-1].get("correlation_id") is None
 
 
+def test_a_scanner_that_wanders_through_its_64_of_ipv6_is_one_storm(lines, clock: ManualClock) -> None:
+    for number in range(200):
+        with context.bound(client_ip=f"2001:db8::{number:x}"):
+            security.observe_request(get("/", HTTP_USER_AGENT="sqlmap/1.7"))
+    assert len(lines.of("aura.security")) == 7
+    clock.advance(61.0)
+    security.observe_request(get("/"))
+    last = lines.of("aura.security")[-1]
+    assert (last["message"], last["count"], last["client_ip"]) == ("storm of threats is over", 200, "2001:db8::")
+
+
 def test_the_alert_tells_how_many_there_were(lines, database) -> None:
     store = open_store("memory://count")
     handler = MetricsHandler(store, flush_interval=300.0)
@@ -170,6 +186,63 @@ def test_a_body_is_inspected_on_request_once_the_view_has_read_it(data: dict, ki
     # Of the password nothing is told.
     assert [(threat.kind, threat.location) for threat in found] == [(kind, "body")]
     assert threats(request) == []
+
+
+class StreamParser(BaseParser):
+    """Reads the request as a stream, as parsers of a project's own do."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        return json.load(stream)
+
+
+class Comments(APIView):
+    """Reads its data, or does not."""
+
+    authentication_classes = permission_classes = ()
+    parser_classes = (StreamParser, FormParser, MultiPartParser)
+    reads = True
+
+    def post(self, request: Any) -> Response:
+        return Response({"ok": self.reads and bool(request.data)})
+
+
+@pytest.mark.parametrize("wants", [True, False], ids=["opted in", "by default"])
+@pytest.mark.parametrize("reads", [True, False], ids=["the view reads", "the view does not"])
+@pytest.mark.parametrize("kind", ["json", "form", "multipart"])
+def test_what_rest_framework_has_parsed_is_inspected_and_nothing_that_it_has_not(
+    lines, kind: str, *, reads: bool, wants: bool
+) -> None:
+    data = {"comment": "<script>x()</script>", "password": "' or 1=1--"}
+    post = RequestFactory().post
+    request = {
+        "json": lambda: post("/", json.dumps(data), content_type="application/json"),
+        "form": lambda: post("/", urlencode(data), content_type="application/x-www-form-urlencoded"),
+        "multipart": lambda: post("/", data),
+    }[kind]()
+    view = Comments.as_view(reads=reads)
+    with override_settings(AURA={"THREATS": {**ALONE, "inspect_bodies": wants}}):
+        PerformanceMonitoringMiddleware(view)(request)
+    assert [line["threat_type"] for line in lines.of("aura.security")] == ["xss"] * (reads and wants)
+    assert request._read_started is reads or (kind == "form" and not reads)
+
+
+@pytest.mark.parametrize(
+    ("path", "meta", "evidence"),
+    [
+        ("/?q=%27%20or%201%3D1--&password=hunter2", {}, "' or 1=1--"),
+        ("/?a=b&password=hunter2%27%20or%201%3D1--", {}, "[REDACTED:secret]"),
+        ("/?reset%5Ftoken=hunter2%27%20or%201%3D1--", {}, "[REDACTED:secret]"),
+        ("/", {"HTTP_COOKIE": "a=b; sessionid=hunter2' or 1=1--"}, "[REDACTED:secret]"),
+        ("/", {"HTTP_REFERER": "https://x.example/?token=hunter2'%20or%201=1--"}, "[REDACTED:secret]"),
+    ],
+)
+def test_an_attack_in_a_secrets_place_is_told_without_the_secret(lines, path: str, meta: dict, evidence: str) -> None:
+    security.observe_request(get(path, **meta))
+    (line,) = lines.of("aura.security")
+    assert (line["threat_type"], line["threat_evidence"]) == ("sqli", evidence)
+    assert "hunter2" not in json.dumps(line)
 
 
 def test_what_was_too_long_to_be_looked_at_whole_is_named() -> None:

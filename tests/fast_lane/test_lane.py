@@ -391,6 +391,26 @@ def test_installing_changes_loggers_there_are_and_those_to_come_and_can_be_undon
     assert logging.getLoggerClass() is logging.Logger
 
 
+def test_a_class_made_of_the_one_that_was_installed_is_served_as_ever(bench: Any) -> None:
+    class Absl(FastLogger):  # as `absl.logging`: class ABSLLogger(logging.getLoggerClass())
+        def findCaller(self, *args: Any) -> Any:
+            return (sys._getframe(2).f_code.co_name, 7, "found", None)
+
+    class Logs:
+        def _log(self, *args: Any, **kwargs: Any) -> None:
+            logging.Logger._log(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    class Mixed(Logs, FastLogger):
+        pass
+
+    assert Mixed._log is Logs._log
+    bench.logger.__class__ = Absl
+    bench.a_call()
+    bench.logger.__class__ = FastLogger
+
+    assert orjson.loads(bench.lines[-1])["file"] == "info"
+
+
 def test_a_logger_is_copied_and_pickled_as_ever() -> None:
     fast_lane.install()
     try:

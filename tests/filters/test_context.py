@@ -12,6 +12,7 @@ import pytest
 
 from aura_logging import bind, bound, context
 from aura_logging.filters import RequestContextFilter
+from aura_logging.options import OptionError
 from aura_logging.performance.system import HostMetrics
 from aura_logging.testing import ManualClock
 
@@ -106,6 +107,11 @@ def test_the_host_is_read_once_a_second_and_never_per_record() -> None:
         assert "memory_percent" in filtered(add)
 
     assert readings == pytest.approx([0.025, 1.025, 2.025], abs=0.03)
+
+
+def test_what_cannot_read_the_host_is_refused_before_a_log_call_finds_out() -> None:
+    with pytest.raises(OptionError, match="host_metrics='no'"):
+        RequestContextFilter(host_metrics="no")  # type: ignore[arg-type]
 
 
 def test_each_thread_gets_what_it_bound_itself() -> None:

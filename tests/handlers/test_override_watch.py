@@ -175,6 +175,58 @@ def test_the_newest_of_one_logger_takes_the_place_of_the_older(store: MetricsSto
     assert clear_overrides(store, "shop", clock) == 2
 
 
+def test_of_two_overrides_one_below_the_other_neither_lets_everybody_speak(
+    store: MetricsStore, clock: ManualClock, watch: OverrideWatch, shop: logging.Logger, sink: Any
+) -> None:
+    pay = shop.getChild("pay")
+    add_override(store, override(pay, route="pay/"), clock)
+    add_override(store, override(shop, user_id="42"), clock)  # the newest comes first
+    watch.look()
+
+    pay.debug("of nobody")
+    pay.debug("of the user", extra={"user_id": "42"})
+    pay.debug("of the route", extra={"route": "pay/"})
+    assert sink.messages == ["of the user", "of the route"]
+    clear_overrides(store, shop.name, clock)
+    watch.look()
+    pay.debug("of the user", extra={"user_id": "42"})
+    assert (shop.level, sink.messages) == (logging.INFO, ["of the user", "of the route"])
+
+
+def test_a_handler_that_cannot_be_guarded_ends_no_watch_and_levels_go_back(
+    store: MetricsStore, clock: ManualClock, watch: OverrideWatch, shop: logging.Logger
+) -> None:
+    class Stubborn(logging.NullHandler):
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "filters" and value:
+                raise AttributeError(name)
+            super().__setattr__(name, value)
+
+    stubborn = Stubborn()
+    shop.addHandler(stubborn)
+    add_override(store, override(shop), clock)
+    watch.look()
+    assert (shop.level, watch.failures) == (logging.DEBUG, 1)
+    clock.advance(601)
+    watch.look()
+    assert shop.level == logging.INFO
+    shop.removeHandler(stubborn)
+
+
+SOUND = {"logger": "shop", "level": "DEBUG", "expires_at": NOW + 60}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rate": True}, {"rate": "1"}, {"expires_at": True}, {"user_id": 42}, {"route": ["x"]}, {"level": {}}, {"x": 1}],
+    ids=str,
+)
+def test_an_override_that_is_not_sound_is_passed_by_and_the_others_hold(wrong: dict[str, Any]) -> None:
+    store = MemoryStore()
+    store.swap("level-overrides", None, json.dumps([{**SOUND, **wrong}, SOUND]))
+    assert len(overrides_in(store, lambda: NOW)) == 1
+
+
 @given(
     st.one_of(
         st.none(),

@@ -21,11 +21,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aura_logging import context, propagation, records
+from aura_logging import context, propagation, records, units
 from aura_logging.filters import RequestContextFilter, SamplingFilter
-from aura_logging.handlers import AsyncBufferedHandler, RequestBuffer, StructuredFileHandler
+from aura_logging.handlers import AsyncBufferedHandler, RequestBuffer, StructuredFileHandler, request_buffer
 from aura_logging.options import OptionError
 from aura_logging.resilience.journal import pending
+from aura_logging.testing import ManualClock
 
 
 @pytest.fixture(autouse=True)
@@ -175,6 +176,43 @@ def test_a_task_that_raises_is_told_and_one_that_does_not_is_not(buffer: Request
     assert sink.messages == ["bad"]
 
 
+def test_a_task_inside_a_request_is_told_with_the_request(buffer: RequestBuffer, sink: Any) -> None:
+    context.start({"correlation_id": "one"})
+    log.debug("of the request")
+    with propagation.unit_of_work():
+        log.debug("of a task")
+        logging.getLogger("aura.task").info("task finished")
+    with propagation.unit_of_work():
+        log.debug("of another")
+    assert sink.messages == ["task finished"]
+    end_request(logging.ERROR, status_code=500)
+    assert sink.messages[1:] == ["of the request", "of a task", "of another", "request finished"]
+    health = buffer.health().as_dict()
+    assert (health["discarded"], health["queued"], health["released_requests"]) == (0, 0, 1)
+
+
+def test_an_error_in_a_task_inside_a_request_is_one_of_the_request(buffer: RequestBuffer, sink: Any) -> None:
+    context.start({"correlation_id": "one"})
+    log.debug("of the request")
+    with propagation.unit_of_work():
+        log.debug("of the task")
+        log.error("no")
+    with propagation.unit_of_work():
+        log.debug("of another")
+    end_request()
+    assert sink.messages == ["of the request", "of the task", "no", "of another", "request finished"]
+
+
+def test_a_loop_of_tasks_that_went_well_inside_an_endless_one_loses_nothing(sink: Any) -> None:
+    with attached(RequestBuffer(sink, max_request_bytes=5_000)) as handler, propagation.unit_of_work():
+        for number in range(100):
+            with propagation.unit_of_work():
+                log.debug("task %d", number)
+        health = handler.health().as_dict()
+        assert (health["dropped"], health["discarded"] + health["queued"]) == ({}, 100)
+        assert 0 < health["held_bytes"] <= 5_000
+
+
 def test_a_request_that_never_says_how_it_ended_vanishes_with_its_context(buffer: RequestBuffer, sink: Any) -> None:
     context.start({"correlation_id": "one"})
     log.debug("waits")
@@ -257,6 +295,60 @@ def test_what_is_released_is_not_sampled_away(sink: Any) -> None:
         assert sink.messages == ["waits", "no", "after"]
 
 
+def test_what_sampling_left_out_of_a_request_that_then_fails_is_told_with_the_rest(sink: Any) -> None:
+    sink.addFilter(SamplingFilter(rates={"DEBUG": 0.0, "INFO": 0.0}))
+    with attached(RequestBuffer(sink)) as handler:
+        context.start({"correlation_id": "healthy"})
+        log.info("of a healthy one")
+        end_request()
+        context.start({"correlation_id": "one"})
+        log.debug("first")
+        log.info("second")
+        log.warning("third")
+        log.error("no")
+        log.info("after")
+        assert sink.messages == ["third", "first", "second", "no", "after"]
+        health = handler.health().as_dict()
+        assert (health["delivered"], health["released"], health["discarded"]) == (6, 2, 1)
+
+
+def test_when_all_requests_fail_so_many_a_second_are_told_whole_and_the_errors_of_all(sink: Any) -> None:
+    clock = ManualClock()
+    with attached(RequestBuffer(sink, releases_per_second=2, clock=clock)) as handler:
+        for number in range(50):
+            context.start({"correlation_id": str(number)})
+            log.debug("before")
+            log.error("no")
+            log.debug("after")
+        assert [sink.messages.count(each) for each in ("before", "no", "after")] == [20, 50, 20]
+        assert handler.health().as_dict()["dropped"] == {"held_down": 60}
+        assert handler.health().as_dict()["held_down_requests"] == 30
+        clock.advance(1.0)
+        for number in range(5):
+            context.start({"correlation_id": f"later {number}"})
+            log.debug("later")
+            log.error("no")
+        assert sink.messages.count("later") == 2
+
+
+def test_a_thread_that_the_target_waits_for_loses_a_line_and_hangs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_buffer, "_PATIENCE_SECONDS", 0.05)
+
+    class Waits(logging.Handler):
+        def handle(self, record: logging.LogRecord) -> bool:
+            if record.getMessage() == "waits":
+                thread = threading.Thread(target=context.run_in_context(lambda: log.debug("of the same request")))
+                thread.start()
+                thread.join()
+            return True
+
+    with attached(RequestBuffer(Waits())) as handler:
+        context.start({"correlation_id": "one"})
+        log.debug("waits")
+        log.error("no")
+        assert handler.health().as_dict()["dropped"] == {"busy": 1}
+
+
 def test_a_target_that_raises_harms_nobody_and_is_counted(sink: Any) -> None:
     sink.fail = lambda record: RuntimeError("down")
     with attached(RequestBuffer(sink)) as handler:
@@ -280,6 +372,43 @@ def test_a_forked_child_leaves_its_parents_requests_alone(buffer: RequestBuffer,
     assert (tmp_path / "told").read_text() == "of the child"
     log.error("no")
     assert sink.messages == ["of the parent", "no"]
+
+
+def test_a_forked_child_that_ends_its_copy_of_a_task_tells_nothing_of_the_parents(
+    buffer: RequestBuffer, sink: Any, tmp_path: Path
+) -> None:
+    with propagation.unit_of_work():
+        log.debug("of the parent")
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(SystemExit), propagation.unit_of_work():
+                log.debug("of the child")
+                raise SystemExit
+        if not child:
+            units.end()  # its copy of the outer one
+            log.error("no")
+    if not child:
+        (tmp_path / "told").write_text("|".join(sink.messages))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (tmp_path / "told").read_text() == "of the child|no"
+    assert (buffer.health().as_dict()["discarded"], sink.messages) == (1, [])
+
+
+def test_a_request_that_never_ends_does_not_keep_the_journal_from_the_others(sink: Any, tmp_path: Path) -> None:
+    with attached(RequestBuffer(sink, journal=tmp_path, journal_max_bytes=8 << 20)) as handler:
+        context.start({"correlation_id": "endless"})
+        log.debug("began")
+        log.debug("listens")
+        for number in range(300):
+            other = contextvars.Context()
+            other.run(context.start, {"correlation_id": str(number)})
+            other.run(log.debug, "x" * 60_000)
+            other.run(end_request)
+        assert handler.health().as_dict()["journal_refused"].get("journal_full", 0) <= 4
+        assert handler.health().as_dict()["queued"] == 2
+        end_request(logging.ERROR, status_code=500)
+        assert sink.messages[-3:-1] == ["began", "listens"]
 
 
 def test_a_worker_that_is_killed_leaves_what_its_requests_had_been_doing(tmp_path: Path) -> None:
@@ -383,6 +512,7 @@ def test_whatever_happens_every_record_is_accounted_for(events: list[tuple[int, 
     [
         ({"threshold": "INFOO"}, "threshold='INFOO' is no level. Did you mean 'INFO'?"),
         ({"threshold": "ERROR", "trigger_level": "INFO"}, "trigger_level='INFO' is below threshold='ERROR'"),
+        ({"releases_per_second": 0}, "releases_per_second=0 must be a number over 0"),
         ({"max_bytes": 10}, "max_bytes=10 is less than max_request_bytes=65536."),
         ({"max_request_bytes": 0}, "max_request_bytes=0 must be a whole number over 0."),
         ({"outside": "drop"}, "outside='drop' is unknown. Known: discard, pass."),

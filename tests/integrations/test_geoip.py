@@ -26,14 +26,20 @@ def encoded(value: Any) -> bytes:
     return bytes([7 << 5 | len(value)]) + b"".join(encoded(key) + encoded(inner) for key, inner in value.items())
 
 
+BERLIN = {
+    "country": {"iso_code": "DE"},
+    "city": {"names": {"en": "Berlin"}},
+    "location": {"latitude": 52.52, "longitude": 13.405},
+}
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     """One tree of one node: addresses from 128.0.0.0 up are in Berlin, those below are unknown."""
-    berlin = {
-        "country": {"iso_code": "DE"},
-        "city": {"names": {"en": "Berlin"}},
-        "location": {"latitude": 52.52, "longitude": 13.405},
-    }
+    return written(tmp_path, BERLIN)
+
+
+def written(tmp_path: Path, place: Any) -> Path:
     metadata = {
         "node_count": 1,
         "record_size": 24,
@@ -47,7 +53,7 @@ def database(tmp_path: Path) -> Path:
     }
     node = (1).to_bytes(3, "big") + (1 + 16).to_bytes(3, "big")
     path = tmp_path / "city.mmdb"
-    path.write_bytes(node + bytes(16) + encoded(berlin) + b"\xab\xcd\xefMaxMind.com" + encoded(metadata))
+    path.write_bytes(node + bytes(16) + encoded(place) + b"\xab\xcd\xefMaxMind.com" + encoded(metadata))
     return path
 
 
@@ -74,3 +80,24 @@ def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
         MaxMindLocator(tmp_path / "x.mmdb")
     with pytest.raises(OSError):
         MaxMindLocator(tmp_path / "absent.mmdb")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ({"country": "DE", "city": "Berlin", "location": {"latitude": "far"}}, Place()),
+        ({"country": {"iso_code": "DE"}, "city": {"names": ["Berlin"]}}, Place("DE")),
+        ({}, Place()),
+        ("Berlin", None),
+    ],
+)
+def test_a_database_of_another_shape_is_no_error(tmp_path: Path, place: Any, said: Place | None) -> None:
+    assert MaxMindLocator(written(tmp_path, place))("192.0.2.1") == said
+
+
+def test_a_database_that_was_damaged_knows_nothing_more(database: Path) -> None:
+    whole = database.read_bytes()
+    for at in range(22, 60):
+        database.write_bytes(whole[:at] + b"\xff" + whole[at + 1 :])
+        place = MaxMindLocator(database)("192.0.2.1")
+        assert place is None or isinstance(place, Place)

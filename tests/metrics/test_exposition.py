@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric as ClientMetric
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -92,6 +95,38 @@ def test_prometheus_client_exposes_the_same_beside_its_own(store: MemoryStore) -
     text = generate_latest(registry).decode()
     (errors,) = (family for family in parse_text(text) if family.name == "aura_errors")
     assert [line.value for line in errors.samples] == [2]
+
+
+@pytest.mark.parametrize("content_type", [PROMETHEUS, OPENMETRICS])
+def test_the_collector_of_prometheus_client_and_our_own_text_tell_the_same(content_type: str) -> None:
+    now = time.time()  # the collector asks no other clock
+    store, registry = MemoryStore(), Registry()
+    registry.counter(catalogue.ERRORS).inc(logger='a "b"\\c', route="x\ny", type="ValueError")
+    for seconds in (0.2, 1.9, 70.0):
+        registry.histogram(catalogue.REQUEST_DURATION).observe(
+            seconds, Exemplar(seconds, TRACE, now), route="orders/", method="GET"
+        )
+    registry.gauge(catalogue.DB_QUERIES_PER_REQUEST).set(7)
+    registry.counter(Metric("shop_orders_total", "counter", "", labels=("channel",))).inc(2.5, channel="web")
+    store.add(registry.drain())
+    client = CollectorRegistry()
+    client.register(AuraCollector(store))
+
+    theirs, parse = (
+        (generate_openmetrics(client), parse_openmetrics)
+        if content_type == OPENMETRICS
+        else (generate_latest(client), parse_text)
+    )
+    ours = expose(gather(store), content_type)
+
+    assert list(map(_told, parse(theirs.decode()))) == list(map(_told, parse(ours)))
+
+
+def _told(family: ClientMetric) -> tuple[object, ...]:
+    samples = [
+        (s.name, s.labels, s.value, s.exemplar and (s.exemplar.labels, s.exemplar.value)) for s in family.samples
+    ]
+    return family.name, family.type, family.documentation, family.unit, samples
 
 
 def test_histograms_of_two_releases_meet_at_the_bounds_they_share() -> None:

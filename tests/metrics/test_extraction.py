@@ -71,6 +71,38 @@ def test_a_request_is_counted_with_all_that_its_record_tells() -> None:
     assert (exemplar.value, exemplar.trace_id) == (0.25, REQUEST["trace_id"])
 
 
+def test_a_security_event_is_counted_by_its_country_where_that_is_one() -> None:
+    found = counted(
+        *(
+            record("aura.security", logging.WARNING, security_event=True, threat_type="sqli", country_code=country)
+            for country in ("fi", "FI", "SE", "", None, "FIN", "F1", 17)
+        )
+    )
+    assert {key: amount.sum for key, amount in found.items() if "country" in key[0]} == {
+        ("aura_security_events_by_country_total", "country_code=FI", "logger=aura.security"): 2,
+        ("aura_security_events_by_country_total", "country_code=SE", "logger=aura.security"): 1,
+    }
+
+
+def test_a_run_of_a_task_is_counted_by_state_and_its_time_by_name() -> None:
+    told = {"task_name": "shop.tasks.ship", "task_queue": "post", "trace_id": "ab" * 16, "db_queries": 4}
+    found = counted(
+        record("aura.task", task_state="SUCCESS", task_duration=0.5, **told),
+        record("aura.task", logging.WARNING, task_state="RETRY", task_duration=1.5, **told),
+        record("aura.task", task_name=7, task_state=None, task_duration="long"),
+    )
+
+    runs = {key[1:]: amount.sum for key, amount in found.items() if key[0] == "aura_tasks_total"}
+    assert runs == {
+        ("queue=post", "state=SUCCESS", "task=shop.tasks.ship"): 1,
+        ("queue=post", "state=RETRY", "task=shop.tasks.ship"): 1,
+        ("queue=none", "state=none", "task=none"): 1,
+    }
+    duration = found["aura_task_duration_seconds", "task=shop.tasks.ship"]
+    assert (duration.count, duration.sum) == (2, 2.0)
+    assert not [key for key in found if key[0].startswith("aura_request")]
+
+
 def test_an_error_is_counted_by_logger_route_and_type_of_exception() -> None:
     try:
         raise KeyError("id")

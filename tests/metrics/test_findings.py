@@ -10,6 +10,7 @@ import pytest
 from aura_logging.filters import SecurityFilter
 from aura_logging.metrics.findings import FindingsLedger
 from aura_logging.metrics.registry import Registry
+from aura_logging.privacy.line_scan import LineScan
 
 
 def counted(registry: Registry) -> dict[tuple[str, ...], float]:
@@ -72,13 +73,14 @@ def test_what_the_parent_found_is_not_told_by_its_child(scrubbing: tuple[logging
 def test_records_that_could_not_be_scrubbed_are_counted(
     scrubbing: tuple[logging.Handler, SecurityFilter], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    handler, shared = scrubbing
+    handler, _ = scrubbing
     registry = Registry()
 
-    def broken(line: bytes) -> bool:
+    def broken(scan: LineScan, record: logging.LogRecord) -> bool:
         raise RecursionError
 
-    monkeypatch.setattr(shared, "_suspects", broken)
+    monkeypatch.setattr(LineScan, "suspects", broken)
+    handler.filters[1:] = []
     logged(handler, "anything")
     FindingsLedger(registry)()
 

@@ -10,7 +10,7 @@ from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
-from aura_logging.django.cache import install
+from aura_logging.django.cache import _observed, install, unobserved
 from aura_logging.performance.cache import CacheLog, current
 
 
@@ -130,3 +130,95 @@ def test_a_cache_that_keeps_nothing_only_misses(log):
         "the cache key report:* (nothing) was not there, 4 of 4 times: "
         "it is set, but under another key or for too short"
     ]
+
+
+class TakesAnything(LocMemCache):
+    """Like django-redis: methods that take whatever comes, and some that Django has not."""
+
+    def __init__(self) -> None:
+        super().__init__("takes-anything", {})
+        self.clear()
+
+    def get(self, key, default=None, version=None, client=None):
+        return super().get(key, default, version)
+
+    def set(self, *args, **kwargs):
+        kwargs.pop("nx", None)
+        return super().set(*args, **kwargs)
+
+    def ttl(self, key):
+        return 60
+
+
+class NoBaseCache:
+    """A backend of somebody's own, with what he needs and no more."""
+
+    def get(self, key):
+        return None
+
+    def set(self, key, value):
+        return None
+
+
+class WithSlots:
+    __slots__ = ()
+
+    def get(self, key, default=None):
+        return default
+
+
+def counted_by(log, work):
+    token = current.set(log)
+    try:
+        return work()
+    finally:
+        current.reset(token)
+
+
+def test_a_backend_is_called_as_it_was_meant_to_be():
+    cache, log = _observed(TakesAnything(), "redis"), CacheLog()
+
+    def work():
+        cache.set("user:1", 7, nx=True, timeout=5)
+        cache.set(key="user:2", value=8)
+        cache.set("nothing", None)
+        return [
+            cache.get("user:1", client=None), cache.get(key="user:2"), cache.get("user:3"), cache.get("user:3", 9),
+            cache.get("user:3", default=10), cache.get("nothing", 11), cache.ttl("user:1"),
+        ]  # fmt: skip
+
+    assert counted_by(log, work) == [7, 8, None, 9, 10, None, 60]
+    assert (log.hits, log.misses, log.sets, log.uncounted) == (3, 3, 3, 0)
+    assert log.patterns["redis", "user:*"].sets == 2
+
+
+def test_a_backend_is_called_as_it_was_meant_to_be_from_a_coroutine_too():
+    cache, log = _observed(TakesAnything(), "redis"), CacheLog()
+
+    async def work():
+        await cache.aset("user:1", 7)
+        return await cache.aget("user:1"), await cache.aget("user:2", 8), await cache.aget(key="user:3", default=9)
+
+    assert counted_by(log, lambda: asyncio.run(work())) == (7, 8, 9)
+    assert (log.hits, log.misses, log.sets, log.uncounted) == (1, 2, 1, 0)
+
+
+def test_a_wrong_call_fails_as_it_would_without_us():
+    cache = _observed(TakesAnything(), "redis")
+
+    with pytest.raises(TypeError):
+        counted_by(CacheLog(), cache.get)
+
+
+@pytest.mark.parametrize("backend", [NoBaseCache, WithSlots])
+def test_an_unusual_backend_works_as_ever(backend):
+    cache = _observed(backend(), "unusual")
+
+    assert counted_by(CacheLog(), lambda: cache.get("user:1")) is None
+    assert isinstance(cache, backend)
+
+
+def test_a_backend_that_cannot_be_counted_is_named():
+    _observed(WithSlots(), "slotted")
+
+    assert "slotted" in unobserved

@@ -34,11 +34,38 @@ def sentence(rng: random.Random) -> str:
     return say(rng, rng.randint(3, 14)).capitalize() + end
 
 
+def word_salad(rng: random.Random) -> str:
+    """Words of SQL among others, quoted, in brackets, and punctuated by chance."""
+    words = []
+    for _ in range(rng.randint(3, 14)):
+        word = rng.choice([rng.choice(WORDS), rng.choice(WORDS).upper(), str(rng.randint(0, 99))])
+        word = rng.choice([word] * 12 + [f"'{word}'", f'"{word}"', f"({word})", f"\"'{word}'\""])
+        words.append(word + rng.choice([""] * 8 + [",", ".", ";", ":", "!", "?", " -", "...", "'s"]))
+    return " ".join(words)
+
+
+def letter(rng: random.Random) -> str:
+    """Return several lines with quotes, numbers, bullets and names of programs where an attack would have them."""
+    lines = [
+        f"Subject: Re: {word_salad(rng)}",
+        f"Hi {rng.choice(NAMES)}, here is what we have said about the {say(rng, 1)}:",
+        f"'{say(rng, 1)}' and '{say(rng, 1)}' are {say(rng, 1)}; it's {rng.randint(1, 9)} or {rng.randint(1, 9)}",
+        f"{say(rng, 1)} & {say(rng, 1)} | {rng.choice(['echo', 'curl', 'cat', 'ping'])}",
+        f"* [{word_salad(rng)}](https://example.com/{say(rng, 1)})",
+        f"1. `{say(rng, 1)}`; {rng.choice(['curl', 'type', 'cat'])} {rng.randint(2, 9)} {say(rng, 2)}",
+        f"```\r\n{say(rng, 1)} = {say(rng, 1)}({rng.randint(0, 9)})\r\n```",
+        f"> {rng.choice(NAMES)}'s {say(rng, 1)} = {say(rng, 1)}\r\n-- ",
+    ]
+    return "\r\n".join(lines[:2] + rng.sample(lines[2:], 4))
+
+
 def form_value(rng: random.Random) -> str:
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!@#$%^&*()_+-"
     return rng.choice(
         [
             lambda: sentence(rng),
+            lambda: word_salad(rng),
+            lambda: letter(rng),
             lambda: "\r\n".join(sentence(rng) for _ in range(3)),
             lambda: f"{rng.choice(NAMES)} {rng.choice(NAMES)} and Sons",
             lambda: (

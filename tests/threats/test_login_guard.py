@@ -119,6 +119,28 @@ def test_a_flood_is_told_once() -> None:
         clock.advance(1.0)
 
 
+def test_a_flood_that_goes_on_is_told_again_when_it_is_time_and_asks_no_store_before() -> None:
+    clock = ManualClock(1_000.0)
+    asked = []
+
+    class Watched(MemoryWindows):
+        def note(self, *arguments, **options):
+            asked.append(clock())
+            return super().note(*arguments, **options)
+
+    thresholds = {**OFF, "requests_per_address": 100, "request_seconds": 60.0, "tell_again_seconds": 900.0}
+    watch = LoginGuard(Watched(), LoginGuardOptions(**thresholds), clock)
+
+    told_at = []
+    for _ in range(20_000):
+        if watch.requested("192.0.2.1"):
+            told_at.append(clock() - 1_000.0)
+        clock.advance(0.1)
+
+    assert [round(seconds) // 60 for seconds in told_at] == [0, 15, 30]
+    assert not [at for at in asked if 1_010.0 < at < 1_849.0]
+
+
 def test_nothing_that_is_empty_is_counted() -> None:
     watch = guard(failures_per_account=1, failures_per_address=1, failures_per_pair=1, accounts_per_address=1)
     assert watch.failed("", "") == []
@@ -198,3 +220,26 @@ def test_a_store_that_fails_is_asked_again_after_five_seconds_and_not_before() -
     clock.advance(5.0)
     watch.failed("julia", "")
     assert windows.asked == 2
+
+
+def test_a_whole_64_of_ipv6_is_one_address_however_it_is_written() -> None:
+    guard = LoginGuard(clock=ManualClock(1e9))
+    told = [threat for n in range(10) for threat in guard.failed(f"user{n}", f"2001:db8:0:1:{n:x}::7")]
+    assert [(threat.threat_type, threat.scope) for threat in told] == [("credential_stuffing", "address")]
+    guard = LoginGuard(clock=ManualClock(1e9))
+    spellings = ["192.0.2.1", "::ffff:192.0.2.1", "::FFFF:c000:201"] * 2
+    told = [threat for address in spellings for threat in guard.failed("ada", address)]
+    assert [(threat.threat_type, threat.scope) for threat in told] == [("brute_force", "pair")]
+
+
+def test_an_account_is_one_in_all_letters_that_look_alike_to_django() -> None:
+    guard = LoginGuard(clock=ManualClock(1e9))
+    told = [t for n in range(10) for t in guard.failed(["ada", "\uff21da", "ADA\xa0", " Ada"][n % 4], f"192.0.2.{n}")]
+    assert [(threat.scope, threat.count) for threat in told] == [("account", 10)]
+
+
+@pytest.mark.parametrize("name", ["\ud800", "\x00", "a" * 100_000, "'; drop table member; --", "\u202e"])
+def test_no_name_is_too_odd_to_be_counted(name: str, tmp_path: Path) -> None:
+    guard = LoginGuard(SqliteWindows(tmp_path / "logins.db"), clock=ManualClock(1e9))
+    told = [threat for n in range(10) for threat in guard.failed(name, f"192.0.2.{n}")]
+    assert [threat.scope for threat in told] == ["account"]

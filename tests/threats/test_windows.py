@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,6 +119,19 @@ def test_a_file_that_cannot_be_made_is_an_oserror(tmp_path: Path) -> None:
         windows.note("k", "a", 1.0, 10.0, 5)
 
 
+def test_windows_that_nobody_holds_any_more_leave_no_connection_open(tmp_path: Path) -> None:
+    windows = SqliteWindows(tmp_path / "w.db")
+    windows.note("k", "a", 1.0, 10.0, 5)
+    connection = windows._connection
+    assert connection is not None
+
+    del windows
+    gc.collect()
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
+
+
 def test_a_forked_child_shares_the_file_and_not_the_connection(tmp_path: Path) -> None:
     windows = SqliteWindows(tmp_path / "w.db")
     windows.note("k", "parent", 1.0, 10.0, 5)
@@ -147,9 +163,28 @@ def test_nothing_stays_in_redis_and_no_name_is_readable_there(redis_url: str) ->
 
 
 @pytest.mark.parametrize(
-    "url", ["redi://127.0.0.1", "sqlite:///", "sqlite://x.db", " ", "redis://user:hunter2@127.0.0.1:no/0"]
+    "url",
+    [
+        "redi://127.0.0.1",
+        "sqlite:///",
+        "sqlite://x.db",
+        " ",
+        "redis://user:hunter2@127.0.0.1:no/0",
+        "redis://u:a/hunter2@h:no/0",
+    ],
 )
 def test_a_url_that_names_no_windows_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(OptionError, match="login_store=") as refused:
         open_windows(url)
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_file_is_bounded_by_members_and_the_newest_stay(tmp_path: Path) -> None:
+    windows = SqliteWindows(tmp_path / "logins.db", members_at_most=100)
+    for number in range(1_000):
+        windows.note(f"key {number}", "member", 1e9 + number, 3_600.0, 10)
+    with contextlib.closing(sqlite3.connect(tmp_path / "logins.db")) as file:
+        (kept,) = file.execute("SELECT count(*) FROM member").fetchone()
+    assert kept == 101  # and the one that had the others swept
+    assert windows.note("key 999", "another", 1e9 + 1_000, 3_600.0, 10) == 2
+    windows.close()

@@ -225,12 +225,10 @@ def test_under_pressure_debug_goes_first_then_info_and_both_are_said() -> None:
     def passing() -> list[int]:
         return [level for level in levels for _ in situation.log(1, level)]
 
-    situation.log(64, logging.DEBUG)
-    situation.log(64, logging.INFO)
+    assert passing() == list(levels)
     situation.fill = 0.9
     situation.pass_by(1)
     assert passing() == [logging.INFO, logging.WARNING, logging.ERROR]
-    situation.log(63, logging.INFO)
     situation.pass_by(1)
     assert passing() == [logging.WARNING, logging.ERROR]
     situation.fill = 0.0
@@ -245,6 +243,19 @@ def test_under_pressure_debug_goes_first_then_info_and_both_are_said() -> None:
         "shedding nothing records, before: DEBUG (the buffer is 90% full)",
     ]
     assert situation.policy.dropped()["shed"] == 3
+
+
+def test_a_wild_logger_is_silent_at_once_on_every_level_and_no_other_logger_is() -> None:
+    situation = Situation(rates={}, circuit_records_per_second=1_000, limit_per_second=100, burst=5_000)
+    for level in (logging.DEBUG, logging.WARNING):
+        situation.log(1, level)
+    situation.log(1, logger="shop.cart")
+
+    written = len(situation.log(2_000, logging.INFO))
+
+    assert situation.log(10, logging.DEBUG) == situation.log(10, logging.WARNING) == []
+    assert len(situation.log(10, logger="shop.cart")) == 10
+    assert situation.policy.dropped() == {"circuit_open": 2_020 - written}
 
 
 EVERYTHING_AGAINST_IT: dict[str, Any] = {
@@ -349,6 +360,21 @@ def test_an_override_keeps_what_somebody_asks_for_of_one_user_until_it_expires()
     assert situation.log(5, logging.DEBUG, "shop", user_id=42) == []
     situation.wall_clock.advance(600)
     assert situation.log(5, logging.DEBUG, "django.db", user_id=42) == []
+
+
+def test_health_tells_the_overrides_that_are_in_force() -> None:
+    situation = Situation()
+    assert "overrides" not in situation.policy.facts()
+    now = situation.wall_clock()
+    set_overrides([
+        Override(logger="shop", user_id="42", rate=0.5, expires_at=now + 60),
+        Override(level=logging.INFO),
+        Override(logger="gone", expires_at=now),
+    ])  # fmt: skip
+    assert situation.policy.facts()["overrides"] == [
+        {"logger": "shop", "level": "DEBUG", "seconds_left": 60, "user_id": "42", "rate": 0.5},
+        {"logger": "root", "level": "INFO", "seconds_left": None},
+    ]
 
 
 def test_an_override_can_keep_less_and_what_it_drops_is_counted_as_such() -> None:

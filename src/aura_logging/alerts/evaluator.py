@@ -88,7 +88,8 @@ class AlertEvaluator:
         by_length: dict[float, list[Rule]] = {}
         now = self._clock()
         for rule in self.rules:
-            if now - self._measured_at.get(rule.name, -math.inf) < rule.every_seconds:
+            # Below nought the clock was put back; to wait until it is there again could be hours of silence.
+            if 0 <= now - self._measured_at.get(rule.name, -math.inf) < rule.every_seconds:
                 continue
             self._measured_at[rule.name] = now
             by_length.setdefault(rule.window_seconds, []).append(rule)

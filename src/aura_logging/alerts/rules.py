@@ -16,6 +16,7 @@ __all__ = ["AlertOptions", "Reading", "Rule", "Severity", "standard_rules"]
 Severity = Literal["warning", "critical"]
 
 _WORST_NAMED = 3
+_LOGIN_FAILURE = "authentication_failure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,10 @@ class AlertOptions:
 
     Durations and query counts are known by histogram bucket: between two bounds a threshold acts as the next bound
     above it (20 % for durations). 2 s and 20 queries are bounds.
+
+    A threat is any security event but failed logins of up to `max_login_failures` a minute: people mistype their
+    passwords. Guessing is told by the login guard's own thresholds, as `brute_force` and its like; 0 has every failure
+    alert.
     """
 
     slow_request_seconds: float = from_env("SLOW_REQUEST_THRESHOLD", 2.0)
@@ -74,6 +79,7 @@ class AlertOptions:
     error_rate_window_seconds: float = 300.0
     error_rate_min_requests: int = 10
     max_memory_percent: float = 80.0
+    max_login_failures: int = 5
     cooldown_seconds: float = 300.0
     disabled: tuple[str, ...] = ()
     anomalies: bool = False
@@ -81,6 +87,8 @@ class AlertOptions:
     def __post_init__(self) -> None:
         if not 0 < self.max_error_rate < 1:
             raise ValueError(f"max_error_rate={self.max_error_rate!r}; give a share between 0 and 1, such as 0.05.")
+        if self.max_login_failures < 0:
+            raise ValueError(f"max_login_failures={self.max_login_failures!r}; it must be 0 or more.")
         unknown = set(self.disabled) - _STANDARD
         if unknown:
             raise ValueError(f"disabled={sorted(unknown)!r} names no standard rule; there are {sorted(_STANDARD)!r}.")
@@ -114,7 +122,7 @@ def standard_rules(options: AlertOptions | None = None) -> tuple[Rule, ...]:
         ),
         Rule(
             "error_rate",
-            f"more than {chosen.max_error_rate:.3g} of all requests failed",
+            f"more than {chosen.max_error_rate * 100:.3g} % of all requests failed",
             functools.partial(_error_rate, chosen.error_rate_min_requests),
             chosen.max_error_rate,
             (catalogue.REQUESTS.name,),
@@ -135,7 +143,7 @@ def standard_rules(options: AlertOptions | None = None) -> tuple[Rule, ...]:
         Rule(
             "threats",
             "a threat was seen",
-            _threats,
+            functools.partial(_threats, chosen.max_login_failures),
             0.0,
             (catalogue.SECURITY_EVENTS.name,),
             window_seconds=60.0,
@@ -173,11 +181,13 @@ def _gauge(name: str, window: Window) -> Reading | None:
     return None if value is None else Reading(value)
 
 
-def _threats(window: Window) -> Reading | None:
+def _threats(max_login_failures: int, window: Window) -> Reading | None:
     name = catalogue.SECURITY_EVENTS.name
     # The same event may be on the request's record and on aura.security: the greater count has them all.
     kinds = {
         kind: max(amount.sum for amount in window.by(name, "logger", threat_type=kind).values())
         for kind in window.by(name, "threat_type")
     }
+    if kinds.get(_LOGIN_FAILURE, 0.0) <= max_login_failures:
+        kinds.pop(_LOGIN_FAILURE, None)
     return Reading(sum(kinds.values()), {"threat_types": sorted(kinds)}) if kinds else None

@@ -29,7 +29,12 @@ class AlertState:
 def step(
     rule: Rule, state: AlertState, value: float | None, now: float
 ) -> tuple[AlertState, Literal["firing", "resolved"] | None]:
-    """Return the next state, and what has to be told."""
+    """Return the next state, and what has to be told.
+
+    A time of the state that lies ahead of `now` was noted before the clock was put back, and is taken for now.
+    """
+    if max(state.since, state.fired_at, state.calm_since) > now:
+        state = AlertState(state.phase, min(state.since, now), min(state.fired_at, now), min(state.calm_since, now))
     too_much = value is not None and value > rule.threshold
     if state.phase == "firing":
         if too_much:

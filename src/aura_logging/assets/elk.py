@@ -83,7 +83,8 @@ _FILEBEAT = """\
 filebeat.inputs:
   - type: filestream
     id: aura-logs
-    paths: ["${AURA_LOG_DIR:/var/log/aura}/*.jsonl"]
+    # With rotated files, which are known again; without security.jsonl, whose lines are in here too.
+    paths: ["${AURA_LOG_DIR:/var/log/aura}/app*.jsonl"]
     parsers:
       - ndjson: {target: "", overwrite_keys: true, add_error_key: true}
 processors:

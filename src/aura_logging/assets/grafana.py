@@ -95,11 +95,34 @@ PANELS: Mapping[str, Sequence[Panel]] = {
             "percentunit",
         ),
     ),
+    "Background tasks": (
+        Panel("Runs by state", {"{{state}}": _rate("aura_tasks_total", "state")}, "cps"),
+        Panel(
+            "Slowest tasks (p95)",
+            {
+                "{{task}}": "topk(10, histogram_quantile(0.95, sum by (le, task) "
+                "(rate(aura_task_duration_seconds_bucket[$__rate_interval]))))"
+            },
+            "s",
+        ),
+        Panel(
+            "Tasks that fail most",
+            {"{{task}}": 'topk(10, sum by (task) (rate(aura_tasks_total{state=~"FAILURE|FAILED"}[$__rate_interval])))'},
+            "cps",
+        ),
+    ),
     "Security": (
         Panel(
             "Security events by threat",
             # One event may be on the request's record and on aura.security.
             {"{{threat_type}}": "max by (threat_type) (increase(aura_security_events_total[$__rate_interval]))"},
+        ),
+        Panel(
+            "Security events by country",
+            {
+                "{{country_code}}": "topk(10, max by (country_code) "
+                "(increase(aura_security_events_by_country_total[$__rate_interval])))"
+            },
         ),
         Panel(
             "Redacted by detector",

@@ -14,6 +14,10 @@ from aura_logging.metrics.buckets import shown
 
 __all__ = ["AlertingRule", "RecordingRule", "alerting_rules", "files", "recording_rules"]
 
+# Somebody mistyping a password is no threat; guessing is, and has threat types of its own besides.
+_THREATS = 'aura_security_events_total{threat_type!="authentication_failure"}'
+_LOGIN_FAILURES = 'aura_security_events_total{threat_type="authentication_failure"}'
+
 
 @dataclass(frozen=True, slots=True)
 class RecordingRule:
@@ -88,8 +92,9 @@ def alerting_rules(options: AlertOptions | None = None) -> Sequence[AlertingRule
         AlertingRule(
             "AuraThreat",
             # A series that is new has no increase yet, but its first event happened all the same.
-            "max by (threat_type) (increase(aura_security_events_total[5m])) > 0 or "
-            "max by (threat_type) (aura_security_events_total unless aura_security_events_total offset 5m) > 0",
+            f"max by (threat_type) (increase({_THREATS}[5m])) > 0 or "
+            f"max by (threat_type) ({_THREATS} unless {_THREATS} offset 5m) > 0 or "
+            f"max by (threat_type) (increase({_LOGIN_FAILURES}[5m])) > 25",
             "critical",
             "A threat was seen: {{ $labels.threat_type }}.",
         ),

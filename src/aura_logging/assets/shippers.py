@@ -8,7 +8,10 @@ __all__ = ["files", "fluentbit", "loki", "vector"]
 
 
 def files() -> Mapping[str, str]:
-    """Return the files of all three; each reads `*.jsonl` in /var/log/aura."""
+    """Return the files of all three; each reads `app.jsonl` in /var/log/aura, and what it was before it was rotated.
+
+    Not `security.jsonl`: its lines are in `app.jsonl` as well, and would be there twice.
+    """
     return {**vector(), **fluentbit(), **loki()}
 
 
@@ -31,7 +34,8 @@ _VECTOR = """\
 sources:
   aura_files:
     type: file
-    include: ["/var/log/aura/*.jsonl"]
+    # A rotated file is known by its first line, and is not read again. What is in security.jsonl is in here too.
+    include: ["/var/log/aura/app*.jsonl"]
 transforms:
   aura:
     type: remap
@@ -55,7 +59,7 @@ _FLUENT_BIT = """\
 
 [INPUT]
     Name              tail
-    Path              /var/log/aura/*.jsonl
+    Path              /var/log/aura/app*.jsonl
     Parser            aura
     DB                /var/lib/fluent-bit/aura.db
     Buffer_Max_Size   128k
@@ -79,7 +83,8 @@ _PARSERS = """\
 
 _ALLOY = """\
 local.file_match "aura" {
-  path_targets = [{"__path__" = "/var/log/aura/*.jsonl"}]
+  // A file is known by its name here: a rotated one, app.TIME-NUMBER.jsonl, would be read a second time.
+  path_targets = [{"__path__" = "/var/log/aura/app*.jsonl", "__path_exclude__" = "/var/log/aura/*.*.jsonl"}]
 }
 
 loki.source.file "aura" {

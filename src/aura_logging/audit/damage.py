@@ -44,6 +44,12 @@ class DamageKind(StrEnum):
     CHECKPOINT_MISMATCH = "checkpoint mismatch"
     """Chain and checkpoint contradict each other, or a checkpoint was edited, removed or forged."""
 
+    END_MISMATCH = "end mismatch"
+    """The signed end of a chain is gone, forged, put back or another's."""
+
+    HOLD_MISSING = "hold missing"
+    """A legal hold that the trail says is in force is gone, or not what was placed."""
+
     TOMBSTONE_FORGED = "tombstone forged"
     """The record of a purge is signed by nobody who has the key."""
 
@@ -59,7 +65,8 @@ class Damage:
     event_id: str = ""
 
     def __str__(self) -> str:
-        where = f"entry {self.seq} of {self.writer}" if self.writer else f"checkpoint {self.seq}"
+        beside = f"checkpoint {self.seq}" if self.seq else "the trail"
+        where = f"entry {self.seq} of {self.writer}" if self.writer else beside
         named = f" (event {self.event_id})" if self.event_id else ""
         return f"{self.kind}: {where}{named}: {self.detail}"
 
@@ -76,7 +83,8 @@ class Progress:
 class Verification:
     """What was read and what is wrong with it; `damages` are in the order in which they were met.
 
-    `unsealed` counts entries that no checkpoint covers yet: their tail could be cut off unseen. `torn` counts last
+    `unsealed` counts entries that no checkpoint covers yet: their tail could be cut off unseen, in a store that signs
+    heads by whoever has kept older ones. `torn` counts last
     lines that a killed process left half-written; they were never acknowledged, so nothing is missing.
     """
 

@@ -21,8 +21,8 @@ COLUMNS = (
     "changes", "extra", "writer", "seq",
 )  # fmt: skip
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet take a cell for a formula (OWASP, CSV Injection)."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a spreadsheet take a cell for a formula, in full width too (OWASP, CSV Injection)."""
 
 
 def events_of(entries: Iterable[Entry], cipher: SubjectCipher | None = None) -> Iterator[tuple[Entry, AuditEvent]]:

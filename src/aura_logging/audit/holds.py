@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -48,6 +49,11 @@ class Hold:
     def as_json(self) -> bytes:
         """Return it as one line of JSON; `parse` reads it."""
         return orjson.dumps(asdict(self), None, orjson.OPT_SORT_KEYS)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of `as_json`, in hexadecimal: what the trail remembers of it."""
+        return hashlib.sha256(self.as_json()).hexdigest()
 
     @classmethod
     def parse(cls, text: bytes | str) -> Hold:

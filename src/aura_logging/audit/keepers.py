@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 
+import orjson
+
 from aura_logging.audit.checkpoint import Checkpoint
 
 __all__ = ["FileKeeper", "LogKeeper", "MailKeeper", "read_seals"]
@@ -83,13 +85,24 @@ class MailKeeper:
 
 
 def read_seals(path: str | os.PathLike[str]) -> Iterator[Checkpoint]:
-    """Yield the seals in a file that `FileKeeper` wrote, for `verify(kept_elsewhere=…)`.
+    """Yield the seals in a file that `FileKeeper` wrote, or among lines of a JSON log, for `verify(kept_elsewhere=…)`.
 
-    `ValueError` for a line that is none; the beginning of one, as a power cut or a full disk leaves it, is passed over.
+    Of a log, lines without a field `seal` are passed over. `ValueError` for a line that is none; the beginning of one,
+    as a power cut or a full disk leaves it, is passed over.
     """
     with Path(path).open("rb") as lines:
         for line in lines:
             if line.endswith(b"}\n"):
-                yield Checkpoint.parse(line)
+                seal = _seal_in(line)
+                if seal:
+                    yield Checkpoint.parse(seal)
             elif not line.startswith(_BEGINNING[: len(line) - line.endswith(b"\n")]):
                 raise ValueError(f"{path} has a line that is no seal: {line[:40]!r}")
+
+
+def _seal_in(line: bytes) -> bytes | str:
+    """Return the seal that the line is, or that a log line has; nothing if a log line has none."""
+    if line.startswith(_BEGINNING):
+        return line
+    members = orjson.loads(line)
+    return str(members.get("seal", "")) if "message" in members else line

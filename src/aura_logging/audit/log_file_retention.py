@@ -9,8 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from aura_logging.audit.hold_record import HOLD_OBJECT, HoldRecord
 from aura_logging.audit.holds import Hold
+from aura_logging.audit.keys import KeyRing
+from aura_logging.audit.query import EntryFilter
 from aura_logging.audit.retention import LOGS, RetentionPolicy
+from aura_logging.audit.stores.base import AuditError
 from aura_logging.audit.trail import Trail
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.log_files.segment_names import SegmentNames
@@ -71,15 +75,24 @@ def purge_log_files(
     live_path: str | os.PathLike[str],
     policy: RetentionPolicy,
     *,
+    keys: KeyRing | None = None,
     dry_run: bool = False,
     clock: Clock = time.time,
 ) -> LogFilePlan:
     """Remove expired segments and return what was done, or with `dry_run` what would be.
 
     First an event in the trail (`logs.purged`) names each file with its size and SHA-256: whoever kept a copy can still
-    show that it is the one. `OSError` if a file cannot be read or removed.
+    show that it is the one. `OSError` if a file cannot be read or removed. With `keys`, the trail's, `AuditError` while
+    a hold is missing that is in force by the trail's own word.
     """
-    plan = plan_log_purge(live_path, policy, trail.store.holds(), now=clock())
+    holds = trail.store.holds()
+    if keys is not None:
+        said = HoldRecord(keys)
+        for _ in said.noting(trail.store.entries(where=EntryFilter(object_type=HOLD_OBJECT))):
+            pass
+        for damage in said.missing(holds):
+            raise AuditError(f"no log file may be purged now: {damage}")
+    plan = plan_log_purge(live_path, policy, holds, now=clock())
     if not dry_run and plan.expired:
         files = [
             {"name": each.path.name, "bytes": each.path.stat().st_size, "sha256": _digest(each.path)}

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from aura_logging.audit.canonical import parse
 from aura_logging.audit.events import Actor
+from aura_logging.audit.query import is_about
 from aura_logging.audit.stores.base import Entry
 
-__all__ = ["ActorSummary", "summarise"]
+__all__ = ["ActorSummary", "lists_that_may_name", "summarise"]
 
 
 @dataclass(slots=True)
@@ -25,6 +26,22 @@ class ActorSummary:
     outcomes: Counter[str] = field(default_factory=Counter)
     addresses: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+
+
+def lists_that_may_name(entries: Iterable[Entry], object_id: str) -> int:
+    """Return how many of these entries are about lists of which nobody can tell whether this object was in them.
+
+    They name no object, or fewer objects than were in the list, or who reads them has not the key.
+    """
+    count = 0
+    for entry in entries:
+        event = parse(entry.event_bytes)
+        if event.object_id or is_about(event, object_id):
+            continue
+        named = event.extra.get("object_ids", ())
+        rows = event.extra.get("rows")
+        count += not named or (isinstance(rows, int) and rows > len(named))
+    return count
 
 
 def summarise(entries: Iterable[Entry]) -> list[ActorSummary]:

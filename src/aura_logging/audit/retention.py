@@ -14,9 +14,11 @@ from aura_logging.audit.chain_walk import ChainWalk
 from aura_logging.audit.checkpoint import Range, leaf_of
 from aura_logging.audit.damage import Damage, Progress
 from aura_logging.audit.events import EVENT_CLASSES, AuditEvent
+from aura_logging.audit.hold_record import HOLD_LIFTED, HOLD_OBJECT, HOLD_PLACED, HoldRecord, is_about_a_hold
 from aura_logging.audit.holds import Hold
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.merkle import MerkleTree
+from aura_logging.audit.query import EntryFilter
 from aura_logging.audit.sealing import Sealer
 from aura_logging.audit.stores.base import AuditStore, Entry
 from aura_logging.audit.tombstones import Tombstone
@@ -69,7 +71,7 @@ class PurgePlan:
     """What a purge would do: which runs of entries go, by class how many, and why others stay.
 
     `unsealed` are expired entries that no checkpoint covers yet. Chains in `damages` are left alone as a whole: they
-    are evidence.
+    are evidence. `refused` says why nothing goes at all.
     """
 
     tombstones: list[Tombstone] = field(default_factory=list)
@@ -78,11 +80,19 @@ class PurgePlan:
     kept: int = 0
     unsealed: int = 0
     damages: list[Damage] = field(default_factory=list)
+    refused: str = ""
 
     @property
     def count(self) -> int:
         """How many entries would go."""
         return self.by_class.total()
+
+    def refuse(self, why: str) -> None:
+        """Let nothing go."""
+        self.refused = why
+        self.kept += self.count
+        self.tombstones.clear()
+        self.by_class.clear()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON values, for a report or an event."""
@@ -94,6 +104,7 @@ class PurgePlan:
             "kept": self.kept,
             "unsealed": self.unsealed,
             "damaged_chains": [str(damage) for damage in self.damages],
+            **({"refused": self.refused} if self.refused else {}),
         }
 
 
@@ -103,11 +114,14 @@ def plan_purge(
     policy: RetentionPolicy,
     *,
     now: float,
+    despite_damage: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> PurgePlan:
     """Return what a purge at `now` would remove; changes nothing. Verifies every chain on the way.
 
-    What is removed was verified and sealed first, so that a purge never covers up for somebody's knife.
+    What is removed was verified and sealed first, so that a purge never covers up for somebody's knife. In a damaged
+    trail nothing is removed, for what is missing may have been a hold, unless `despite_damage` lets the chains go that
+    are whole. While a hold is missing that is in force by the trail's own word, nothing goes in any case.
     """
     plan = PurgePlan()
     holds = store.holds()
@@ -117,7 +131,8 @@ def plan_purge(
     for tombstone in store.tombstones():
         if tombstone.is_authentic(keys):
             tombstones[tombstone.writer].append(tombstone)
-    for writer, entries in chains(store):
+    said_of_holds = HoldRecord(keys)
+    for writer, entries in chains(said_of_holds.noting(store.entries())):
         walk = ChainWalk(start(writer), keys, tombstones[writer], ranges[writer])
         part = _ChainPlan(policy, holds, now, _sealed_to(ranges[writer]))
         for entry in walk.follow(entries):
@@ -129,6 +144,12 @@ def plan_purge(
             plan.damages.append(walk.damage)
         else:
             part.add_to(plan)
+    missing = said_of_holds.missing(holds)
+    if missing:
+        plan.refuse("a legal hold that is in force by the trail's own word is missing")
+    elif plan.damages and not despite_damage:
+        plan.refuse("the trail is damaged, and what is missing may have been a legal hold")
+    plan.damages += missing
     return plan
 
 
@@ -138,18 +159,19 @@ def purge(
     policy: RetentionPolicy,
     *,
     dry_run: bool = False,
+    despite_damage: bool = False,
     clock: Clock = time.time,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> PurgePlan:
     """Purge what is due and return what was done, or with `dry_run` what would be.
 
     Seals first, records the purge in the trail (`audit.purged`, as done by whoever acts), then removes. Entries that a
-    store cannot remove yet go with the next purge.
+    store cannot remove yet go with the next purge. `despite_damage` as in `plan_purge`.
     """
     if not dry_run:
         Sealer(trail.store, keys, clock=clock).seal()
     now = clock()
-    plan = plan_purge(trail.store, keys, policy, now=now, on_progress=on_progress)
+    plan = plan_purge(trail.store, keys, policy, now=now, despite_damage=despite_damage, on_progress=on_progress)
     if not dry_run and plan.tombstones:
         trail.record("audit.purged", event_class="administration", policy=policy.keep_days, **plan.as_dict())
         trail.store.purge([tombstone.signed(keys) for tombstone in plan.tombstones])
@@ -157,17 +179,32 @@ def purge(
 
 
 def place_hold(trail: Trail, hold: Hold) -> None:
-    """Put a legal hold in force, and record in the trail who did."""
-    trail.record("audit.hold_placed", ("audit.hold", hold.name), reason=hold.reason, event_class="administration")
+    """Put a legal hold in force, and record in the trail who did, and what it says (its SHA-256).
+
+    From then on the trail itself knows of it: verification misses it if it is taken away, and nothing is purged. In
+    force first, so that a crash in between leaves one that is obeyed.
+    """
     trail.store.add_hold(hold)
+    trail.record(
+        HOLD_PLACED, (HOLD_OBJECT, hold.name), reason=hold.reason, event_class="administration", hold=hold.digest
+    )
+    trail.seal()
 
 
-def lift_hold(trail: Trail, name: str, reason: str) -> bool:
-    """Take a legal hold out of force, and record in the trail who did; false if there is none of that name."""
-    if not any(hold.name == name for hold in trail.store.holds()):
+def lift_hold(trail: Trail, keys: KeyRing, name: str, reason: str) -> bool:
+    """Take a legal hold out of force, and record in the trail who did; false if there is none of that name.
+
+    One that somebody else has taken away, and that is missed, can be lifted like any other.
+    """
+    said = HoldRecord(keys)
+    for _ in said.noting(trail.store.entries(where=EntryFilter(object_type=HOLD_OBJECT, object_id=name))):
+        pass
+    if not (said.is_in_force(name) or any(hold.name == name for hold in trail.store.holds())):
         return False
-    trail.record("audit.hold_lifted", ("audit.hold", name), reason=reason, event_class="administration")
-    return trail.store.lift_hold(name)
+    trail.record(HOLD_LIFTED, (HOLD_OBJECT, name), reason=reason, event_class="administration")
+    trail.store.lift_hold(name)
+    trail.seal()
+    return True
 
 
 def _sealed_to(ranges: Sequence[Range]) -> int:
@@ -191,7 +228,7 @@ class _ChainPlan:
     def consider(self, entry: Entry) -> None:
         """Put the entry into a run, or say why it stays."""
         event = parse(entry.event_bytes)
-        if not self._policy.is_expired(event, self._now):
+        if is_about_a_hold(entry.event_bytes) or not self._policy.is_expired(event, self._now):
             self._kept += 1
         elif (hold := next((hold for hold in self._holds if hold.covers(event)), None)) is not None:
             self._by_hold[hold.name] += 1

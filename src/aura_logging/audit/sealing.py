@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from aura_logging.audit.checkpoint import Checkpoint, Range, leaf_of, make_check
 from aura_logging.audit.damage import Damage, DamageKind
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.merkle import MerkleTree
+from aura_logging.audit.signed_head import check_end
 from aura_logging.audit.stores.base import AuditError, AuditStore, CheckpointConflictError
 from aura_logging.health import Health, Status
 from aura_logging.resilience.background import BackgroundJob
@@ -90,8 +93,12 @@ class Sealer:
                 tree.add(leaf_of(entry.link.mac, entry.event_bytes))
             if tree.count:
                 ranges.append(Range(writer, sealed.seq + 1, walk.head.seq, walk.head.mac, tree.root()))
-            if walk.damage is not None:
-                damages.append(walk.damage)
+            damage = walk.damage
+            if damage is None and walk.head.seq < last:
+                signed = (self._store.signed_heads(writer) or {}).get(writer)
+                damage = None if signed is None else check_end(walk.head, signed, self._keys)
+            if damage is not None:
+                damages.append(damage)
         checkpoint = None
         if ranges:
             checkpoint = make_checkpoint(self.last, ranges, self._clock(), self._keys)
@@ -140,7 +147,8 @@ class PeriodicSealer:
 
     `after_append` costs a comparison; the trail calls it. No thread is started before it is due, and a forked child
     starts with none. `on_thread_end` is called at that thread's end. Damage that is met is logged as an error on
-    `aura.audit`, once per chain.
+    `aura.audit`, once per chain. A process that has sealed before, and so knows the
+    checkpoints, leaves nothing unsealed at its end.
     """
 
     def __init__(
@@ -160,25 +168,37 @@ class PeriodicSealer:
         self._told: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
         self.last_error: str | None = None
+        self._has_new = False
         tell_after_fork(self)
+        atexit.register(_at_exit, weakref.ref(self))
 
     def after_fork_in_child(self) -> None:
-        """In a forked child: the lock may have been held."""
+        """In a forked child: the lock may have been held, and what is new is the parent's."""
         self._lock = threading.Lock()
+        self._has_new = False
 
     def after_append(self) -> None:
         """See to it that a seal is made if it is time."""
+        self._has_new = True
         if self._clock() >= self._due_at:
             self._due_at = self._clock() + self._every_seconds
             self._job.wake()
 
     def seal_if_due(self) -> None:
         """Seal now, unless another process did within the interval; never raises."""
+        self._seal(self._every_seconds)
+
+    def seal_now(self) -> None:
+        """Seal now; never raises."""
+        self._seal(0.0)
+
+    def _seal(self, unless_within_seconds: float) -> None:
         with self._lock:
             try:
                 last = self._sealer.catch_up()
-                if last is not None and self._clock() < last.timestamp + self._every_seconds:
+                if last is not None and self._clock() < last.timestamp + unless_within_seconds:
                     return
+                self._has_new = False
                 self._tell(self._sealer.seal().damages)
                 self.last_error = None
             except CheckpointConflictError as error:
@@ -198,8 +218,14 @@ class PeriodicSealer:
             self._on_thread_end()
 
     def close(self, timeout_seconds: float = 5.0) -> None:
-        """Let a seal that is being made finish."""
+        """Let a seal that is being made finish, and seal what came since, as at the end of the process."""
         self._job.stop(timeout_seconds, 0.0)
+        self.seal_the_rest()
+
+    def seal_the_rest(self) -> None:
+        """Seal what is new, in a process that has done so before: another would read all checkpoints for it first."""
+        if self._has_new and self._sealer.last is not None:
+            self.seal_now()
 
     def health(self) -> Health:
         """Return how many seals this process made, and which keepers failed."""
@@ -232,3 +258,9 @@ class PeriodicSealer:
                         "found": damage.detail,
                     },
                 )
+
+
+def _at_exit(reference: weakref.ref[PeriodicSealer]) -> None:
+    sealer = reference()
+    if sealer is not None:
+        sealer.seal_the_rest()

@@ -19,7 +19,7 @@ from aura_logging.audit.scrubbing import scrubbed
 from aura_logging.audit.sealing import PeriodicSealer
 from aura_logging.audit.shredding import SubjectCipher
 from aura_logging.audit.stores.base import AuditError, AuditStore, Entry
-from aura_logging.health import Health, Status, worst
+from aura_logging.health import Health, Status, hear, worst
 from aura_logging.options import OptionError, nearest
 from aura_logging.privacy.scrubber import Scrubber
 from aura_logging.resilience.background import BackgroundJob
@@ -152,6 +152,11 @@ class Trail:
         """Hand what was journalled to the store, on this thread; return how many. `AuditError` if it fails again."""
         return 0 if self.journal is None else self.journal.deliver(self.store)
 
+    def seal(self) -> None:
+        """Have what is in the trail sealed now, if the trail seals at all; what fails is shown by `health`."""
+        if self.sealer is not None:
+            self.sealer.seal_now()
+
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Let work in the background finish, and close the store."""
         self._delivery.stop(timeout_seconds, 0.0)
@@ -243,6 +248,7 @@ def install(trail: Trail) -> Trail:
     """Have `record` write to this trail."""
     global _installed
     _installed = trail
+    hear("audit trail", lambda: current_trail().health())
     return trail
 
 

@@ -10,8 +10,10 @@ from aura_logging.audit.chain import GENESIS, start
 from aura_logging.audit.chain_walk import ChainWalk
 from aura_logging.audit.checkpoint import Checkpoint, Range
 from aura_logging.audit.damage import Damage, DamageKind, Progress, Verification
+from aura_logging.audit.hold_record import HoldRecord
 from aura_logging.audit.keys import KeyRing
-from aura_logging.audit.stores.base import AuditStore, Entry
+from aura_logging.audit.signed_head import SignedHead, check_end
+from aura_logging.audit.stores.base import AuditError, AuditStore, Entry
 from aura_logging.audit.tombstones import Tombstone
 
 __all__ = ["chains", "check_checkpoints", "verify"]
@@ -34,6 +36,8 @@ def verify(
     as it is there. `on_progress` is called every 10,000 entries and after each writer. `AuditError` if the store cannot
     be read.
     """
+    # Before the entries: none is removed but by a purge, so what a head speaks of is there when we come to it.
+    heads = store.signed_heads()
     checkpoints = list(store.checkpoints())
     beside, ranges = check_checkpoints(checkpoints, keys, kept_elsewhere)
     tombstones: dict[str, list[Tombstone]] = defaultdict(list)
@@ -46,7 +50,8 @@ def verify(
 
     walks: dict[str, ChainWalk] = {}
     read = 0
-    for writer, entries in chains(store):
+    said_of_holds = HoldRecord(keys)
+    for writer, entries in chains(said_of_holds.noting(store.entries())):
         if writer in walks:
             detail = "it stands outside of its writer's chain"
             beside.append(Damage(DamageKind.INSERTED, writer, next(entries).link.seq, detail))
@@ -58,12 +63,18 @@ def verify(
                 on_progress(Progress(read, writer))
         if on_progress is not None:
             on_progress(Progress(read, writer))
-    for writer in {*ranges, *tombstones} - walks.keys():
+    for writer in {*ranges, *tombstones, *(heads or ())} - walks.keys():
         walk = walks[writer] = ChainWalk(start(writer), keys, tombstones[writer], ranges[writer])
         list(walk.follow(iter(())))
     for writer, walk in sorted(walks.items()):
         if walk.damage is not None:
-            walks[writer] = _again_if_purged_meanwhile(store, keys, walk, tombstones[writer], ranges[writer])
+            walk = walks[writer] = _again_if_purged_meanwhile(store, keys, walk, tombstones[writer], ranges[writer])
+        if walk.damage is None and heads is not None:
+            walk.damage = _wrong_at_the_end(store, keys, walk, heads.get(writer))
+    try:
+        beside += said_of_holds.missing(store.holds())
+    except AuditError as error:  # what stands there is no hold
+        beside.append(Damage(DamageKind.HOLD_MISSING, _BESIDE_THE_CHAINS, 0, str(error)))
     in_order = [walk for _, walk in sorted(walks.items())]
     sealed_to = {writer: max((each.last for each in found), default=0) for writer, found in ranges.items()}
     return Verification(
@@ -77,9 +88,9 @@ def verify(
     )
 
 
-def chains(store: AuditStore) -> Iterator[tuple[str, Iterator[Entry]]]:
+def chains(entries: Iterator[Entry]) -> Iterator[tuple[str, Iterator[Entry]]]:
     """Yield every writer with its entries, in one pass: a store of many writers is asked once."""
-    return itertools.groupby(store.entries(), key=_writer_of)
+    return itertools.groupby(entries, key=_writer_of)
 
 
 def _writer_of(entry: Entry) -> str:
@@ -98,6 +109,15 @@ def _again_if_purged_meanwhile(
     for _ in again.follow(iter(store.entries(writer))):
         pass
     return again
+
+
+def _wrong_at_the_end(store: AuditStore, keys: KeyRing, walk: ChainWalk, signed: SignedHead | None) -> Damage | None:
+    if signed is None or signed.seq < walk.head.seq:
+        # Entries came while we read; then there is a newer head by now.
+        signed = (store.signed_heads(walk.head.writer) or {}).get(walk.head.writer)
+        if signed is not None and signed.seq > walk.head.seq and signed.is_authentic(keys):
+            return None  # they still come; what we have read is whole
+    return check_end(walk.head, signed, keys)
 
 
 def check_checkpoints(

@@ -195,7 +195,7 @@ def _summary(
     bad = [each for each in recommendations if each.status is not Status.HEALTHY]
     if bad:
         rest = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-        parts.append(f"{bad[0].about}: {bad[0].problem}{rest}")
+        parts.append(f"{bad[0].about}: {bad[0].problem.rstrip('.')}{rest}")
     served = [each for each in workers if each.condition is not Condition.SELF]
     if served:
         well = sum(each.condition is Condition.ALIVE for each in served)

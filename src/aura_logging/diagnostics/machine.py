@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,10 +21,15 @@ __all__ = ["look_around", "our_directories"]
 _DEVICES = Path("/dev")
 
 
-def look_around(directories: Iterable[Path], host_metrics: HostMetrics | None = None) -> System:
-    """Return the state of this machine, and of the disks under these directories, each disk once."""
-    metrics = HostMetrics() if host_metrics is None else host_metrics
-    fields = metrics.fields()
+_FIRST_LOOK_SECONDS = 0.15
+
+
+def look_around(directories: Iterable[Path]) -> System:
+    """Return the state of this machine, and of the disks under these directories, each disk once.
+
+    The first look of a process takes a seventh of a second: how busy processors are is seen over a time only.
+    """
+    fields = _host_metrics().fields()
     disks: dict[int, Disk] = {}
     for directory in directories:
         try:
@@ -38,6 +45,16 @@ def look_around(directories: Iterable[Path], host_metrics: HostMetrics | None = 
         fields.get("system_load"),
         tuple(disks.values()),
     )
+
+
+@functools.cache
+def _host_metrics() -> HostMetrics:
+    """Return the one of this process, which measures processors from one look to the next."""
+    metrics = HostMetrics(every_seconds=0.1)
+    metrics.fields()
+    # Asleep, so that what the first look measures is not our own work.
+    time.sleep(_FIRST_LOOK_SECONDS)
+    return metrics
 
 
 def our_directories(topology: Topology) -> list[Path]:

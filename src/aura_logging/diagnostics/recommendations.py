@@ -10,9 +10,11 @@ from aura_logging.diagnostics.cures import cure_for, is_about_a_full_disk
 from aura_logging.diagnostics.report import (
     Condition,
     Disk,
+    FilterState,
     HandlerTotals,
     JournalState,
     Metrics,
+    PartState,
     Probe,
     Recommendation,
     System,
@@ -146,16 +148,59 @@ def _at_workers(evidence: Evidence) -> Iterator[Recommendation]:
                 f"it runs, and has told nothing for {_ago(worker.told_seconds_ago)}: it hangs, or its store does.",
                 f"See what it does: py-spy dump --pid {worker.pid}",
             )
-    for worker in evidence.workers:
+
+
+def _at_filters(evidence: Evidence) -> Iterator[Recommendation]:
+    told: set[tuple[str, str, str]] = set()
+    for worker in _there(evidence):
         for each in worker.filters:
-            if each.status is Status.DEGRADED and worker.condition is not Condition.GONE:
+            # Of what many processes say alike, once.
+            same = (each.kind, each.handler, each.detail)
+            if each.status not in (None, Status.HEALTHY) and same not in told:
+                told.add(same)
                 yield Recommendation(
                     "filter_unwell",
-                    Status.DEGRADED,
+                    each.status or Status.DEGRADED,
                     f"{each.kind} of {each.handler}",
                     f"{each.detail} (pid {worker.pid})",
-                    "Log plain data: an object whose own code raises cannot be looked into.",
+                    _against_filter_trouble(each),
                 )
+
+
+def _against_filter_trouble(state: FilterState) -> str:
+    if state.facts.get("shedding", "nothing") != "nothing":
+        return (
+            "Nothing is broken: the host was too busy to log it, and it is counted. Give it more processors or fewer "
+            'workers, or log it all the same: AURA["SAMPLING"] = {"shed_at_cpu_percent": None}.'
+        )
+    if state.facts.get("open_circuits"):
+        return (
+            "See what it repeats: aura_logs query 'logger=NAME'. If so much is right for it, raise "
+            'AURA["SAMPLING"]["circuit_records_per_second"].'
+        )
+    return "Log plain data: an object whose own code raises cannot be looked into."
+
+
+def _at_parts(evidence: Evidence) -> Iterator[Recommendation]:
+    unwell: dict[str, list[tuple[Worker, PartState]]] = {}
+    for worker in _there(evidence):
+        for each in worker.parts:
+            if each.status is not Status.HEALTHY:
+                unwell.setdefault(each.name, []).append((worker, each))
+    for name, found in unwell.items():
+        worker, worst_part = max(found, key=lambda pair: pair[1].status is Status.UNHEALTHY)
+        where = f"in {len(found)} processes" if len(found) > 1 else f"pid {worker.pid}"
+        yield Recommendation(
+            "part_unwell",
+            worst_part.status,
+            name,
+            f"{worst_part.detail or f'it is {worst_part.status.value}'} ({where})",
+            cure_for(worst_part.detail),
+        )
+
+
+def _there(evidence: Evidence) -> Iterator[Worker]:
+    return (each for each in evidence.workers if each.condition is not Condition.GONE)
 
 
 def _at_the_store(evidence: Evidence) -> Iterator[Recommendation]:
@@ -281,6 +326,8 @@ _LOOKS: tuple[Callable[[Evidence], Iterator[Recommendation]], ...] = (
     _at_probes,
     _at_handlers,
     _at_workers,
+    _at_filters,
+    _at_parts,
     _at_journals,
     _at_disks,
     _at_thresholds,

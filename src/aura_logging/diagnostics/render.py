@@ -17,6 +17,7 @@ from aura_logging.diagnostics.report import (
 )
 from aura_logging.diagnostics.terminal_text import WIDTH, Paint, cut, fitted, wrapped
 from aura_logging.health import Status
+from aura_logging.metrics.declaration import NO_VALUE
 
 __all__ = ["as_json", "as_summary", "as_table"]
 
@@ -104,9 +105,9 @@ def _workers(report: HealthReport, paint: Paint) -> Iterator[str]:
         bad = each.condition is not Condition.ALIVE
         state = each.condition.value if bad else each.status.value
         style = "red" if each.condition is Condition.GONE else "yellow" if bad else _COLOURS[each.status]
-        where = fitted(f"{each.program} on {each.host}", 34)
+        where = fitted(f"{each.program} on {each.host}", 31)
         told = f"told {_span(each.told_seconds_ago)} ago"
-        yield f"  {where:<34} {each.pid:>8}  {paint(f'{state:<9}', style)}  {told:<14} up {_span(each.up_seconds)}"
+        yield f"  {where:<31} {each.pid:>8}  {paint(f'{state:<9}', style)}  {told:<14} up {_span(each.up_seconds)}"
     if len(served) > _MOST_WORKERS:
         yield f"  and {len(served) - _MOST_WORKERS} more"
 
@@ -152,7 +153,12 @@ def _traffic(report: HealthReport, paint: Paint) -> Iterator[str]:
     if metrics.cache_hit_rate is not None:
         asked = metrics.cache_hits + metrics.cache_misses
         yield f"  {'cache':<14} {metrics.cache_hit_rate:.0%} of {asked:,} look-ups hit"
-    for name, counts in (("security", metrics.security_events), ("errors", metrics.errors), ("lost", metrics.dropped)):
+    for name, counts in (
+        ("security", metrics.security_events),
+        ("… from", metrics.security_countries),
+        ("errors", metrics.errors),
+        ("lost", metrics.dropped),
+    ):
         if counts:
             yield from wrapped(_listed(counts), " " * 17, f"  {name:<14} ")
     if metrics.log_records:
@@ -167,7 +173,8 @@ def _outcomes(what: str, outcomes: Sequence[Outcome], paint: Paint) -> Iterator[
         failed = f"{each.failed:,} ({each.error_rate:.1%})" if each.failed else "0"
         failed_text = paint(f"{failed:>13}", *(("red",) if each.failed else ()))
         time = f" {_time(each.p95_seconds):>8}" if has_times else ""
-        yield f"  {fitted(each.name, 44):<44} {each.requests:>9,} {failed_text}{time}"
+        name = f"(no {what})" if each.name == NO_VALUE else each.name
+        yield f"  {fitted(name, 44):<44} {each.requests:>9,} {failed_text}{time}"
 
 
 def _journals(report: HealthReport, paint: Paint) -> Iterator[str]:

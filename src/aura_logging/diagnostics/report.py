@@ -28,6 +28,7 @@ __all__ = [
     "LoggerState",
     "Metrics",
     "Outcome",
+    "PartState",
     "Period",
     "Probe",
     "Recommendation",
@@ -91,6 +92,16 @@ class FilterState:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """Something in one process that is no handler, such as the audit trail, as it told itself."""
+
+    name: str
+    status: Status
+    detail: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Condition(StrEnum):
     """What is known of a process."""
 
@@ -117,6 +128,7 @@ class Worker:
     status: Status
     handlers: tuple[HandlerState, ...] = ()
     filters: tuple[FilterState, ...] = ()
+    parts: tuple[PartState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +249,8 @@ class Metrics:
     error: str = ""
     traffic: Traffic | None = None
     security_events: Mapping[str, int] = field(default_factory=dict)
+    security_countries: Mapping[str, int] = field(default_factory=dict)
+    """Those whose country is known, by its code."""
     cache_hits: int = 0
     cache_misses: int = 0
     log_records: Mapping[str, int] = field(default_factory=dict)

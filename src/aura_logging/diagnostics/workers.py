@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import psutil
 
-from aura_logging.diagnostics.report import Condition, FilterState, HandlerState, HandlerTotals, Worker
+from aura_logging.diagnostics.report import Condition, FilterState, HandlerState, HandlerTotals, PartState, Worker
 from aura_logging.handlers.self_report import FORMAT, pid_namespace, self_report
 from aura_logging.health import Status, worst
 from aura_logging.metrics.stores.base import WorkerNotes
@@ -101,7 +101,9 @@ def _condition(told: Mapping[str, Any], now: float, is_running: Callable[[int], 
 def _worker(worker: str, told: Mapping[str, Any], condition: Condition, now: float) -> Worker:
     handlers = tuple(_handler(each) for each in told["handlers"])
     filters = tuple(_filter(each) for each in told["filters"])
-    told_states = [*(each.status for each in handlers), *(each.status for each in filters)]
+    # Of a release that told of no parts there are none.
+    parts = tuple(_part(each) for each in told.get("parts", ()))
+    told_states = [each.status for group in (handlers, filters, parts) for each in group]
     states = [state for state in told_states if state is not None]
     if condition in (Condition.GONE, Condition.SILENT):
         states.append(Status.DEGRADED)
@@ -116,6 +118,7 @@ def _worker(worker: str, told: Mapping[str, Any], condition: Condition, now: flo
         status=worst(states),
         handlers=handlers,
         filters=filters,
+        parts=parts,
     )
 
 
@@ -150,6 +153,12 @@ def _filter(told: Mapping[str, Any]) -> FilterState:
         health.get("dropped", {}),
         {key: value for key, value in health.items() if key not in _LEDGER},
     )
+
+
+def _part(told: Mapping[str, Any]) -> PartState:
+    health = told["health"]
+    facts = {key: value for key, value in health.items() if key not in ("status", "detail")}
+    return PartState(str(told["name"]), Status(health["status"]), str(health.get("detail", "")), facts)
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

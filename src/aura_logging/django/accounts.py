@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +38,8 @@ def account_pseudonym(account: str) -> str:
     The same for the same name, however it is typed. An HMAC-SHA256 under `AURA["PRIVACY"]["pseudonym_key"]`, or a key
     made of `SECRET_KEY`: to find the account behind one, compute those of the accounts that you have.
     """
-    name = account.strip().lower()[:_LONGEST_ACCOUNT]
+    # As Django compares names: fullwidth letters and the like are what they look like.
+    name = unicodedata.normalize("NFKC", account).strip().casefold()[:_LONGEST_ACCOUNT]
     if not name:
         return ""
     digest = hmac.new(_key(), name.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

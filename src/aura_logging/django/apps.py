@@ -26,6 +26,7 @@ class AuraConfig(AppConfig):
             audit_start,
             checks,
             dashboard,
+            fast_lane,
             instrumentation,
             metrics_store,
             middleware,
@@ -39,6 +40,7 @@ class AuraConfig(AppConfig):
         check_all()
         privacy.apply()
         sampling.apply()
+        fast_lane.apply()
         metrics_store.apply()
         receivers.connect()
         security.connect()

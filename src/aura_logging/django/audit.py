@@ -12,14 +12,17 @@ For example:
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import iscoroutine
 from typing import Any, TypeVar, cast, overload
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.apps import apps
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 from aura_logging import context
 from aura_logging.django.audit_options import model_options
@@ -149,6 +152,7 @@ class _Access:
             raise OptionError(
                 f"audited_access decorates functions; let {view.__qualname__} inherit from AuditedAccessMixin instead."
             )
+        named = _names_of_arguments(view)
         if iscoroutinefunction(view):
 
             @functools.wraps(view)
@@ -157,9 +161,9 @@ class _Access:
                 try:
                     response = await cast(Awaitable[Any], view(request, *args, **kwargs))
                 except Exception as error:
-                    await record(view, kwargs, _outcome_of(error))
+                    await record(view, {**dict(zip(named, args, strict=False)), **kwargs}, _outcome_of(error))
                     raise
-                await record(view, kwargs, _outcome(response))
+                await record(view, {**dict(zip(named, args, strict=False)), **kwargs}, _outcome(response))
                 return response
 
             return cast(View, call_async)  # wraps() keeps the signature; mypy cannot see it
@@ -169,9 +173,9 @@ class _Access:
             try:
                 response = view(request, *args, **kwargs)
             except Exception as error:
-                self._record(view, kwargs, _outcome_of(error))
+                self._record(view, {**dict(zip(named, args, strict=False)), **kwargs}, _outcome_of(error))
                 raise
-            self._record(view, kwargs, _outcome(response))
+            self._record(view, {**dict(zip(named, args, strict=False)), **kwargs}, _outcome(response))
             return response
 
         return cast(View, call)  # as above
@@ -203,6 +207,35 @@ class AuditedAccessMixin:
     """The attribute of the object that says whose data it is, by a dotted path."""
 
     _MOST_KEYS = 1_000
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Answer; record who was refused, or asked for what is not there."""
+        try:
+            answer = cast(Any, super()).dispatch(request, *args, **kwargs)
+        except (PermissionDenied, Http404) as error:
+            self._record_refusal(kwargs, _outcome_of(error))
+            raise
+        return self._awaited(answer, kwargs) if iscoroutine(answer) else answer
+
+    async def _awaited(self, answer: Awaitable[Any], arguments: Mapping[str, Any]) -> Any:
+        try:
+            return await answer
+        except (PermissionDenied, Http404) as error:
+            await sync_to_async(self._record_refusal, thread_sensitive=True)(arguments, _outcome_of(error))
+            raise
+
+    def _record_refusal(self, arguments: Mapping[str, Any], outcome: str) -> None:
+        queryset = getattr(self, "queryset", None)
+        model = getattr(self, "model", None) or getattr(queryset, "model", None)
+        tell(
+            self.audit_action,
+            "access",
+            object_type=model._meta.label if model is not None else "",
+            object_id=arguments.get(getattr(self, "pk_url_kwarg", "pk"), ""),
+            outcome=outcome,
+            reason=self.audit_reason,
+            extra={"view": _name_of(self)},
+        )
 
     def render_to_response(self, context: Mapping[str, Any], **response_kwargs: Any) -> Any:
         """Record, then answer."""
@@ -264,6 +297,11 @@ def _impersonation(action: str, hijacker: Any, hijacked: Any) -> None:
     )
 
 
+def _names_of_arguments(view: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of what a view is given by place, behind the request: by groups of a route without names."""
+    return tuple(inspect.signature(view).parameters)[1:]
+
+
 def _outcome(response: Any) -> str:
     status = getattr(response, "status_code", 200)
     if status in (401, 403):
@@ -274,9 +312,6 @@ def _outcome(response: Any) -> str:
 
 
 def _outcome_of(error: Exception) -> str:
-    from django.core.exceptions import PermissionDenied
-    from django.http import Http404
-
     if isinstance(error, PermissionDenied):
         return "denied"
     return "not_found" if isinstance(error, Http404) else "failure"

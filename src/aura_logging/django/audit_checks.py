@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import connections, router
 from django.db.models import Model
 
+from aura_logging.django.models import AuditEntry
 from aura_logging.django.tracking import registry
+from aura_logging.django.tracking.migrating import has_trail
 
 __all__ = ["connect"]
 
@@ -19,6 +23,7 @@ def connect() -> None:
     """Add the checks to `manage.py check`; harmless to repeat."""
     register(_check_middleware)
     register(_check_cascades)
+    register(_check_tables, Tags.database)
 
 
 def _check_middleware(**_: Any) -> list[CheckMessage]:
@@ -30,6 +35,20 @@ def _check_middleware(**_: Any) -> list[CheckMessage]:
             hint=f"Put {_MIDDLEWARE!r} first in MIDDLEWARE.",
             id="aura.W201",
         )
+    ]
+
+
+def _check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    # A warning: `migrate`, which makes the tables, does not begin while there are errors.
+    return [
+        Warning(
+            f"The audit trail is on, and the database {alias!r} has none of its tables: whatever it would tell of, "
+            "a login among it, fails.",
+            hint=f"Run `manage.py migrate aura --database {alias}` before the new release takes requests.",
+            id="aura.W203",
+        )
+        for alias in databases or ()
+        if router.allow_migrate_model(alias, AuditEntry) and not has_trail(connections[alias])
     ]
 
 

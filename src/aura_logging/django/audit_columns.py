@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.utils import timezone
 
-__all__ = ["COLUMNS", "columns_of", "contradiction"]
+__all__ = ["COLUMNS", "columns_of", "contradiction", "time_for_settings"]
 
 COLUMNS = (
     "timestamp",
@@ -106,3 +107,8 @@ def _same_time(shown: Any, expected: datetime) -> bool:
         # In local time an hour of the autumn comes twice; the two have one text, and one text is all there is.
         return shown in (expected.replace(tzinfo=None), timezone.make_naive(expected))
     return shown.astimezone(UTC) == expected
+
+
+def time_for_settings(moment: datetime) -> datetime:
+    """Return a moment as `USE_TZ` wants it in the column."""
+    return moment if settings.USE_TZ else timezone.make_naive(moment)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from aura_logging.audit.checkpoint import Checkpoint
+from aura_logging.audit.keepers import LogKeeper
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.options import AuditOptions
 from aura_logging.django.conf import declare
@@ -81,7 +82,7 @@ class DjangoAuditOptions(AuditOptions):
     groups; `administration` what is done in the admin, migrations, and settings overridden at run time. `database` is
     where what changes no row is kept, by default where the routers put `AuditEntry`; a change is told where it happens.
     `key_database` holds the keys of `encrypt_subjects`. `keepers` get the seal of each checkpoint, to keep it elsewhere
-    (see `aura_logging.audit.keepers`): callables, or dotted paths to some.
+    (see `aura_logging.audit.keepers`): callables, or dotted paths to some; by default it is a line of the log.
     """
 
     models: object = ()
@@ -89,7 +90,7 @@ class DjangoAuditOptions(AuditOptions):
     administration: bool = True
     database: str | None = None
     key_database: str | None = None
-    keepers: tuple[object, ...] = ()
+    keepers: tuple[object, ...] = field(default_factory=lambda: (LogKeeper(),))
 
     def __post_init__(self) -> None:
         # Not super(): a dataclass with slots is another class than the one its methods were written in.

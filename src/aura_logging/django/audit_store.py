@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connections, router, transaction
 from django.db.models import Max, Q
-from django.utils import timezone
 
 from aura_logging.audit.canonical import canonical
 from aura_logging.audit.chain import Head, Link, extend
@@ -23,17 +20,18 @@ from aura_logging.audit.events import AuditEvent
 from aura_logging.audit.holds import Hold
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.query import Question
+from aura_logging.audit.signed_head import SignedHead
 from aura_logging.audit.stores.base import EVERYTHING, AuditError, CheckpointConflictError, Entry, EntryFilter
 from aura_logging.audit.tombstones import Tombstone
-from aura_logging.django.audit_columns import COLUMNS, columns_of, contradiction
+from aura_logging.django.audit_columns import COLUMNS, contradiction, time_for_settings
+from aura_logging.django.audit_insertion import LINK_COLUMNS, insert
 from aura_logging.django.audit_writers import Writers
-from aura_logging.django.tracking.unobserved import unobserved
+from aura_logging.django.tracking.transactions import one_transaction
 from aura_logging.health import Health, Status
 
 __all__ = ["DatabaseAuditStore", "in_database"]
 
 _BATCH = 2_000
-_LINK_COLUMNS = ("event", "writer", "seq", "previous", "mac", "key_id")
 _NO_CHECKPOINT = Checkpoint(0, 0.0, b"", 0, b"", (), "", b"")
 
 _alias: ContextVar[str | None] = ContextVar("aura_logging_audit_alias", default=None)
@@ -82,12 +80,14 @@ class DatabaseAuditStore:
         connection = cast(Any, connections[_alias.get() or self.alias])
         event_bytes = canonical(event)
         try:
-            link = extend(self._writers.head(connection), event_bytes, self.keys)
             if self._keeps_transaction and connection.in_atomic_block:
                 with transaction.atomic(using=connection.alias):
-                    self._insert(connection, event_bytes, link)
+                    link = self._put_behind_the_last(connection, event_bytes)
+            elif connection.vendor == "postgresql":  # one statement
+                link = self._put_behind_the_last(connection, event_bytes)
             else:
-                self._insert(connection, event_bytes, link)
+                with one_transaction(connection):
+                    link = self._put_behind_the_last(connection, event_bytes)
             self._writers.extended(connection, Head(link.writer, link.seq, link.mac))
         except DatabaseError as error:
             self._writers.forget(connection)
@@ -100,6 +100,7 @@ class DatabaseAuditStore:
                 f"it tells of is not done either. {_advice(error)}"
             ) from error
         self._accepted += 1
+        self._last_failure = ""
         return Entry(event_bytes, link)
 
     def release(self) -> None:
@@ -109,8 +110,23 @@ class DatabaseAuditStore:
 
     def heads(self) -> Mapping[str, int]:
         """Return the names of all writers that have entries here, each with the number of its last one."""
+        from aura_logging.django.models import AuditHead
+
         with self._reading():
-            return dict(self._rows().order_by("writer").values_list("writer").annotate(last=Max("seq")))
+            return dict(AuditHead.objects.using(self.alias).order_by("writer").values_list("writer", "seq"))
+
+    def signed_heads(self, writer: str | None = None) -> Mapping[str, SignedHead]:
+        """Return the signed ends of the chains here; each was written in the transaction of its entry."""
+        from aura_logging.django.models import AuditHead
+
+        rows = AuditHead.objects.using(self.alias).order_by("writer")
+        with self._reading():
+            found = self._raw(
+                (rows if writer is None else rows.filter(writer=writer)).values_list(
+                    "writer", "seq", "mac", "key_id", "signature"
+                )
+            )
+        return {row[0]: _head(row) for row in found}
 
     def entries(
         self, writer: str | None = None, after_seq: int = 0, where: EntryFilter = EVERYTHING
@@ -123,7 +139,7 @@ class DatabaseAuditStore:
             rows = rows.filter(writer=writer)
         if after_seq:
             rows = rows.filter(seq__gt=after_seq)
-        page = rows.order_by("writer", "seq").values_list(*COLUMNS, *_LINK_COLUMNS)
+        page = rows.order_by("writer", "seq").values_list(*COLUMNS, *LINK_COLUMNS)
         beyond = Q()
         while True:
             with self._reading():
@@ -232,11 +248,14 @@ class DatabaseAuditStore:
 
         return AuditEntry.objects.using(self.alias)
 
-    def _insert(self, connection: Any, event_bytes: bytes, link: Link) -> None:
-        values = _adapted(connection, columns_of(event_bytes))
-        parameters = (*values, event_bytes, link.writer, link.seq, link.previous, link.mac, link.key_id)
-        with unobserved(), connection.cursor() as cursor:
-            cursor.execute(_insertion(connection.vendor), parameters)
+    def _put_behind_the_last(self, connection: Any, event_bytes: bytes) -> Link:
+        link = extend(self._writers.head(connection), event_bytes, self.keys)
+        while not insert(connection, event_bytes, link, self.keys):
+            # The last entry was rolled back where nobody heard of it (to a savepoint that is no `atomic` block, by the
+            # application's own SQL), or somebody has been at the head. Either way nothing can follow it.
+            self._writers.begin(connection)
+            link = extend(self._writers.head(connection), event_bytes, self.keys)
+        return link
 
     def _raw(self, rows: Any) -> list[tuple[Any, ...]]:
         """Return rows as the driver gives them: what somebody broke must not raise in a field's converter."""
@@ -255,6 +274,14 @@ class DatabaseAuditStore:
             raise AuditError(
                 f"The audit trail in the database {self.alias!r} cannot be used. {_advice(error)}"
             ) from error
+
+
+def _head(row: tuple[Any, ...]) -> SignedHead:
+    writer, seq, mac, key_id, signature = row
+    try:
+        return SignedHead(writer, seq, bytes(mac), key_id, bytes(signature))
+    except TypeError:  # as below
+        return SignedHead(str(writer), int(seq), b"", str(key_id), b"")
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
@@ -284,35 +311,10 @@ def _condition(where: EntryFilter) -> Q:
         "subject": where.subject,
         "event_class": where.event_class,
         "action": where.action,
-        "timestamp__gte": None if where.since is None else _for_settings(datetime.fromtimestamp(where.since, UTC)),
-        "timestamp__lt": None if where.until is None else _for_settings(datetime.fromtimestamp(where.until, UTC)),
+        "timestamp__gte": None if where.since is None else time_for_settings(datetime.fromtimestamp(where.since, UTC)),
+        "timestamp__lt": None if where.until is None else time_for_settings(datetime.fromtimestamp(where.until, UTC)),
     }
     return Q(**{name: value for name, value in wanted.items() if value is not None})
-
-
-@functools.cache
-def _insertion(vendor: str) -> str:
-    from aura_logging.django.models import AuditEntry
-
-    quote = next(each for each in connections.all() if each.vendor == vendor).ops.quote_name
-    fields = {field.name: field.column for field in AuditEntry._meta.concrete_fields}
-    names = [quote(cast(str, fields[name])) for name in (*COLUMNS, *_LINK_COLUMNS)]  # every one has a column
-    marks = ", ".join(["%s"] * len(names))
-    return f"INSERT INTO {quote(AuditEntry._meta.db_table)} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608  # names of our own
-
-
-def _adapted(connection: Any, values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the columns as the driver wants them; time and changes are the two that are no text."""
-    moment, changes = values[0], values[1]
-    return (
-        connection.ops.adapt_datetimefield_value(_for_settings(moment)),
-        connection.ops.adapt_json_value(changes, None),
-        *values[2:],
-    )
-
-
-def _for_settings(moment: datetime) -> datetime:
-    return moment if settings.USE_TZ else timezone.make_naive(moment)
 
 
 def _advice(error: Exception) -> str:

@@ -14,17 +14,21 @@ __all__ = ["Writer", "Writers"]
 
 _numbers = itertools.count()
 
+_MOST_IN_A_TRANSACTION = 256
+"""PostgreSQL looks at every version of a row that the transaction has made: a long one goes on with another head."""
+
 
 class Writer:
     """One chain in one database: `head` is the last entry that is known to be committed."""
 
-    __slots__ = ("database", "guard", "head", "in_doubt_on")
+    __slots__ = ("database", "guard", "head", "in_doubt_on", "in_transaction")
 
     def __init__(self, head: Head, database: tuple[str, ...], guard: Any) -> None:
         self.head = head
         self.database = database
         self.guard = guard
         self.in_doubt_on: Any = None  # the driver's connection on which something of ours is not committed yet
+        self.in_transaction = 0  # how many entries that are
 
 
 class _Committed:
@@ -85,6 +89,7 @@ class Writers:
             self._heads_by_scope(connection)[tuple(connection.savepoint_ids)] = head
         elif connection.in_atomic_block:
             writer.in_doubt_on = connection.connection
+            writer.in_transaction += 1
             _put_in_front(connection, _Committed(writer, head, connection))
         else:
             writer.head = head
@@ -94,6 +99,11 @@ class Writers:
         """Begin another chain with the connection's next entry: nobody knows what became of the last one."""
         connection.__dict__.pop(self._attribute, None)
         connection.__dict__.pop(self._attribute + "_scopes", None)
+
+    def begin(self, connection: Any) -> None:
+        """Begin another chain with the connection's next entry, and no other connection's."""
+        self.forget(connection)
+        connection.__dict__[self._attribute] = Writer(start(new_writer()), _database(connection), self._guard)
 
     def release(self, connection: Any) -> None:
         """Lend the connection's chain to others, if the connection is in no transaction."""
@@ -136,10 +146,14 @@ class Writers:
         if _never_commits(connection):
             return self._heads_by_scope(connection).get(tuple(connection.savepoint_ids)) or start(new_writer())
         if writer.in_doubt_on is None:
+            writer.in_transaction = 0
             return writer.head
         last = _last_of(writer, connection)
         if last is not None:
-            return last.head
+            if writer.in_transaction < _MOST_IN_A_TRANSACTION:
+                return last.head
+            self.begin(connection)
+            return self.head(connection)
         # Rolled back for certain, unless the connection went away: then the COMMIT may have arrived, or not.
         if writer.in_doubt_on is not connection.connection:
             self.forget(connection)

@@ -13,7 +13,7 @@ from django.core.cache import BaseCache, caches
 
 from aura_logging.performance.cache import CacheLog, current
 
-__all__ = ["install"]
+__all__ = ["install", "unobserved"]
 
 _clock = time.perf_counter
 _MISSING = object()
@@ -48,8 +48,12 @@ def install() -> None:
 
 
 def _observed(cache: BaseCache, alias: str) -> BaseCache:
-    cache._aura_alias = alias  # type: ignore[attr-defined]  # read by our own methods only
-    cache.__class__ = _observed_class(type(cache))
+    try:
+        kind = _observed_class(type(cache))
+        cache._aura_alias = alias  # type: ignore[attr-defined]  # read by our own methods only
+        cache.__class__ = kind
+    except (AttributeError, TypeError, ValueError):
+        unobserved.add(alias)
     return cache
 
 
@@ -66,29 +70,34 @@ def _observed_class(backend: type[BaseCache]) -> type[BaseCache]:
             original = getattr(backend, method, None)
             if original is not None:
                 methods[method] = _counting(original, count)
-    methods["get_or_set"] = _getting_or_setting(backend.get_or_set)
-    methods["aget_or_set"] = _getting_or_setting_async(backend.aget_or_set)
+    for method, getting_or_setting in (("get_or_set", _getting_or_setting), ("aget_or_set", _getting_or_setting_async)):
+        original = getattr(backend, method, None)  # a backend need not be a BaseCache
+        if original is not None:
+            methods[method] = getting_or_setting(original)
     made = _classes[backend] = type(backend.__name__, (backend,), methods)
     return made
 
 
 _classes: dict[type[BaseCache], type[BaseCache]] = {}
 
+unobserved: set[str] = set()
+"""Aliases whose objects cannot be given another class (slots, a class written in C): they work as ever, uncounted."""
+
 
 def _counting(original: Callable[..., Any], count: Callable[[Any, Any], Counts]) -> Callable[..., Any]:
-    signature = inspect.signature(original)
-    takes_default = "default" in signature.parameters and original.__name__ in ("get", "aget")
+    takes_default = original.__name__ in ("get", "aget") and _takes_default(original)
 
-    def prepare(cache: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
-        """Return the keys, the caller's default, and the arguments with a default of ours that no value can be."""
-        bound = signature.bind(cache, *args, **kwargs)
-        keys = next(iter(list(bound.arguments.values())[1:]), None)
-        default = bound.arguments.get("default")
-        if takes_default:
-            bound.arguments["default"] = _MISSING
-        arguments = {name: value for name, value in bound.arguments.items() if name != "self"}
-        extra = arguments.pop("kwargs", {})
-        return keys, default, {**arguments, **extra}
+    def prepare(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, tuple[Any, ...], dict[str, Any]]:
+        """Return the keys, the caller's default, and the arguments with a default of ours that no value can be.
+
+        What is called with is passed on as it came: a backend may take anything (django-redis: `*args, **kwargs`).
+        """
+        keys = args[0] if args else next(iter(kwargs.values()), None)
+        if not takes_default:
+            return keys, None, args, kwargs
+        if len(args) > 1:
+            return keys, args[1], (args[0], _MISSING, *args[2:]), kwargs
+        return keys, kwargs.get("default"), args, {**kwargs, "default": _MISSING}
 
     if inspect.iscoroutinefunction(original):
 
@@ -97,11 +106,11 @@ def _counting(original: Callable[..., Any], count: Callable[[Any, Any], Counts])
             log = current.get()
             if log is None or _inside.get():
                 return await original(self, *args, **kwargs)
-            keys, default, arguments = prepare(self, args, kwargs)
+            keys, default, args, kwargs = prepare(args, kwargs)
             token = _inside.set(True)
             began = _clock()
             try:
-                result = await original(self, **arguments)
+                result = await original(self, *args, **kwargs)
             finally:
                 _inside.reset(token)
             return _tell(log, self, keys, default, result, _clock() - began, count)
@@ -113,16 +122,21 @@ def _counting(original: Callable[..., Any], count: Callable[[Any, Any], Counts])
         log = current.get()
         if log is None or _inside.get():
             return original(self, *args, **kwargs)
-        keys, default, arguments = prepare(self, args, kwargs)
+        keys, default, args, kwargs = prepare(args, kwargs)
         token = _inside.set(True)
         began = _clock()
         try:
-            result = original(self, **arguments)
+            result = original(self, *args, **kwargs)
         finally:
             _inside.reset(token)
         return _tell(log, self, keys, default, result, _clock() - began, count)
 
     return call
+
+
+def _takes_default(original: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(original).parameters.values()
+    return any(each.name == "default" or each.kind is each.VAR_KEYWORD for each in parameters)
 
 
 def _getting_or_setting(original: Callable[..., Any]) -> Callable[..., Any]:

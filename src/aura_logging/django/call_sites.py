@@ -16,7 +16,7 @@ from django.conf import settings
 import aura_logging
 from aura_logging.performance.queries import Site
 
-__all__ = ["Place", "awaiting_place", "locate", "outer_path", "site_of"]
+__all__ = ["Place", "awaiting_place", "locate", "outer_path", "routes", "site_of"]
 
 _LIBRARY: Final = 0
 _APPLICATION: Final = 1
@@ -59,35 +59,39 @@ class Place(NamedTuple):
 _NOWHERE: Final = object()
 
 
-# _locate, _note, _observe, and two of Django's cursor: no application in these.
-_FIRST: Final = 5
+# Seen from what counts a query: itself, what Django calls for it, and two of Django's cursor; no application in these.
+_FIRST: Final = 4
+# What lies between that and `locate`: who calls it, and `locate` itself.
+_BELOW: Final = 2
 _MOST_ROUTES = 1_024
 _LONGEST_SQL = 4_096
 
-_routes: dict[str, tuple[int, CodeType, int, CodeType | None]] = {}
+routes: dict[str, tuple[int, CodeType, int, CodeType | None]] = {}
+"""By statement: how many frames above the one that counts it its place was found, and which code was there; the same of
+what loaded it lazily, if it was. To be looked at where a call of `locate` costs too much, and never changed."""
 
 
 def locate(sql: str) -> Place:
-    """Return where the caller's caller was asked for this statement.
+    """Return where the statement was asked for; the caller's caller counts it, one call away from Django's cursor.
 
     The same statement mostly comes the same way through Django. So how far away its place was is remembered, and
     looked at first: reaching for one frame costs 0.2 µs, walking there makes a frame object of each on the way (10 to
     15 of them, 2 µs). If another code stands there it is walked after all.
     """
-    route = _routes.get(sql)
+    route = routes.get(sql)
     if route is not None:
         depth, code, loader_depth, loader_code = route
         try:
-            frame = _frame(depth)
+            frame = _frame(depth + _BELOW)
             if frame.f_code is code:
                 if loader_code is None:
                     return _new_place(Place, (code, frame.f_lasti, frame, None))
-                loader = _frame(loader_depth)
+                loader = _frame(loader_depth + _BELOW)
                 if loader.f_code is loader_code:
                     return _new_place(Place, (code, frame.f_lasti, frame, loader))
         except ValueError:
             pass  # the stack is not that deep this time
-    return _walk(sql, _frame(_FIRST))
+    return _walk(sql, _frame(_FIRST + _BELOW))
 
 
 def _walk(sql: str, frame: FrameType | None) -> Place:
@@ -104,9 +108,9 @@ def _walk(sql: str, frame: FrameType | None) -> Place:
                 loader, loader_depth = frame, depth
         elif kind == _APPLICATION:
             if len(sql) <= _LONGEST_SQL:
-                if len(_routes) >= _MOST_ROUTES:
-                    _routes.clear()
-                _routes[sql] = (depth, code, loader_depth, loader.f_code if loader is not None else None)
+                if len(routes) >= _MOST_ROUTES:
+                    routes.clear()
+                routes[sql] = (depth, code, loader_depth, loader.f_code if loader is not None else None)
             return Place(code, frame.f_lasti, frame, loader)
         elif kind == _TEMPLATE:
             if code.co_name == "render_annotated":

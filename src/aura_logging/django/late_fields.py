@@ -50,7 +50,10 @@ class LateFields:
     def _look_at(self, request: HttpRequest) -> None:
         if not self._route_known and (match := request.resolver_match) is not None:
             self._route_known = True
-            self._known = {**self._known, "route": match.route}
+            known = self._known
+            # The home page's pattern is empty, and no line and no metric would tell it from a request without a route.
+            route = match.route or "/"
+            self._known = {**known, "route": route} if known else {"route": route}
         users = loaded_users(request)
         if users is self._users or (len(users) == len(self._users) and all(map(_is, users, self._users))):
             return

@@ -41,8 +41,8 @@ def connect() -> None:
 
 def count_request(request: HttpRequest) -> None:
     """Count a request against floods: here and now; in the login store beside it, every so many."""
-    address = address_of(request)
-    if address and guard().count_request(address):
+    address = context.current().get("client_ip") or address_of(request)
+    if guard().count_request(address):
         beside.do(_judge_requests, address)
 
 

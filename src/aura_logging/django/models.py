@@ -12,7 +12,7 @@ from aura_logging.audit.canonical import parse
 from aura_logging.audit.events import AuditEvent
 from aura_logging.django.dashboard.models import Dashboard
 
-__all__ = ["AuditCheckpoint", "AuditEntry", "AuditHold", "AuditSubjectKey", "AuditTombstone", "Dashboard"]
+__all__ = ["AuditCheckpoint", "AuditEntry", "AuditHead", "AuditHold", "AuditSubjectKey", "AuditTombstone", "Dashboard"]
 
 
 class AppendOnlyError(TypeError):
@@ -115,6 +115,25 @@ class AuditEntry(models.Model):
     def extra(self) -> Mapping[str, Any]:
         """What else was recorded; `ValueError` as above."""
         return self.signed_event.extra
+
+
+class AuditHead(models.Model):
+    """Where a writer's chain ends, signed: changed in the transaction of each entry."""
+
+    writer: models.CharField[Any, Any] = models.CharField(_("writer"), max_length=100, primary_key=True, editable=False)
+    seq: models.BigIntegerField[Any, Any] = models.BigIntegerField(_("number"), editable=False)
+    mac: models.BinaryField[Any, Any] = models.BinaryField(_("code"), max_length=32, editable=False)
+    key_id: models.CharField[Any, Any] = models.CharField(_("key"), max_length=64, editable=False)
+    signature: models.BinaryField[Any, Any] = models.BinaryField(_("signature"), max_length=32, editable=False)
+
+    class Meta:  # noqa: D106  # what Django wants to know
+        app_label = "aura"
+        verbose_name = _("end of an audit chain")
+        verbose_name_plural = _("ends of audit chains")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.writer} {self.seq}"
 
 
 class AuditCheckpoint(models.Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from django.core.signals import got_request_exception, request_finished, request_started
@@ -12,10 +13,19 @@ from aura_logging import context, propagation
 from aura_logging.performance import outgoing
 from aura_logging.performance.probe import RequestProbe
 
-__all__ = ["PROBE", "connect"]
+__all__ = ["PROBE", "connect", "when_finished"]
 
 PROBE = "_aura_probe"
 """The attribute of a request that holds what measures it."""
+
+
+_when_finished: list[Callable[[], None]] = []
+
+
+def when_finished(release: Callable[[], None]) -> None:
+    """Have `release` called at the end of each request, once: a receiver of its own would cost each of them 1 µs."""
+    if release not in _when_finished:
+        _when_finished.append(release)
 
 
 def connect() -> None:
@@ -28,7 +38,7 @@ def connect() -> None:
     request_started.connect(_release, dispatch_uid="aura_logging.start")
     got_request_exception.connect(_note_exception, dispatch_uid="aura_logging.exception")
     request_finished.disconnect(dispatch_uid="aura_logging.finish")
-    request_finished.connect(_release, dispatch_uid="aura_logging.finish")
+    request_finished.connect(_finish, dispatch_uid="aura_logging.finish")
 
 
 def _release(**_: Any) -> None:
@@ -39,6 +49,12 @@ def _release(**_: Any) -> None:
     propagation.release()
     if outgoing.current.get() is not None:
         outgoing.current.set(None)
+
+
+def _finish(**_: Any) -> None:
+    for release in _when_finished:
+        release()
+    _release()
 
 
 def _note_exception(request: HttpRequest | None = None, **_: Any) -> None:

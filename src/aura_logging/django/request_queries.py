@@ -7,17 +7,15 @@ import weakref
 from typing import Any
 
 from django.conf import settings
-from django.core.signals import request_finished
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from aura_logging.django import cache, instrumentation
-from aura_logging.django.conf import options
+from aura_logging.django import cache, instrumentation, receivers
 from aura_logging.performance import allocations
 from aura_logging.performance import cache as cache_log
 from aura_logging.performance.budgets import RequestBudget, budgets_by_route
 from aura_logging.performance.findings import findings
-from aura_logging.performance.probe import PerformanceOptions
+from aura_logging.performance.probe import PerformanceOptions, RequestProbe
 from aura_logging.performance.queries import QueryLog, current
 from aura_logging.performance.server_timing import server_timing
 
@@ -31,7 +29,8 @@ def track(chosen: PerformanceOptions) -> None:
     instrumentation.install()
     if chosen.observe_caches:
         cache.install()
-    request_finished.connect(_release, dispatch_uid="aura_logging.release_queries")
+    receivers.connect()
+    receivers.when_finished(_release)
     _tracking[:] = [True]
 
 
@@ -78,7 +77,8 @@ def _budget(log: QueryLog, chosen: PerformanceOptions) -> RequestBudget:
         return default
     request = log.work()
     match = getattr(request, "resolver_match", None)
-    return routes.get(match.route, default) if match is not None else default
+    # As in lines: the home page's pattern is empty.
+    return routes.get(match.route or "/", default) if match is not None else default
 
 
 _Budgets = tuple[dict[str, RequestBudget], RequestBudget]
@@ -95,7 +95,7 @@ def _budgets(chosen: PerformanceOptions) -> _Budgets:
     return known[1]
 
 
-def _release(**_: Any) -> None:
+def _release() -> None:
     log = current.get()
     if log is not None and not log.is_pinned:
         current.set(None)
@@ -105,17 +105,22 @@ def _release(**_: Any) -> None:
 
 
 def add_server_timing(
-    response: HttpResponseBase, request: HttpRequest, log: QueryLog | None, total_seconds: float
+    response: HttpResponseBase,
+    request: HttpRequest,
+    log: QueryLog | None,
+    probe: RequestProbe,
+    chosen: PerformanceOptions,
 ) -> None:
     """Answer with the times so far, if whoever asked may see them; a staff user counts when already loaded."""
-    audience = options(PerformanceOptions).server_timing
+    audience = chosen.server_timing
     if audience == "never" or (audience == "staff" and not settings.DEBUG and not _is_staff(request)):
         return
-    timing = server_timing(total_seconds, log, log.cache if log is not None else None)
+    timing = server_timing(probe.elapsed(), log, log.cache if log is not None else None)
     known = response.get("Server-Timing")
     response["Server-Timing"] = f"{known}, {timing}" if known else timing
 
 
 def _is_staff(request: HttpRequest) -> bool:
-    user = request.__dict__.get("_cached_user") or request.__dict__.get("_acached_user")
-    return bool(getattr(user, "is_staff", False))
+    attributes = request.__dict__
+    user = attributes.get("_cached_user") or attributes.get("_acached_user")
+    return user is not None and bool(getattr(user, "is_staff", False))

@@ -13,6 +13,7 @@ from aura_logging.client_address import TrustedProxies
 from aura_logging.django.conf import declare
 from aura_logging.django.logins import country_of
 from aura_logging.propagation import REQUEST_ID_HEADERS, Trace, accept, mint_trace
+from aura_logging.resilience.id_source import IdSource
 
 __all__ = ["ContextOptions", "address_headers", "first_fields", "trace_of"]
 
@@ -45,20 +46,24 @@ class ContextOptions:
 
 declare("CONTEXT", ContextOptions)
 
+_mint = IdSource()
+
 
 def trace_of(request: HttpRequest, options: ContextOptions) -> Trace:
     """Return the caller's ids where they are well formed, new ones otherwise."""
     meta = request.META
     # Not `request.headers`: it sorts through every header, 10 µs that most requests never spend.
     if meta.keys().isdisjoint(_meta_names(options.request_id_headers)):
-        return mint_trace()
-    return accept(lambda name: meta.get(_meta_name(name)), request_id_headers=options.request_id_headers)
+        return mint_trace(_mint)
+    return accept(lambda name: meta.get(_meta_name(name)), request_id_headers=options.request_id_headers, mint=_mint)
 
 
 def first_fields(request: HttpRequest, trace: Trace, proxies: TrustedProxies) -> dict[str, Any]:
     """Return what is known before any middleware ran: ids, client, method, path."""
     meta = request.META
-    fields: dict[str, Any] = {**trace.fields(), "method": request.method, "path": request.path}
+    fields: dict[str, Any] = trace.fields()
+    fields["method"] = request.method
+    fields["path"] = request.path
     client_ip = proxies.client(*address_headers(request))
     if client_ip is not None:
         fields["client_ip"] = client_ip
@@ -74,7 +79,8 @@ def first_fields(request: HttpRequest, trace: Trace, proxies: TrustedProxies) ->
 def address_headers(request: HttpRequest) -> tuple[str, str]:
     """Return the peer's address and what was written of those before it, as `TrustedProxies` reads them."""
     meta = request.META
-    return meta.get("REMOTE_ADDR") or "", _last_hops(meta.get("HTTP_X_FORWARDED_FOR") or "")
+    forwarded_for = meta.get("HTTP_X_FORWARDED_FOR")
+    return meta.get("REMOTE_ADDR") or "", _last_hops(forwarded_for) if forwarded_for else ""
 
 
 def _last_hops(forwarded_for: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote_plus
 
-import orjson
 from django.core.exceptions import ImproperlyConfigured
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 
-from aura_logging.django import logins
+from aura_logging.django import bodies_read, logins
 from aura_logging.django.conf import options
 from aura_logging.django.security_events import (
     account_event,
+    failed_to_watch,
     failures,
     never_raises,
     storms,
@@ -20,16 +24,22 @@ from aura_logging.django.security_events import (
     tell_of_ended_storms,
 )
 from aura_logging.django.threat_options import HEADERS, ThreatOptions
-from aura_logging.health import Health, Status, worst
+from aura_logging.health import Health, Status, hear, worst
 from aura_logging.options import OptionError
 from aura_logging.privacy.field_names import SecretNames
-from aura_logging.threats import Inspection, Inspector
+from aura_logging.threats import Inspection, Inspector, Threat
 
-__all__ = ["ThreatOptions", "account_event", "connect", "health", "inspect_request", "observe_request"]
+__all__ = [
+    "ThreatOptions",
+    "account_event",
+    "connect",
+    "health",
+    "inspect_request",
+    "keep_parsed_body",
+    "observe_request",
+]
 
-_BODY_BYTES_AT_MOST = 65_536
-_DEPTH_AT_MOST = 8
-_JSON = ("application/json", "+json")
+_SECRET_PAIR = re.compile(r"([^&;?=\s]{1,200})=([^&;]*)")
 
 _inspector = Inspector()
 # A password may look like anything, an attack among it, and is never evidence.
@@ -39,6 +49,7 @@ _names = SecretNames()
 def connect() -> None:
     """Connect the receivers; `ImproperlyConfigured` if something that the settings name cannot be opened."""
     logins.connect()
+    hear("security", health)
     try:
         logins.guard()
         if options(ThreatOptions).geoip_database:
@@ -59,19 +70,26 @@ def inspect_request(request: HttpRequest) -> Inspection:
         return Inspection()
     meta = request.META
     parts: dict[str, Any] = {"path": request.path, "query": meta.get("QUERY_STRING") or ""}
-    for name in chosen.headers:
-        value = meta.get(HEADERS[name])
-        if value:
+    for name, key in _meta_names(chosen.headers):
+        if value := meta.get(key):
             parts[name] = value
-    if chosen.inspect_bodies and (body := _parsed_body(request)):
+    if chosen.inspect_bodies and (body := bodies_read.parsed_body(request)):
         parts["body"] = body
     seen = _inspector.examine(parts)
+    if seen.threats:
+        seen = Inspection(tuple(_without_secret_evidence(threat, parts) for threat in seen.threats), seen.cut)
     if seen.threats and chosen.minimum_score > seen.threats[-1].score:
         return Inspection(tuple(t for t in seen.threats if t.score >= chosen.minimum_score), seen.cut)
     return seen
 
 
-def _observe(request: HttpRequest) -> dict[str, Any] | None:
+@functools.cache
+def _meta_names(headers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return the headers that are looked at, with where a request has them."""
+    return tuple((name, HEADERS[name]) for name in headers)
+
+
+def _observe(request: HttpRequest) -> dict[str, Any]:
     logins.count_request(request)
     seen = inspect_request(request)
     fields: dict[str, Any] = {"security_event": False}
@@ -96,9 +114,6 @@ def _observe(request: HttpRequest) -> dict[str, Any] | None:
     return fields | {"security_event": True, "threat_type": first.kind}
 
 
-_observe_safely = never_raises(_observe, None)
-
-
 def observe_request(request: HttpRequest) -> dict[str, Any]:
     """Inspect a request, count it, log what was found on `aura.security`, and return fields for `aura.request`.
 
@@ -106,8 +121,20 @@ def observe_request(request: HttpRequest) -> dict[str, Any]:
     too long to be looked at whole. There is one record on `aura.security` for each request with a threat, with the
     kinds of all in `threats`, unless the request is one of a storm. Never raises, never waits.
     """
-    fields = _observe_safely(request)
-    return {"security_event": False} if fields is None else fields
+    try:
+        return _observe(request)
+    except Exception as error:  # noqa: BLE001  # no request fails for being watched
+        failed_to_watch(error)
+        return {"security_event": False}
+
+
+def _keep_parsed_body(request: HttpRequest, response: HttpResponseBase) -> None:
+    if options(ThreatOptions).inspect_bodies:
+        bodies_read.keep_parsed_body(request, response)
+
+
+keep_parsed_body = never_raises(_keep_parsed_body, None)
+"""Have a body inspected, too, that only a framework on top of Django has parsed, where bodies are inspected at all."""
 
 
 def health() -> Health:
@@ -129,26 +156,19 @@ def health() -> Health:
     )
 
 
-def _parsed_body(request: HttpRequest) -> Any:
-    """Return the form or the JSON that the view has read, without what its names say is secret."""
-    read = request.__dict__
-    form = read.get("_post")
-    if form:
-        return {name: values for name, values in form.lists() if not _names.is_secret(name)}
-    body = read.get("_body")
-    if not body or not (request.content_type or "").endswith(_JSON):
-        return None
-    if len(body) > _BODY_BYTES_AT_MOST:
-        return body[:_BODY_BYTES_AT_MOST]
-    try:
-        return _without_secrets(orjson.loads(body), _DEPTH_AT_MOST)
-    except orjson.JSONDecodeError:
-        return body
+def _without_secret_evidence(threat: Threat, parts: Mapping[str, Any]) -> Threat:
+    """Return the threat with evidence from outside of what stands under a secret's name, or with none."""
+    text = parts[threat.location]
+    if not isinstance(text, str):
+        return threat  # a body, whose secrets were left out
+    told = _SECRET_PAIR.sub(_withheld, text)
+    if told == text:
+        return threat
+    for other in _inspector.examine({threat.location: told}).threats:
+        if other.kind == threat.kind:
+            return other
+    return replace(threat, evidence="[REDACTED:secret]")
 
 
-def _without_secrets(value: Any, depth: int) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _without_secrets(v, depth - 1) for k, v in value.items() if not _names.is_secret(k)} if depth else {}
-    if isinstance(value, list):
-        return [_without_secrets(item, depth - 1) for item in value] if depth else []
-    return value
+def _withheld(match: re.Match[str]) -> str:
+    return f"{match[1]}=" if _names.is_secret(unquote_plus(match[1])) else match[0]

@@ -16,9 +16,19 @@ from django.dispatch import Signal
 from aura_logging import context
 from aura_logging.django.conf import options
 from aura_logging.django.threat_options import ThreatOptions
+from aura_logging.threats.login_guard import source_of
 from aura_logging.threats.storms import Storm, Storms
 
-__all__ = ["account_event", "failures", "never_raises", "storms", "tell", "tell_of_account", "tell_of_ended_storms"]
+__all__ = [
+    "account_event",
+    "failed_to_watch",
+    "failures",
+    "never_raises",
+    "storms",
+    "tell",
+    "tell_of_account",
+    "tell_of_ended_storms",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,11 +59,16 @@ def never_raises(watching: Callable[P, R], otherwise: R) -> Callable[P, R]:
         try:
             return watching(*args, **kwargs)
         except Exception as error:  # noqa: BLE001  # as promised
-            with _lock:
-                failures[type(error).__name__] += 1
+            failed_to_watch(error)
             return otherwise
 
     return watch
+
+
+def failed_to_watch(error: Exception) -> None:
+    """Count an error of ours that was kept from the application."""
+    with _lock:
+        failures[type(error).__name__] += 1
 
 
 def tell(message: str, threat_type: str, source: str, **fields: Any) -> None:
@@ -61,7 +76,7 @@ def tell(message: str, threat_type: str, source: str, **fields: Any) -> None:
 
     The context's fields (who, what, from where, the correlation id) join the record to the request's other lines.
     """
-    storm = storms.seen(source, threat_type)
+    storm = storms.seen(source_of(source), threat_type)
     if storm is not None:
         if storm.count > 1:
             fields = {"count": storm.count, "folded": storm.untold - 1, **fields}
@@ -107,7 +122,8 @@ def _tell_of_end(storm: Storm) -> None:
         if options(ThreatOptions).accounts != "omit":
             fields["account"] = storm.source
     elif storm.source:
-        fields["client_ip"] = storm.source
+        # Of IPv6 a storm has a /64, and its first address stands for it: the field holds addresses and nothing else.
+        fields["client_ip"] = storm.source.partition("/")[0]
     _log("storm of threats is over", storm.kind, fields)
 
 

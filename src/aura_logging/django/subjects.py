@@ -112,17 +112,19 @@ def _prefetched_for_one(values: Any, statement: Statement) -> Found | None:
 
 def _queryset(frame: FrameType | None) -> tuple[Any, str, FrameType | None]:
     """Return the outermost queryset at work, the name of its method, and the frame that called that."""
-    queryset: Any = None
-    method = ""
-    outside = frame
+    start = frame
+    candidates = []
     while frame is not None and "/django/db/" in frame.f_code.co_filename:
         if frame.f_code.co_filename.endswith("/django/db/models/query.py"):
-            owner = frame.f_locals.get("self")
-            owner = getattr(owner, "queryset", owner)
-            if isinstance(owner, QuerySet):
-                queryset, method, outside = owner, frame.f_code.co_name, frame.f_back
+            candidates.append(frame)
         frame = frame.f_back
-    return queryset, method, outside
+    # From the outside: to look at a frame's variables makes a dict of them.
+    for candidate in reversed(candidates):
+        owner = candidate.f_locals.get("self")
+        owner = getattr(owner, "queryset", owner)
+        if isinstance(owner, QuerySet):
+            return owner, candidate.f_code.co_name, candidate.f_back
+    return None, "", start
 
 
 def _is_thin(frame: FrameType | None) -> bool:

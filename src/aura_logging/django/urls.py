@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from aura_logging.django import health_view, metrics_view
-from aura_logging.django.dashboard import assets, views
+from aura_logging.django.dashboard import assets, route_views, views
 
 __all__ = ["app_name", "urlpatterns"]
 
@@ -15,6 +15,7 @@ urlpatterns = [
     path("alerts/", views.alerts, name="alerts"),
     path("logs/", views.logs, name="logs"),
     path("logs/<path:correlation_id>/", views.request_lines, name="request"),
+    path("routes/", route_views.route_pages, name="routes"),
     path("workers/", views.workers, name="workers"),
     path("assets/<str:name>", assets.asset, name="asset"),
     path("health", health_view.health, name="health"),

@@ -1,14 +1,15 @@
 """Log without making a LogRecord, wherever nobody but us would have seen it.
 
     logging.config.dictConfig(LOGGING)
-    aura_logging.fast_lane.install()
+    aura_logging.fast_lane.install()  # our Django app does it: `AURA["FAST_LANE"]`
 
-A third of a log call is the record that `logging` makes, and another third is spent on taking it apart again. Where
-the only handler that a record would reach is an `AsyncBufferedHandler` that writes our JSON, through no filters but
-`RequestContextFilter` and `SecurityFilter`, the line is made of the call itself: byte for byte the same line. Every
-call asks anew whether that is so, and goes the ordinary way the moment it is not: with another handler or filter
-(pytest's `caplog` too), a record factory, a patched `Logger` (Sentry patches `callHandlers`), an exception, a stack, a
-mapping as the only argument, a value that takes more than a template, or a line that may hold personal data.
+A third of a log call is the record that `logging` makes, and another third is spent on taking it apart again. Where a
+record would reach an `AsyncBufferedHandler` that writes our JSON, through no filters but `RequestContextFilter`,
+`SamplingFilter` and `SecurityFilter`, and besides it at most a `MetricsHandler` that would only count it, the line is
+made of the call itself: byte for byte the same line. So it is behind the production preset. Every call asks anew
+whether that is so, and goes the ordinary way the moment it is not: with another handler or filter (pytest's `caplog`
+too), a record factory, a patched `Logger` (Sentry patches `callHandlers`), an exception, a stack, a mapping as the only
+argument, a value that takes more than a template, or a line that may hold personal data.
 """
 
 from __future__ import annotations

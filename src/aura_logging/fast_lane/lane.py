@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from aura_logging.filters import RequestContextFilter, SecurityFilter
-from aura_logging.handlers import AsyncBufferedHandler
+from aura_logging.filters import RequestContextFilter, SamplingFilter, SecurityFilter
+from aura_logging.handlers import AsyncBufferedHandler, MetricsHandler
+from aura_logging.metrics.extraction import is_one_of_many
 
 __all__ = ["LOGGING_FILE", "Lane"]
 
@@ -34,52 +35,90 @@ _STEPS = frozenset(("_log", "findCaller", "makeRecord", "handle", "filter", "cal
 # What is ours, people patch in tests.
 _OUR_HANDLE = AsyncBufferedHandler.handle
 _OUR_EMIT = AsyncBufferedHandler.emit
+_OUR_COUNTING_HANDLE = MetricsHandler.handle
+_OUR_COUNTING = MetricsHandler.emit
+_OUR_FILTERING = logging.Handler.filter
 _OUR_CONTEXT = RequestContextFilter.filter
+_OUR_SAMPLING = SamplingFilter.filter
 _OUR_SECURITY = SecurityFilter.filter
-_HANDLER_STEPS = frozenset(("handle", "emit", "emit_line", "filter"))
-_OUR_FILTERS = ([RequestContextFilter], [RequestContextFilter, SecurityFilter])
+_HANDLER_STEPS = frozenset(("handle", "emit", "emit_line", "count_line", "filter"))
+
+# In this order, and of each what there is: what is left out need not be scanned, what is added must be.
+_WRITERS_FILTERS = (RequestContextFilter, SamplingFilter, SecurityFilter)
+_COUNTERS_FILTERS = (RequestContextFilter, SecurityFilter)
 
 
 class Lane:
     """A snapshot of the handlers and filters between a logger and our file, taken when it was made.
 
-    It `is_open` if nobody but us would see a record; and it may be used for as long as it `holds`. `handler`, `context`
-    and `security` are there if it is open.
+    It `is_open` if nobody but us would see a record; and it may be used for as long as it `holds`. If it is open,
+    `handler` writes, with `context`, `sampling` and `security` in front of it, and `counter` counts with `threats` in
+    front of it; all but the first two may be `None`.
     """
 
     __slots__ = (
-        "_attributes", "_chain", "_filters", "_formatter", "_handler_attributes", "_others", "_writer", "calls",
-        "context", "handler", "is_open", "level", "level_name", "security",
+        "_attributes", "_attributes_of_ours", "_chain", "_counters_filters", "_formatter", "_of_ours", "_others",
+        "_writer", "_writers_filters", "calls", "context", "counter", "handler", "is_open", "level", "level_name",
+        "logger_name", "sampling", "security", "threats",
     )  # fmt: skip
 
     def __init__(self, logger: logging.Logger, level: int) -> None:
         self.calls = 0
         self.level = level
         self.level_name = logging.getLevelName(level)
+        self.logger_name = logger.name
         self._attributes = len(logger.__dict__)
         self._chain = _chain_of(logger)
         reached = [handler for handlers, _ in self._chain for handler in handlers]
         # In most LOGGING dicts: a console for warnings, mail for what is critical.
         self._others = tuple(handler for handler in reached if handler.level > level)
         takers = [handler for handler in reached if handler.level <= level and type(handler) is not logging.NullHandler]
-        self.is_open = _STEPS.isdisjoint(logger.__dict__) and len(takers) == 1 and self._leads_to(takers[0])
-
-    def _leads_to(self, handler: logging.Handler) -> bool:
-        """Take note of the one handler there is; false if it is not ours, or has work for others."""
         # Not isinstance: a subclass may do anything.
-        if type(handler) is not AsyncBufferedHandler or not _HANDLER_STEPS.isdisjoint(handler.__dict__):
-            return False
+        counters = [handler for handler in takers if type(handler) is MetricsHandler]
+        writers = [handler for handler in takers if type(handler) is AsyncBufferedHandler]
+        self.is_open = (
+            _STEPS.isdisjoint(logger.__dict__)
+            and len(writers) == 1
+            and len(counters) <= 1
+            and len(writers) + len(counters) == len(takers)
+            and self._leads_to(writers[0])
+            and self._counts_with(counters[0] if counters else None)
+        )
+        if self.is_open:
+            ours = (self.handler, self.counter, self.context, self.sampling, self.security, self.threats)
+            self._of_ours = [each.__dict__ for each in ours if each is not None]
+            self._attributes_of_ours = [*map(len, self._of_ours)]
+            self.is_open = all(map(_HANDLER_STEPS.isdisjoint, self._of_ours))
+
+    def _leads_to(self, handler: AsyncBufferedHandler) -> bool:
+        """Take note of the handler that writes; false if it has work for others."""
         writer = handler.plain_json_writer()
-        if writer is None or [type(each) for each in handler.filters] not in _OUR_FILTERS:
+        found = _found(handler, _WRITERS_FILTERS)
+        if writer is None or found is None or found[0] is None:
             return False
         self.handler = handler
-        self._filters: list[Any] = list(handler.filters)
-        self.context: RequestContextFilter = self._filters[0]
-        self.security: SecurityFilter | None = self._filters[1] if len(self._filters) > 1 else None
-        self._handler_attributes = len(handler.__dict__)
+        self._writers_filters = list(handler.filters)
+        self.context: RequestContextFilter = found[0]
+        self.sampling: SamplingFilter | None = found[1]
+        self.security: SecurityFilter | None = found[2]
         self._writer = writer
         self._formatter = writer.formatter
         return True
+
+    def _counts_with(self, counter: MetricsHandler | None) -> bool:
+        """Take note of the handler that counts, if there is one; false if it would look at more than the name."""
+        self.counter = counter
+        self.threats: SecurityFilter | None = None
+        self._counters_filters: list[Any] = []
+        if counter is None:
+            return True
+        found = _found(counter, _COUNTERS_FILTERS)
+        if found is None or not is_one_of_many(self.logger_name, self.level):
+            return False
+        context, threats = found
+        self.threats = threats
+        self._counters_filters = list(counter.filters)
+        return context in (None, self.context) and (threats is None or not threats.scrubs)
 
     def holds(self, logger: Any) -> bool:
         """Tell whether the way is as it was when this was made. The hot path: one comparison after the other."""
@@ -95,17 +134,28 @@ class Lane:
         for other in self._others:
             if other.level <= level:
                 return False
+        counter = self.counter
+        if counter is not None and not (
+            counter.level <= level
+            and counter.filters == self._counters_filters
+            and logger.name == self.logger_name
+            and MetricsHandler.handle is _OUR_COUNTING_HANDLE
+            and MetricsHandler.emit is _OUR_COUNTING
+            and logging.Handler.filter is _OUR_FILTERING
+        ):
+            return False
         kind = type(logger)
         handler = self.handler
         return (
-            not logger.disabled
+            [*map(len, self._of_ours)] == self._attributes_of_ours
+            and not logger.disabled
             and not logger.filters
             and handler.level <= level
-            and handler.filters == self._filters
-            and len(handler.__dict__) == self._handler_attributes
+            and handler.filters == self._writers_filters
             and AsyncBufferedHandler.handle is _OUR_HANDLE
             and AsyncBufferedHandler.emit is _OUR_EMIT
             and RequestContextFilter.filter is _OUR_CONTEXT
+            and SamplingFilter.filter is _OUR_SAMPLING
             and SecurityFilter.filter is _OUR_SECURITY
             and self._writer.formatter is self._formatter
             and len(logger.__dict__) == self._attributes
@@ -122,6 +172,13 @@ class Lane:
             and logging.logProcesses
             and logging._srcfile is not None  # set to None, it switches callers off
         )
+
+
+def _found(handler: logging.Handler, kinds: tuple[type, ...]) -> list[Any] | None:
+    """Return a handler's filters by kind, `None` for what it lacks; `None` if there are others or in another order."""
+    left: list[Any] = list(handler.filters)
+    found = [left.pop(0) if left and type(left[0]) is kind else None for kind in kinds]
+    return None if left else found
 
 
 def _chain_of(logger: logging.Logger) -> tuple[tuple[list[logging.Handler], bool], ...]:

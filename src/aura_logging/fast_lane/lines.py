@@ -1,4 +1,4 @@
-"""Make a line of a log call's own words: what `encode` would make of the record that there would have been."""
+"""Write a log call down in its own words: the line that `encode` would make of the record there would have been."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ import orjson
 from aura_logging.call_sites import OWN_NAMES, template_of
 from aura_logging.encoding import filled, json_fields
 from aura_logging.fast_lane.lane import LOGGING_FILE, Lane
+from aura_logging.filters import SamplingFilter
+from aura_logging.metrics.extraction import TELLING_FIELDS
 from aura_logging.records import STANDARD_ATTRIBUTES
 from aura_logging.resilience.forks import tell_after_fork
 
-__all__ = ["line_of_call"]
+__all__ = ["wrote"]
 
-_TAKEN_NAMES = STANDARD_ATTRIBUTES | OWN_NAMES | {"request"}
-"""Fields that `logging` refuses, or that are written otherwise than they were given."""
+_TAKEN_NAMES = STANDARD_ATTRIBUTES | OWN_NAMES | TELLING_FIELDS | {"request", "sample_rate"}
+"""Fields that `logging` refuses, that are written otherwise than they were given, or that others of ours look for."""
 
 _PLAIN_TYPES = frozenset((str, int, float, bool, type(None)))
 """Values that cannot change, so that what was written of them may be kept; and none is a mapping."""
+
+_UNWRITTEN = (b"", b"", b"", b"")
+"""For a filter that does not scrub, and so looks at no line."""
 
 _MOST_SITES = 2_000
 
@@ -43,56 +48,106 @@ class _Sites(dict[tuple[object, ...], tuple[CodeType, bytes, bytes]]):
 _sites = _Sites()
 tell_after_fork(_sites)
 
-# The last context and what was written of it: in one request it is asked for again and again.
-_last_context: tuple[Mapping[str, Any], bytes | None] = ({}, None)
+# The last context and what was written of it, by the share kept: in one request it is asked for again and again.
+_last_context: tuple[Mapping[str, Any], dict[float, bytes]] = ({}, {})
 
 
-def line_of_call(
+def wrote(
     logger: str,
     lane: Lane,
     msg: str,
     args: tuple[object, ...],
     extra: object,
     frame: FrameType | None,
-) -> bytes | None:
-    """Return the line; `None`, or whatever error, where it takes a record to make it, or to judge it.
+) -> bool:
+    """Write the call down, or leave it out if sampling does, and count it; return whether that is done.
 
+    False, or whatever error, where it takes a record to make the line, or to judge it; then nothing has happened.
     `frame` is the one that the search for the caller begins with. The hot path: straight-line.
     """
     global _last_context
     if len(args) == 1 and type(args[0]) not in _PLAIN_TYPES:
-        return None  # a mapping, or what passes for one, would be taken for the arguments themselves
+        return False  # a mapping, or what passes for one, would be taken for the arguments themselves
+    level = lane.level
     context = lane.context.fields()
-    of_context, written = _last_context
+    if extra is not None and (
+        type(extra) is not dict or not _TAKEN_NAMES.isdisjoint(extra) or not context.keys().isdisjoint(extra)
+    ):
+        return False
+    counter = lane.counter
+    threats = lane.threats
+    if threats is not None and not threats.lets_pass(logger, level, msg, *_UNWRITTEN):
+        return False
+    of_context, by_rate = _last_context
     if of_context is not context:
-        written = _written(context)
-        _last_context = (context, written)
-    if written is None:
-        return None
-    own = b"{"
-    if extra is not None:
-        if type(extra) is not dict or not _TAKEN_NAMES.isdisjoint(extra) or not context.keys().isdisjoint(extra):
-            return None
-        if extra:
-            own = json_fields(extra)[:-2] + b","
+        by_rate = {}
+        _last_context = (context, by_rate)
+    now = time.time()
+    rate, volume, sampling = 1.0, None, lane.sampling
+    if sampling is not None:
+        volume = sampling.lane_of_line(logger, level)
+        if volume is None:
+            return False
+        rate = volume.rate
+    written = by_rate.get(rate) or _write(context, rate, by_rate)
+    if sampling is not None and volume is not None:
+        is_kept = True
+        if rate < 1.0:
+            last = sampling.policy.last_share
+            is_known = last[0] is context["correlation_id"]
+            share = last[1] if is_known else _share(sampling, now, logger, msg, context, extra)
+            if share >= rate:
+                is_kept = False
+                volume.sampled += 1
+        if is_kept and volume.left <= 0:
+            if volume.closed_until <= sampling.policy.clock():
+                return False
+            is_kept = False
+            volume.refused += 1
+        if not is_kept:
+            if counter is not None:
+                counter.count_line(lane.level_name, logger)
+            return True
+    own = json_fields(extra)[:-2] + b"," if extra else b"{"
     while (code := frame.f_code).co_filename == LOGGING_FILE:  # type: ignore[union-attr]  # without a caller: an error
         frame = frame.f_back  # type: ignore[union-attr]
     site = (id(code), frame.f_lasti, logger, lane.level_name, threading.current_thread().name)  # type: ignore[union-attr]
     _, template, repeated = _sites.get(site) or _learn(site, frame)  # type: ignore[arg-type]  # as above
     message = orjson.dumps(msg % args if args else msg)
-    line = filled(template, time.time(), message, own + written)
+    line = filled(template, now, message, own + written)
+    if line is None:
+        return False
     security = lane.security
-    if line is None or security is None:
-        return line
-    return line if security.lets_pass(logger, lane.level, msg, line, message + own, repeated, written) else None
+    if security is not None and not security.lets_pass(logger, level, msg, line, message + own, repeated, written):
+        return False
+    if volume is not None:
+        if volume.left <= 0:  # another thread took the last
+            return False
+        volume.left -= 1
+    if not lane.handler.emit_line(level, line):
+        if volume is not None:
+            volume.left += 1
+        return False
+    if counter is not None:
+        counter.count_line(lane.level_name, logger)
+    return True
 
 
-def _written(context: Mapping[str, Any]) -> bytes | None:
-    """Return the context as what follows other fields, if it is plain data; else `None`."""
+def _share(
+    sampling: SamplingFilter, now: float, logger: str, msg: str, context: Mapping[str, Any], extra: Any
+) -> float:
+    fields = {**context, **(extra or {}), "created": now}
+    return sampling.policy.share(context["correlation_id"], fields, logger, msg)
+
+
+def _write(context: Mapping[str, Any], rate: float, by_rate: dict[float, bytes]) -> bytes:
+    """Return the context as what follows other fields; `LookupError` unless it is plain data with names of its own."""
     for name, value in context.items():
         if name in _TAKEN_NAMES or type(value) not in _PLAIN_TYPES:
-            return None
-    return json_fields(context)[1:]
+            raise LookupError(name)
+    fields = {**context, "sample_rate": rate} if rate < 1.0 else context
+    written = by_rate[rate] = json_fields(fields)[1:]
+    return written
 
 
 def _learn(site: tuple[object, ...], frame: FrameType) -> tuple[CodeType, bytes, bytes]:

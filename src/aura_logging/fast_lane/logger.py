@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from aura_logging.fast_lane.lane import Lane
-from aura_logging.fast_lane.lines import line_of_call
+from aura_logging.fast_lane.lines import wrote
 
 __all__ = ["FastLogger", "FastRootLogger"]
 
@@ -24,6 +24,13 @@ class FastLogger(logging.Logger):
     """
 
     _aura_lanes: Mapping[int, Lane] = MappingProxyType({})
+
+    def __init_subclass__(cls) -> None:
+        """Leave a class of somebody else's, made of ours because `getLoggerClass` returns it, as `logging` meant it."""
+        super().__init_subclass__()
+        if cls._log is FastLogger._log:
+            # One that looks for the caller by itself must find no frame of ours.
+            cls._log = logging.Logger._log  # type: ignore[method-assign]
 
     def _log(
         self,
@@ -62,13 +69,9 @@ def _took(logger: Any, level: int, msg: object, args: Any, extra: object) -> boo
                 return False
         if type(msg) is not str or type(args) is not tuple:
             return False
-        line = line_of_call(logger.name, lane, msg, args, extra, sys._getframe(2))
-        if line is None:
-            return False
+        return wrote(logger.name, lane, msg, args, extra, sys._getframe(2))
     except Exception:  # noqa: BLE001  # whatever it was, the ordinary way finds out and copes
         return False
-    took: bool = lane.handler.emit_line(level, line)
-    return took
 
 
 def _look(logger: Any, level: int) -> Lane:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aura_logging import context
+from aura_logging.options import OptionError
 from aura_logging.performance.system import HostMetrics
 
 __all__ = ["RequestContextFilter"]
@@ -23,7 +24,7 @@ class RequestContextFilter(logging.Filter):
 
     `service_name`, `environment` and `version` default to the environment variables `SERVICE_NAME` (`aura`),
     `ENVIRONMENT` and `VERSION`; what is empty is left out. `host_metrics` adds `cpu_percent`, `memory_percent`
-    and `system_load`, read at most once a second.
+    and `system_load`, read at most once a second; `OptionError` if it is neither true nor false.
     """
 
     def __init__(
@@ -35,6 +36,9 @@ class RequestContextFilter(logging.Filter):
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         super().__init__()
+        if not isinstance(host_metrics, (bool, HostMetrics)):
+            # Found out here, not by every log call.
+            raise OptionError(f"host_metrics={host_metrics!r}; give True, False, or a HostMetrics.")
         named = {
             "service_name": service_name or environ.get("SERVICE_NAME") or "aura",
             "environment": environment or environ.get("ENVIRONMENT"),

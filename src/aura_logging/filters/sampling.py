@@ -6,7 +6,7 @@ import itertools
 import logging
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aura_logging import records
@@ -14,8 +14,10 @@ from aura_logging.filters.announcements import Announcer, handlers_with
 from aura_logging.health import Health, Status
 from aura_logging.options import fill
 from aura_logging.performance.system import HostMetrics
+from aura_logging.records import EXEMPT
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import tell_after_fork
+from aura_logging.volume.lanes import Lane
 from aura_logging.volume.options import DEFAULT_RATES, SamplingOptions
 from aura_logging.volume.policy import Policy, Pressure
 
@@ -93,65 +95,84 @@ class SamplingFilter(logging.Filter):
 
     def after_fork_in_child(self) -> None:
         """Find out anew how many handlers there are."""
-        # Until that is known, what was decided is remembered with each record.
-        self._remembers = True
+        # `None` while what was decided must be remembered with each record: several handlers ask, or nobody knows yet.
+        self._lanes: Mapping[int, Mapping[str, Lane]] | None = None
         self._next_count = float("-inf")
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether the record is kept.
 
         The hot path: what `Policy.decide` comes to nearly always, without its call, which would be a third of the cost
-        (see benchmarks/sampling.py). Nothing is counted before it is clear that it need not be asked.
+        (see benchmarks/sampling.py). Nothing is counted before it is clear that it need not be asked. A look into a
+        dict that may fail costs half of one that cannot, and no thread comes between a look at a countdown and its use,
+        because nothing is called there.
         """
-        attributes = record.__dict__
+        lanes = self._lanes
+        if lanes is None:
+            return self._ask(record)
         try:
-            if self._remembers or records.exempting:
-                return self._ask(record)
-            policy = self.policy
-            lane = policy.lanes[record.levelno][record.name]
+            lane = lanes[record.levelno][record.name]
             if lane.junction is not None:
                 return self._ask(record)
             rate = lane.rate
             if rate < 1.0:
+                attributes = record.__dict__
+                if EXEMPT in attributes:
+                    return True
                 identity = attributes.get("correlation_id")
+                policy = self.policy
                 last = policy.last_share
                 share = last[1] if last[0] is identity else policy.share(identity, attributes, record.name, record.msg)
                 if share >= rate:
                     lane.sampled += 1
                     return False
-            if lane.kinds is not None:
-                template = record.msg
-                kind = None if record.exc_info or type(template) is not str else lane.kinds.get(template)
-                if kind is None:
+            if lane.kinds is None:
+                if lane.left <= 0:
+                    if lane.closed_until > self._clock():
+                        if EXEMPT in record.__dict__:
+                            return True
+                        lane.refused += 1
+                        return False
                     return self._ask(record)
+            else:
+                if record.exc_info:
+                    return self._ask(record)
+                kind = lane.kinds[record.msg]
                 if kind.skip > 0:
+                    if EXEMPT in record.__dict__:
+                        return True
                     kind.skip -= 1
                     lane.folded += 1
                     return False
                 if kind.left <= 0 or lane.left <= 0:
                     return self._ask(record)
                 kind.left -= 1
-            elif lane.left <= 0:
-                if lane.closed_until > policy.clock():
-                    lane.refused += 1
-                    return False
-                return self._ask(record)
             lane.left -= 1
-        except KeyError:  # a logger and level that is met for the first time
+        except (KeyError, TypeError):  # met for the first time, or a message that is no key
             return self._ask(record)
         except Exception:  # noqa: BLE001  # a log call must not fail; what cannot be decided is kept
             self._failures += 1
             return True
         if rate < 1.0:
-            attributes["sample_rate"] = rate
+            record.sample_rate = rate
         return True
+
+    def lane_of_line(self, logger: str, level: int) -> Lane | None:
+        """Return where a record that was never made would be decided, and counted, by its rate and by what is `left`.
+
+        `None` if deciding takes the record: at each lease's end, where fields choose, where storms are folded, and
+        while several handlers may ask. Whoever decides by it does as `filter` does.
+        """
+        lanes = self._lanes
+        lane = None if lanes is None else lanes[level].get(logger)
+        return None if lane is None or lane.junction is not None or lane.kinds is not None else lane
 
     def _ask(self, record: logging.LogRecord) -> bool:
         """Tell whether the record is kept, with everything that may have to be asked."""
+        if EXEMPT in record.__dict__:
+            return True  # it stands for itself, and none of the others for it
         try:
-            if records.exempting and records.is_exempt(record):
-                return True  # it stands for itself, and none of the others for it
-            rate = self._remembered(record) if self._remembers else self._decide(record)
+            rate = self._decide(record) if self._lanes is not None else self._remembered(record)
         except Exception:  # noqa: BLE001  # as above
             self._failures += 1
             return True
@@ -164,11 +185,14 @@ class SamplingFilter(logging.Filter):
         now = self._clock()
         if now >= self._next_count:
             self._next_count = now + _COUNT_SECONDS
-            self._remembers = len(handlers_with(self)) != 1
+            self._see_how_many_ask(handlers_with(self))
         return records.once(record, self._question, self._decide)
 
     def _decide(self, record: logging.LogRecord) -> float:
         return self.policy.decide(record.levelno, record.name, record.msg, record.__dict__)
+
+    def _see_how_many_ask(self, handlers: Sequence[logging.Handler]) -> None:
+        self._lanes = self.policy.lanes if len(handlers) == 1 else None
 
     def pressure(self) -> tuple[float | None, float]:
         """Tell how busy the host is, and how full the fullest buffer that this filter is in front of.
@@ -177,7 +201,7 @@ class SamplingFilter(logging.Filter):
         one, nothing needs to be remembered with a record, which would cost as much as deciding.
         """
         handlers = handlers_with(self)
-        self._remembers = len(handlers) != 1
+        self._see_how_many_ask(handlers)
         fill_of_all = [float(getattr(handler, "fill", 0.0)) for handler in handlers]
         return self._cpu_percent(), max(fill_of_all, default=0.0)
 

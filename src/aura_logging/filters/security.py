@@ -26,6 +26,9 @@ __all__ = ["SecurityFilter", "use_everywhere"]
 # Whether a record of these tells of a threat is not in the message alone.
 _SPEAKING_LOGGERS = ("django", "aura.")
 
+_TOLD_BY_FIELDS = ("django", "aura.")
+"""Loggers of whose records the fields tell as well, or whose records always say whether they are security events."""
+
 _without_options: weakref.WeakSet[SecurityFilter] = weakref.WeakSet()
 
 
@@ -111,6 +114,11 @@ class SecurityFilter(logging.Filter):
         """Leave the parent's lock to it: a thread that is not here may hold it."""
         self._lock = threading.Lock()
 
+    @property
+    def scrubs(self) -> bool:
+        """Whether it redacts, or only marks records that tell of a threat."""
+        return self._scrubs
+
     def use(self, scrubber: Scrubber) -> None:
         """Scrub with this scrubber from here on."""
         self.scrubber = scrubber
@@ -152,7 +160,7 @@ class SecurityFilter(logging.Filter):
         """
         if (
             self._detects
-            and (template not in self._harmless or level < logging.INFO or logger.startswith("django"))
+            and (template not in self._harmless or level < logging.INFO or logger.startswith(_TOLD_BY_FIELDS))
             and not self._is_harmless(logger, level, template)
         ):
             return False
@@ -161,7 +169,7 @@ class SecurityFilter(logging.Filter):
         return not self._scan.suspects_parts(line, news, site, context)
 
     def _is_harmless(self, logger: str, level: int, template: str) -> bool:
-        if logger.startswith("django"):  # of whose records the fields tell as well
+        if logger.startswith(_TOLD_BY_FIELDS):
             return False
         is_harmless = threat_type_of(logger, level, template) is None
         if is_harmless and level >= logging.INFO and "%" in template:  # one that comes again

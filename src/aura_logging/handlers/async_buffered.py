@@ -8,6 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from aura_logging.handlers.async_options import (
     when_full_of,
 )
 from aura_logging.handlers.delivery import Delivery
+from aura_logging.handlers.delivery_health import delivery_health
 from aura_logging.handlers.hearing import here, is_delivering, may_log_inside
 from aura_logging.handlers.option_checks import check_counts, check_seconds
 from aura_logging.handlers.orphans import Recovered
 from aura_logging.handlers.targets import LineTarget, line_stamp, target_for, wanted
 from aura_logging.handlers.wrapping import leave_alone
-from aura_logging.health import Health, Status
+from aura_logging.health import Health
 from aura_logging.resilience.breaker import CircuitBreaker
 from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import fork_guard, notice_fork, tell_after_fork
@@ -36,8 +38,6 @@ __all__ = ["AsyncBufferedHandler"]
 
 HandlerReference = str | Mapping[str, Any] | logging.Handler
 
-_STUCK_SECONDS = 10.0
-"""A call of the target that takes longer shows in `health()`."""
 _LAST_BATCH_SECONDS = 0.5
 """What `close` leaves a worker for the batch that it is at."""
 _LEAST_WAIT_SECONDS = 0.1
@@ -434,43 +434,9 @@ class AsyncBufferedHandler(logging.Handler):
 
     def health(self) -> Health:
         """Tell the ledger, the breaker, and what went wrong last."""
-        ledger = self._outbox.ledger()
-        delivery = self._delivery
-        circuit_open = delivery.breaker.is_open
         crashed = [worker.last_crash for worker in self._workers if worker.crashes]
-        stuck_seconds = delivery.stuck_seconds()
-        if circuit_open:
-            status, detail = Status.UNHEALTHY, f"the target fails: {delivery.last_error}"
-        elif stuck_seconds > _STUCK_SECONDS:
-            status, detail = Status.DEGRADED, f"the target has not returned for {stuck_seconds:.0f} s"
-        elif delivery.failures_in_a_row:
-            status, detail = Status.DEGRADED, f"the target failed: {delivery.last_error}"
-        elif crashed:
-            status, detail = Status.DEGRADED, f"a worker failed: {crashed[0]}"
-        elif ledger.dropped:
-            status, detail = Status.DEGRADED, "records were lost"
-        else:
-            status, detail = Status.HEALTHY, ""
-        return Health(
-            status,
-            detail,
-            accepted=ledger.accepted,
-            delivered=ledger.delivered,
-            dropped=ledger.dropped,
-            queued=ledger.queued,
-            circuit_open=circuit_open,
-            facts={
-                "in_flight": ledger.in_flight,
-                "spilled": ledger.spilled,
-                "stream": self._stream,
-                "errors": dict(delivery.errors),
-                "emergencies": delivery.emergencies,
-                "ignored": dict(self._ignored),
-                "recovered": delivery.recovered.delivered,
-                "damaged": delivery.recovered.damaged,
-                "unjournaled": dict(ledger.unjournaled),
-            },
-        )
+        health = delivery_health(self._outbox.ledger(), self._delivery, str(crashed[0]) if crashed else "")
+        return replace(health, facts={**health.facts, "stream": self._stream, "ignored": dict(self._ignored)})
 
 
 _OWN_EMIT = AsyncBufferedHandler.emit

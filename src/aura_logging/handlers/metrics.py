@@ -125,6 +125,13 @@ class MetricsHandler(logging.Handler):
         except Exception:  # noqa: BLE001  # whatever hangs on the record; logging's own rule for such
             self.handleError(record)
 
+    def count_line(self, level_name: str, logger: str) -> None:
+        """Do what `emit` would for a record that `is_one_of_many` and was never made; never raises."""
+        try:
+            self._counting.count_one(level_name, logger)
+        except Exception:  # noqa: BLE001  # as in `emit`
+            self.handleError(logging.makeLogRecord({"name": logger, "levelname": level_name}))
+
     def flush(self) -> None:
         """Add what was counted so far to the store; waits for it at most a few seconds."""
         self._counting.recorder.flush()
@@ -138,6 +145,8 @@ class MetricsHandler(logging.Handler):
     def health(self) -> Health:
         """Return the state of the store, of what waits to be added to it, and which rules could not be measured."""
         health, evaluator = self._counting.recorder.health(), self._counting.evaluator
+        if self._counting.watch.failures:
+            health = replace(health, facts={**health.facts, "override_failures": self._counting.watch.failures})
         if evaluator is None:
             return health
         return replace(health, facts={**health.facts, "alert_failures": dict(evaluator.failures)})
@@ -175,6 +184,12 @@ class _Counting:
         self.recorder.start()
         self.watch.start()
         records.once(record, self._question, self._extract)
+
+    def count_one(self, level_name: str, logger: str) -> None:
+        """Count that there was a record."""
+        self.recorder.start()
+        self.watch.start()
+        self._extract.count_one(level_name, logger)
 
     def alert(self, rules: Sequence[Rule]) -> None:
         """Evaluate these rules after each flush."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import math
 
+from aura_logging import levels
 from aura_logging.options import OptionError, nearest
 
 __all__ = ["check_counts", "check_seconds", "level_number"]
@@ -27,9 +27,7 @@ def check_seconds(**options: object) -> None:
 
 def level_number(option: str, level: int | str) -> int:
     """Return the number of a level that is given by name or number; `OptionError` for what is none."""
-    known = logging.getLevelNamesMapping()
-    if isinstance(level, int) and not isinstance(level, bool):
-        return level
-    if isinstance(level, str) and level.upper() in known:
-        return known[level.upper()]
-    raise OptionError(f"{option}={level!r} is no level. {nearest(str(level), known)}")
+    number = levels.level_number(level)
+    if number is None:
+        raise OptionError(f"{option}={level!r} is no level. {nearest(str(level), levels.level_names())}")
+    return number

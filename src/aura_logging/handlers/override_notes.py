@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+from aura_logging import levels
 from aura_logging.metrics.stores.base import SharedNotes, StoreError
 from aura_logging.resilience.clock import Clock
 
@@ -39,7 +39,7 @@ class LevelOverride:
     @property
     def level_number(self) -> int:
         """The level as `logging` counts."""
-        return logging.getLevelNamesMapping()[self.level]
+        return levels.level_number(self.level) or 0
 
     def has_same_subject(self, other: LevelOverride) -> bool:
         """Tell whether the other is about the same records, so that the newer one takes its place."""
@@ -102,12 +102,21 @@ def _override(fields: object) -> LevelOverride | None:
         return None
     try:
         override = LevelOverride(**fields)
-        is_sound = (
-            isinstance(override.logger, str)
-            and override.level in logging.getLevelNamesMapping()
-            and math.isfinite(override.expires_at)
-            and 0 <= override.rate <= 1
-        )
     except TypeError:
         return None
+    texts = (override.user_id, override.route)
+    is_sound = (
+        isinstance(override.logger, str)
+        and isinstance(override.level, str)
+        and levels.level_number(override.level) is not None
+        and _is_number(override.expires_at)
+        and _is_number(override.rate)
+        and 0 <= override.rate <= 1
+        and all(each is None or isinstance(each, str) for each in texts)
+        and isinstance(override.asked_by, str)
+    )
     return override if is_sound else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

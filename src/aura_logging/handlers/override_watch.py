@@ -38,6 +38,8 @@ class OverrideWatch:
         self._wall_clock = wall_clock
         self._overrides: Sequence[LevelOverride] = ()
         self._levels: dict[str, tuple[int, int, int]] = {}
+        self.failures = 0
+        """How often what was asked for could not be done whole."""
         self.after_fork_in_child()
         tell_after_fork(self)
 
@@ -82,7 +84,10 @@ class OverrideWatch:
             now = self._wall_clock()
             wanted = [each for each in self._overrides if now < each.expires_at]
         if list(wanted) != list(self._overrides):
-            self._apply(wanted)
+            try:
+                self._apply(wanted)
+            except Exception:  # noqa: BLE001  # handlers are anybody's; without this thread nothing would ever expire
+                self.failures += 1
 
     def _apply(self, wanted: Sequence[LevelOverride]) -> None:
         self._overrides = tuple(wanted)
@@ -90,8 +95,8 @@ class OverrideWatch:
         told = []
         for override in wanted:
             logger = logging.getLogger(override.logger or None)
-            own, _, _ = self._levels.get(override.logger, (logger.level, 0, 0))
-            ordinary = own or _effective_level(logger.parent)
+            own = self._own_level(logger)
+            ordinary = self._ordinary_level(logger)
             level = min((o.level_number for o in wanted if o.logger == override.logger), default=ordinary)
             narrowed = override.user_id is not None or override.route is not None or override.rate < 1
             if level > ordinary and narrowed:
@@ -113,16 +118,26 @@ class OverrideWatch:
         table.set_overrides(told)
         _guard_handlers(is_needed=bool(told))
 
+    def _own_level(self, logger: logging.Logger) -> int:
+        """Return the logger's level as it was before any override."""
+        name = "" if logger.parent is None else logger.name
+        return self._levels[name][0] if name in self._levels else logger.level
+
+    def _ordinary_level(self, logger: logging.Logger | None) -> int:
+        """Return what would hold for it without any override: one above it may have been lowered a moment ago."""
+        while logger is not None:
+            own = self._own_level(logger)
+            if own:
+                return own
+            logger = logger.parent
+        return logging.WARNING
+
     def _restore(self, still_wanted: set[str]) -> None:
         for name in [name for name in self._levels if name not in still_wanted]:
             own, applied, _ = self._levels.pop(name)
             logger = logging.getLogger(name or None)
             if logger.level == applied:
                 logger.setLevel(own)
-
-
-def _effective_level(logger: logging.Logger | None) -> int:
-    return logging.WARNING if logger is None else logger.getEffectiveLevel()
 
 
 def keep_only_what_was_asked_for(record: logging.LogRecord) -> bool:

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import orjson
 import psutil
 
 from aura_logging.handlers.live import LiveHandler, named_live_handlers
-from aura_logging.health import Checkable, Health, Status
+from aura_logging.health import Checkable, Health, Status, heard_parts
 from aura_logging.resilience.clock import Clock
 
 __all__ = ["FORMAT", "pid_namespace", "program", "self_report"]
@@ -27,7 +27,7 @@ _MOST_HANDLERS = 64
 
 
 def self_report(every_seconds: float = 0.0, clock: Clock = time.time) -> str:
-    """Return the state and ledger of every live handler and of their filters, as JSON; never raises.
+    """Return the state and ledger of every live handler, of their filters and of other parts, as JSON; never raises.
 
     `every_seconds` is how long it will hold before there is a newer one; 0 for one that is asked for once. Read it
     with `aura_logging.diagnostics.workers`.
@@ -44,6 +44,7 @@ def self_report(every_seconds: float = 0.0, clock: Clock = time.time) -> str:
         "every_seconds": every_seconds,
         "handlers": [_handler(each) for each in handlers],
         "filters": list(_filters(handlers)),
+        "parts": [{"name": name, "health": _health_told_by(ask)} for name, ask in heard_parts().items()],
     }
     return orjson.dumps(report, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
@@ -98,8 +99,12 @@ def _filters(handlers: Sequence[LiveHandler]) -> Iterator[dict[str, Any]]:
 
 
 def _health(of: Checkable) -> dict[str, object]:
+    return _health_told_by(of.health)
+
+
+def _health_told_by(ask: Callable[[], Health]) -> dict[str, object]:
     try:
-        health = of.health()
+        health = ask()
     except Exception as error:  # noqa: BLE001  # a handler may be anybody's; the others still want to be heard
         health = Health(Status.DEGRADED, f"health() raised {type(error).__name__}: {error}")
     told = health.as_dict()

@@ -51,12 +51,22 @@ class MaxMindLocator:
             return None
         if not isinstance(found, dict):
             return None
-        country = found.get("country") or found.get("registered_country") or {}
-        location = found.get("location") or {}
-        city = (found.get("city") or {}).get("names") or {}
+        country = _within(found, "country") or _within(found, "registered_country")
+        location = _within(found, "location")
+        city = _within(_within(found, "city"), "names")
         return Place(
-            country_code=country.get("iso_code") or "",
-            city=city.get("en") or "",
-            latitude=location.get("latitude"),
-            longitude=location.get("longitude"),
+            country_code=str(country.get("iso_code") or ""),
+            city=str(city.get("en") or ""),
+            latitude=_degrees(location.get("latitude")),
+            longitude=_degrees(location.get("longitude")),
         )
+
+
+# A database of another maker's may hold anything under these names.
+def _within(found: dict[str, Any], name: str) -> dict[str, Any]:
+    value = found.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _degrees(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None

@@ -45,6 +45,22 @@ DB_QUERIES_PER_REQUEST = Metric(
 REQUEST_DB_TIME = Metric(
     "aura_request_db_time_seconds", "histogram", "Time a request spent in the database.", "seconds", ("route",)
 )
+TASKS = Metric(
+    "aura_tasks_total",
+    "counter",
+    "Runs of background tasks by name, state they ended in, and queue.",
+    "",
+    ("task", "state", "queue"),
+    max_series=1_000,
+)
+TASK_DURATION = Metric(
+    "aura_task_duration_seconds",
+    "histogram",
+    "Time a run of a background task took.",
+    "seconds",
+    ("task",),
+    max_series=500,
+)
 CACHE_HITS = Metric("aura_cache_hits_total", "counter", "Cache look-ups that found something.", "", ("route",))
 CACHE_MISSES = Metric("aura_cache_misses_total", "counter", "Cache look-ups that found nothing.", "", ("route",))
 MEMORY_GROWTH = Metric(
@@ -64,6 +80,13 @@ SECURITY_EVENTS = Metric(
     "Records that carry a security event, by threat and by the logger that saw it; one event may be on two loggers.",
     "",
     ("threat_type", "logger"),
+)
+SECURITY_EVENTS_BY_COUNTRY = Metric(
+    "aura_security_events_by_country_total",
+    "counter",
+    "Records that carry a security event and whose country is known, by country and by the logger that saw it.",
+    "",
+    ("country_code", "logger"),
 )
 PRIVACY_FINDINGS = Metric(
     "aura_privacy_findings_total",
@@ -128,6 +151,8 @@ CATALOGUE: tuple[Metric, ...] = (
     REQUEST_DB_QUERIES,
     DB_QUERIES_PER_REQUEST,
     REQUEST_DB_TIME,
+    TASKS,
+    TASK_DURATION,
     CACHE_HITS,
     CACHE_MISSES,
     MEMORY_GROWTH,
@@ -135,6 +160,7 @@ CATALOGUE: tuple[Metric, ...] = (
     CPU_PERCENT,
     SYSTEM_LOAD,
     SECURITY_EVENTS,
+    SECURITY_EVENTS_BY_COUNTRY,
     PRIVACY_FINDINGS,
     PRIVACY_FAILURES,
     HANDLER_ACCEPTED,

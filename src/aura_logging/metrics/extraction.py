@@ -14,18 +14,29 @@ from aura_logging.metrics.declaration import NO_VALUE
 from aura_logging.metrics.model import Exemplar
 from aura_logging.metrics.registry import Registry
 
-__all__ = ["ALERTS_LOGGER", "REQUEST_LOGGER", "Extraction"]
+__all__ = ["ALERTS_LOGGER", "REQUEST_LOGGER", "TASK_LOGGER", "TELLING_FIELDS", "Extraction", "is_one_of_many"]
 
 REQUEST_LOGGER = "aura.request"
 """One record for each finished request, with the fields of `schema.py`."""
 
+TASK_LOGGER = "aura.task"
+"""One record for each run of a background task."""
+
 ALERTS_LOGGER = "aura.alerts"
 """One record for each alert that fired or was resolved."""
+
+TELLING_FIELDS = frozenset({"metric", "security_event"})
+"""Fields of any record that have something counted beyond its being there."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _MOST_CACHED = 2_000
 _LONGEST_TRACE_ID = 64
 _INFINITY = float("inf")
+
+
+def is_one_of_many(logger: str, level: int) -> bool:
+    """Tell whether of such records, without `TELLING_FIELDS`, nothing is counted but how many there are."""
+    return level < logging.ERROR and logger not in (REQUEST_LOGGER, TASK_LOGGER)
 
 
 class Extraction:
@@ -49,6 +60,8 @@ class Extraction:
         self._db_queries = histogram(catalogue.REQUEST_DB_QUERIES)
         self._db_queries_gauge = gauge(catalogue.DB_QUERIES_PER_REQUEST)
         self._db_time = histogram(catalogue.REQUEST_DB_TIME)
+        self._tasks = counter(catalogue.TASKS)
+        self._task_duration = histogram(catalogue.TASK_DURATION)
         self._cache_hits = counter(catalogue.CACHE_HITS)
         self._cache_misses = counter(catalogue.CACHE_MISSES)
         self._memory_growth = histogram(catalogue.MEMORY_GROWTH)
@@ -58,18 +71,13 @@ class Extraction:
             "system_load": gauge(catalogue.SYSTEM_LOAD),
         }
         self._security = counter(catalogue.SECURITY_EVENTS)
+        self._security_by_country = counter(catalogue.SECURITY_EVENTS_BY_COUNTRY)
         self._rejected = counter(catalogue.METRICS_REJECTED)
 
     def __call__(self, record: logging.LogRecord) -> None:
         """Count what the record tells."""
         fields = record.__dict__
-        key = (record.levelname, record.name)
-        cell = self._volume_cells.get(key)
-        if cell is None:
-            cell = self._volume.of(*key)
-            if len(self._volume_cells) < _MOST_CACHED:
-                self._volume_cells[key] = cell
-        cell.inc()
+        self.count_one(record.levelname, record.name)
         if record.name == REQUEST_LOGGER:
             self._count_request(record, fields)
         elif (record.levelno or 0) >= logging.ERROR and record.name != ALERTS_LOGGER:
@@ -77,12 +85,31 @@ class Extraction:
             # for alerts: that there are errors is no further error.
             kind = fields.get("exception_type") or records.exception_type(record)
             self._errors.of(record.name, _label(fields.get("route")), _label(kind)).inc()
+        if record.name == TASK_LOGGER:
+            self._count_task(record, fields)
         if fields.get("security_event") is True:
-            self._security.of(self._threat_type(fields.get("threat_type")), _source(record.name)).inc()
+            self._count_security_event(record.name, fields)
         if "metric" in fields:
             reason = count_business(self._registry, fields)
             if reason:
                 self._rejected.of(_label(fields["metric"]) if reason == "value" else NO_VALUE, reason).inc()
+
+    def count_one(self, level_name: str, logger: str) -> None:
+        """Count that there was a record, and nothing else of it."""
+        key = (level_name, logger)
+        cell = self._volume_cells.get(key)
+        if cell is None:
+            cell = self._volume.of(*key)
+            if len(self._volume_cells) < _MOST_CACHED:
+                self._volume_cells[key] = cell
+        cell.inc()
+
+    def _count_security_event(self, logger: str, fields: Mapping[str, Any]) -> None:
+        self._security.of(self._threat_type(fields.get("threat_type")), _source(logger)).inc()
+        country = fields.get("country_code")
+        # Two letters (ISO 3166-1): anything else would be a set without an end.
+        if isinstance(country, str) and len(country) == 2 and country.isascii() and country.isalpha():
+            self._security_by_country.of(country.upper(), _source(logger)).inc()
 
     def _threat_type(self, value: Any) -> str:
         label = _label(value)
@@ -117,6 +144,13 @@ class Extraction:
             value = _number(fields.get(name))
             if value is not None:
                 gauge.of().set(value)
+
+    def _count_task(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> None:
+        task = _label(fields.get("task_name"))
+        self._tasks.of(task, _label(fields.get("task_state")), _label(fields.get("task_queue"))).inc()
+        duration = _number(fields.get("task_duration"))
+        if duration is not None:
+            self._task_duration.of(task).observe(duration, _exemplar(duration, fields, record.created))
 
 
 def _number(value: Any) -> float | None:

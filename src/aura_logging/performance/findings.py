@@ -6,6 +6,7 @@ from typing import Any
 
 from aura_logging.performance.budgets import RequestBudget
 from aura_logging.performance.hints import MAX_HINTS, hints
+from aura_logging.performance.probe import to_the_microsecond
 from aura_logging.performance.queries import QueryLog
 from aura_logging.performance.report import judge
 
@@ -26,7 +27,7 @@ def findings(
         if over:
             found["over_budget"] = over
     if log.view_seconds is not None:
-        found["view_time"] = round(log.view_seconds, 6)
+        found["view_time"] = to_the_microsecond(log.view_seconds)
     if log.template_seconds:
         found["template_time"] = round(log.template_seconds, 6)
     if log.cache is not None and log.cache.calls:

@@ -49,16 +49,26 @@ _COUNTS = re.compile(r"SELECT\s+COUNT\(", re.IGNORECASE)
 # `first()` and `[0]` ask for one row; `get()` for 21, to say how many there were instead of one.
 _SINGLE = re.compile(r"\bLIMIT\s+(?:1|21)\s*$", re.IGNORECASE)
 
+_QUOTED = re.compile(r"'(?:[^']|'')*(?:'|\Z)")  # its end perhaps cut off
 _LITERALS = re.compile(
-    r"""'(?:[^']|'')*'"""  # 'text'
-    r"|\$(\w*)\$.*?\$\1\$"  # $tag$text$tag$
+    r"\$(\w*)\$.*?(?:\$\1\$|\Z)"  # $tag$text$tag$
     r"|%\(\w+\)s|%s"  # parameters, named and not
     r"|\$\d+"
-    r"|(?<![\w$\"`.])[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\b"  # numbers, not the digits of a name
+    r"|(?<![\w$\"`.])[-+]?(?:0[xX][0-9a-fA-F]+|[\d_]*\.?\d[\d_]*(?:[eE][-+]?\d+)?)\b"  # numbers, not a name's digits
     r"|\b(?:TRUE|FALSE)\b",
     re.DOTALL,
 )
-_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_COMMENTS = re.compile(r"--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+_HASH_COMMENTS = re.compile(r"#\s[^\n]*")  # MySQL's; PostgreSQL has operators that begin so
+# A backslash hides a quote in MySQL and does not in standard SQL: from the first quote to the last all may be text.
+_ALL_QUOTED = re.compile(r"'.*'", re.DOTALL)
+# What double quotes hold is a name in standard SQL, and text in MySQL, which writes its names in backticks. Without
+# those, text is what is compared with or listed as a value, and what no name looks like.
+_DOUBLE_QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|\Z)')
+_NO_NAME = re.compile(r'[^\w$\s".-]')
+_COMPARED = re.compile(r"(?:[=<>]|\b(?:LIKE|REGEXP|RLIKE))\s*\Z", re.IGNORECASE)
+_MOST_BEFORE = 12
+_VALUES = re.compile(r"\bVALUES\b|\bIN\s*\(", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
 _LISTS = re.compile(r"\(\s*\?(?:\s*,\s*\?)*\s*\)")
 _ROWS = re.compile(r"\(…\)(?:\s*,\s*\(…\))+")
@@ -92,13 +102,37 @@ def statement(sql: str) -> Statement:
 def fingerprint(sql: str) -> str:
     """Return the statement with every value as `?` and every list of values as `(…)`, at most 500 characters.
 
+    Where the dialects disagree about what is a value, more than the values may be hidden. One thing may stay: text in
+    double quotes that looks like a name, as an argument of a function, in a statement without a backtick.
+
     >>> fingerprint("SELECT a FROM t WHERE id IN (1, 2, 3) AND name = 'x'")
     'SELECT a FROM t WHERE id IN (…) AND name = ?'
     """
     text = _COMMENTS.sub(" ", sql[:MAX_SQL]) if "--" in sql or "/*" in sql else sql[:MAX_SQL]
+    if "\\" in text:
+        text = _ALL_QUOTED.sub("?", text)
+    text = _QUOTED.sub("?", text)
+    if '"' in text:
+        text = _DOUBLE_QUOTED.sub("?", text) if "`" in text else _without_quoted_text(text)
+    if "#" in text:
+        text = _HASH_COMMENTS.sub(" ", text)
     text = _SAVEPOINTS.sub(r"\1 ?", _LITERALS.sub("?", text))
     text = _ROWS.sub("(…)", _LISTS.sub("(…)", _SPACES.sub(" ", text).strip()))
     return text if len(text) <= _MAX_FINGERPRINT else text[: _MAX_FINGERPRINT - 1] + "…"
+
+
+def _without_quoted_text(text: str) -> str:
+    values = _VALUES.search(text)
+    listed_from = values.end() if values is not None else len(text)
+
+    def name_or_nothing(quoted: re.Match[str]) -> str:
+        start, end = quoted.span()
+        if text[start - 1 : start] == "." or text[end : end + 1] == ".":
+            return quoted[0]
+        is_text = start >= listed_from or _NO_NAME.search(quoted[0]) or _COMPARED.search(text[:start][-_MOST_BEFORE:])
+        return "?" if is_text else quoted[0]
+
+    return _DOUBLE_QUOTED.sub(name_or_nothing, text)
 
 
 def _read(sql: str) -> Statement:

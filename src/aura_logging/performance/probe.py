@@ -14,7 +14,7 @@ from aura_logging.performance.budgets import budgets_by_route
 from aura_logging.performance.memory import resident_memory
 from aura_logging.resilience.clock import Clock
 
-__all__ = ["CLIENT_LEFT", "PerformanceOptions", "RequestProbe", "RequestSummary"]
+__all__ = ["CLIENT_LEFT", "PerformanceOptions", "RequestProbe", "RequestSummary", "to_the_microsecond"]
 
 CLIENT_LEFT = 499
 """The status of a request whose client closed the connection before it was answered, as nginx writes it."""
@@ -93,13 +93,13 @@ class RequestSummary(NamedTuple):
         """Return the fields of the request's record; what was not measured is left out."""
         fields: dict[str, Any] = {
             "status_code": self.status_code,
-            "request_duration": round(self.request_duration, 6),
+            "request_duration": int(self.request_duration * 1_000_000 + 0.5) / 1_000_000,  # as below, without the call
             "security_event": False,
         }
         if self.time_to_first_byte is not None:
-            fields["time_to_first_byte"] = round(self.time_to_first_byte, 6)
+            fields["time_to_first_byte"] = to_the_microsecond(self.time_to_first_byte)
         if self.cpu_time is not None:
-            fields["cpu_time"] = round(self.cpu_time, 6)
+            fields["cpu_time"] = to_the_microsecond(self.cpu_time)
         if self.memory_delta is not None:
             fields["memory_delta"] = self.memory_delta
         if self.response_bytes is not None:
@@ -113,7 +113,11 @@ class RequestSummary(NamedTuple):
         return fields
 
 
-@dataclass(slots=True)
+def to_the_microsecond(seconds: float) -> float:
+    """Return what `round(seconds, 6)` does, for a third of its price; halves go up."""
+    return int(seconds * 1_000_000 + 0.5) / 1_000_000
+
+
 class RequestProbe:
     """Measures from its making to `summary`; one request, one probe.
 
@@ -122,30 +126,33 @@ class RequestProbe:
     Not for several threads at a time.
     """
 
-    slow_request_seconds: float
-    clock: Clock = time.perf_counter
-    cpu_clock: Clock | None = None
-    memory: Callable[[], int | None] = resident_memory.recent
+    # On the class until they change: most requests change none of them.
     exception_type: str | None = None
-    is_disconnected: bool = False
+    is_disconnected = False
     response_bytes: int | None = None
-    _started: float = 0.0
-    _cpu_started: float = 0.0
-    _thread: int = 0
-    _memory_started: int | None = None
     _first_byte: float | None = None
 
-    def __post_init__(self) -> None:
-        self._memory_started = self.memory()
-        if self.cpu_clock is not None:
+    def __init__(
+        self,
+        slow_request_seconds: float,
+        clock: Clock = time.perf_counter,
+        cpu_clock: Clock | None = None,
+        memory: Callable[[], int | None] = resident_memory.recent,
+    ) -> None:
+        self.slow_request_seconds = slow_request_seconds
+        self._clock = clock
+        self._memory = memory
+        self._memory_started = memory()
+        self._cpu_clock = cpu_clock
+        if cpu_clock is not None:
             self._thread = threading.get_ident()
-            self._cpu_started = self.cpu_clock()
-        self._started = self.clock()
+            self._cpu_started = cpu_clock()
+        self._started = clock()
 
     def sent(self, count: int) -> None:
         """Note that `count` bytes of the body went out."""
         if self._first_byte is None:
-            self._first_byte = self.clock()
+            self._first_byte = self._clock()
         self.response_bytes = (self.response_bytes or 0) + count
 
     def failed(self, kind: type[BaseException]) -> None:
@@ -155,25 +162,25 @@ class RequestProbe:
 
     def elapsed(self) -> float:
         """Return the seconds since its making."""
-        return self.clock() - self._started
+        return self._clock() - self._started
 
     def summary(self, status_code: int) -> RequestSummary:
         """Return what it came to by now."""
-        duration = self.clock() - self._started
-        memory = self.memory()
+        duration = self._clock() - self._started
+        first_byte, before, memory = self._first_byte, self._memory_started, self._memory()
         return RequestSummary(
             status_code,
-            request_duration=duration,
-            time_to_first_byte=None if self._first_byte is None else self._first_byte - self._started,
-            cpu_time=self._cpu_time(),
-            memory_delta=None if memory is None or self._memory_started is None else memory - self._memory_started,
-            response_bytes=self.response_bytes,
-            is_slow=duration > self.slow_request_seconds,
-            is_disconnected=self.is_disconnected,
-            exception_type=self.exception_type,
+            duration,
+            None if first_byte is None else first_byte - self._started,
+            self._cpu_time(),
+            None if memory is None or before is None else memory - before,
+            self.response_bytes,
+            duration > self.slow_request_seconds,
+            self.is_disconnected,
+            self.exception_type,
         )
 
     def _cpu_time(self) -> float | None:
-        if self.cpu_clock is None or threading.get_ident() != self._thread:
+        if self._cpu_clock is None or threading.get_ident() != self._thread:
             return None
-        return self.cpu_clock() - self._cpu_started
+        return self._cpu_clock() - self._cpu_started

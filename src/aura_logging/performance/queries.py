@@ -217,26 +217,36 @@ class QueryLog:
         if len(sql) > MAX_SQL:
             sql = sql[:MAX_SQL]
         key = (sql, alias, id(owner), instruction)
-        with self._lock:
-            group = self.groups.get(key)
-            if group is None:
-                group = self._new_group(key, sql, alias, owner)
-            group.count += 1
-            group.seconds += seconds
-            if rows > 0:
-                group.rows += rows
-            if group.is_repeatable:
-                # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change
-                # what is read: reading again after a write is no waste.
-                digest = hash((sql, alias, repr(params), self.writes))
-                first = self._seen.get(digest)
-                if first is not None:
-                    self._repeated(digest, first, group)
-                elif len(self._seen) < _MAX_SEEN:
-                    self._seen[digest] = group
-            elif group.statement.kind == "write":
-                self.writes += 1
-            return group
+        group = self.groups.get(key)
+        if group is None:
+            with self._lock:
+                group = self.groups.get(key) or self._new_group(key, sql, alias, owner)
+        self.count(group, sql, params, seconds, rows)
+        return group
+
+    def known(self, sql: str, alias: str, owner: Any, instruction: int) -> QueryGroup | None:
+        """Return the group that a query counts in, if there is one already; of a statement no longer than `MAX_SQL`."""
+        return self.groups.get((sql, alias, id(owner), instruction))
+
+    def count(self, group: QueryGroup, sql: str, params: Any, seconds: float, rows: int) -> None:
+        """Count another query of the group."""
+        # No lock: CPython changes threads at calls, and there is none between reading and writing a sum. Two threads
+        # that ask the same at the same moment may not be seen as a repeat.
+        group.count += 1
+        group.seconds += seconds
+        if rows > 0:
+            group.rows += rows
+        if group.is_repeatable:
+            # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change
+            # what is read: reading again after a write is no waste.
+            digest = hash((sql, group.alias, repr(params), self.writes))
+            seen = self._seen
+            if digest in seen:
+                self._repeated(digest, seen[digest], group)
+            elif len(seen) < _MAX_SEEN:
+                seen[digest] = group
+        elif group.statement.kind == "write":
+            self.writes += 1
 
     def totals(self) -> tuple[int, float, int, int]:
         """Return queries, seconds, rows, and statements that only control a transaction, over all groups."""
@@ -298,13 +308,14 @@ class QueryLog:
         return crowd
 
     def _repeated(self, digest: int, first: QueryGroup, group: QueryGroup) -> None:
-        group.repeats += 1
-        repeat = self.repeats.get(digest)
-        if repeat is not None:
-            repeat.count += 1
-            repeat.again = group
-        elif len(self.repeats) < _MAX_REPEATS:
-            self.repeats[digest] = Repeat(first, group, 2)
+        with self._lock:
+            group.repeats += 1
+            repeat = self.repeats.get(digest)
+            if repeat is not None:
+                repeat.count += 1
+                repeat.again = group
+            elif len(self.repeats) < _MAX_REPEATS:
+                self.repeats[digest] = Repeat(first, group, 2)
 
 
 current: ContextVar[QueryLog | None] = ContextVar("aura_logging_queries", default=None)

@@ -7,7 +7,25 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+from aura_logging.records import Prototypes
+from aura_logging.resilience.forks import notice_fork, tell_after_fork
+
 __all__ = ["write"]
+
+
+class _Writer:
+    """Keeps the prototypes of this process."""
+
+    def __init__(self) -> None:
+        self.prototypes = Prototypes()
+        tell_after_fork(self)
+
+    def after_fork_in_child(self) -> None:
+        self.prototypes.forget()
+
+
+_writer = _Writer()
+_record = _writer.prototypes.record
 
 
 def write(
@@ -18,11 +36,10 @@ def write(
     None of the fields may have the name of an attribute of `logging`'s own. Never raises: what a handler's filter
     raises is shown as `logging` shows a handler's errors.
     """
-    file, line, function = place
+    notice_fork()
     # Not log.log(): it would look for its caller, which is always this line, and nobody wants to know. Nor makeRecord,
     # which holds each extra against the record's own attributes.
-    record = logging.getLogRecordFactory()(log.name, level, file, line, message, (), None, function)
-    record.__dict__.update(fields)
+    record = _record(log.name, level, place, message, fields)
     try:
         log.handle(record)
     except Exception:  # noqa: BLE001  # logging guards handlers, not filters; the work must go on all the same

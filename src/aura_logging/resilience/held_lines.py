@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from enum import Enum
@@ -19,6 +20,8 @@ class Verdict(Enum):
     """It goes on, and nothing has gone wrong so far."""
     RELEASED = "released"
     DISCARDED = "discarded"
+    HELD_DOWN = "held down"
+    """It went wrong, and so did too many others at the time."""
 
 
 class HeldLine(NamedTuple):
@@ -26,6 +29,7 @@ class HeldLine(NamedTuple):
 
     line: bytes
     place: Place | None
+    level: int
 
 
 class HeldLines:
@@ -60,6 +64,10 @@ class HeldLines:
         self._waiting.clear()
         self.held_bytes = 0
         return taken
+
+    def first_sequence(self) -> int:
+        """Return how early in the journal the oldest of the lines lies; behind all others if it does not."""
+        return next((held.place.sequence for held in list(self._waiting) if held.place is not None), sys.maxsize)
 
     def _pop(self) -> HeldLine:
         oldest = self._waiting.popleft()

@@ -7,18 +7,22 @@ import re
 import unicodedata
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["ROUNDS", "decode", "fold", "without_plus"]
+__all__ = ["ROUNDS", "decode", "fold", "without_comments", "without_plus"]
 
-ROUNDS = 3
-"""Encoded once by the browser, once by the attacker, and once more for those who think that two are enough."""
+ROUNDS = 5
+"""Encoded once by the browser, twice by the attacker, and the lists that they copy from have it encoded already."""
 
 # Two-byte forms that no UTF-8 encoder writes: overlong ASCII, and the same with a second byte left as it is.
 _OVERLONG_TWO = re.compile(rb"[\xc0\xc1]([\x80-\xbf./\\])")
 _OVERLONG_LEADS = re.compile(rb"(?:\xfc\x80\x80\x80|\xf8\x80\x80|\xf0\x80|\xe0)([\x80\x81])([\x80-\xbf])")
+# The no-break space of Latin-1, which MySQL takes for a blank.
+_LATIN_BLANK = re.compile(rb"(?<![\x80-\xff])\xa0")
 _PERCENT_U = re.compile(r"%u([0-9a-f]{4})", re.IGNORECASE)
 _BACKSLASH = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|u\{0{0,4}([0-9a-f]{2,4})\})", re.IGNORECASE)
 # An entity as browsers take it: the semicolon may be missing, zeros may lead.
 _ENTITY = re.compile(r"&(?:#0{0,8}\d{1,5};?|#x0{0,8}[0-9a-f]{1,4};?|[a-z]{2,31};)", re.IGNORECASE)
+_COMMENT = re.compile(r"/\*(?!!)[^*]{0,200}\*/")
+_COMMENT_IN_WORD = re.compile(r"[a-z]/\*(?!!)[^*]{0,200}\*/[a-z]", re.IGNORECASE)
 # How attackers spell a slash in what they hope is decoded by hand.
 _SPELT_DOTS = re.compile(r"0x(2e|2f|5c)(?=[^0-9a-f]|0x|\Z)", re.IGNORECASE)
 # What some servers took for a slash, a backslash or a quote.
@@ -27,7 +31,7 @@ _CONTROLS = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, 0xAD, *range(
 
 
 def decode(value: str) -> str:
-    """Return the value without URL encoding (twice and three times, overlong, `%u`), and fullwidth letters folded.
+    """Return the value without URL encoding (up to `ROUNDS` times, overlong, `%u`), and fullwidth letters folded.
 
     Plus signs stay: whether one is a blank is the caller's to know.
     """
@@ -48,6 +52,19 @@ def decode(value: str) -> str:
 def without_plus(value: str) -> str:
     """Return the value with `+` as the blank that it is in a form's encoding."""
     return value.replace("+", " ")
+
+
+def without_comments(value: str) -> list[str]:
+    """Return the value with a blank for each comment of SQL, and with nothing for those within a word; or nothing.
+
+    What a server runs (`/*!50000union*/`) is no comment.
+    """
+    if "/*" not in value:
+        return []
+    spaced = _COMMENT.sub(" ", value)
+    if spaced == value:
+        return []
+    return [spaced, _COMMENT.sub("", value)] if _COMMENT_IN_WORD.search(value) else [spaced]
 
 
 def fold(value: str) -> str:
@@ -77,6 +94,8 @@ def _percent(value: str) -> str:
         raw = _OVERLONG_TWO.sub(_shortest_of_two, raw)
     if b"\xe0\x80" in raw or b"\xe0\x81" in raw or b"\xf0\x80" in raw or b"\xf8\x80" in raw or b"\xfc\x80" in raw:
         raw = _OVERLONG_LEADS.sub(lambda match: bytes((((match[1][0] & 1) << 6) | (match[2][0] & 0x3F),)), raw)
+    if b"\xa0" in raw:
+        raw = _LATIN_BLANK.sub(b" ", raw)
     return raw.decode("utf-8", "replace")
 
 

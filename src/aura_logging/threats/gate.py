@@ -15,7 +15,9 @@ DISGUISED: tuple[bytes, ...] = (
     # ^ ` { | }. And what no encoder has a reason to: letters, digits, the dot.
     rb"%(?:0[0-9a-f]|1[0-9a-f]|2[1245789ae]|3[0-9bce]|4[1-9a-f]|5[0-9acef]|6[0-9a-f]|7[0-9a-f]|c[01]|[ef][08c]%80|u[0-9a-f]{3})",
     rb"#x?[0-9a-f]{2,7}|&(?:lt|gt|quot|apos|colon|lpar|rpar|tab|newline|sol|bsol|period|equals|grave|dollar|num|nbsp);",
-    rb"\\(?:x[0-9a-f]|u00|u\{)|[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbc|\xef\xb9|"
+    rb"\\(?:x[0-9a-f]|u00|u\{)|[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbc|\xef\xb9|\xc2\xa0|%a0|/\*|"
+    # Of the fullwidth characters, not the punctuation of Chinese and Japanese.
+    rb"%ef%bc%(?:8[2-7aef]|9[cde]|a[1-9a-f]|b[0-9a-f])|%ef%bd%(?:[89]|a0)|%c2%a0|"
     rb"\xe2\x91|\xe2\x92|\xe2\x93|%e2%9[123]|//[^/ ]{1,30}\xe3\x80\x82|(?:/|%2f){2}[^/ ]{1,30}%e3%80%82|0x(?:2f|5c|2e)",
 )
 """Hints that something is written in another way than it needs to be: it is decoded, and then gated again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,9 @@ from typing import Any
 
 from aura_logging.health import Health, Status
 from aura_logging.patterns import ENGINE_NAME
-from aura_logging.threats.decoding import decode, fold, without_plus
+from aura_logging.threats.decoding import decode, fold, without_comments, without_plus
 from aura_logging.threats.gate import Gate
+from aura_logging.threats.letters import NOT_IN_LETTERS, is_letter
 from aura_logging.threats.signature import HEADERS, PATH
 from aura_logging.threats.signatures import SIGNATURES
 from aura_logging.threats.sql_injection import find_sql
@@ -26,6 +28,7 @@ CHARACTERS_AT_MOST = 8_192
 _PARTS_AT_MOST = 64
 _FORMS_AT_MOST = 400
 _QUIET = Inspection()
+_CUT_IN_TWO = re.compile(r"(?:(?:\d[ .-]?){1,34}|[\w@.+/=-]{1,60})\Z")
 
 
 class Inspector:
@@ -114,7 +117,7 @@ class Inspector:
     def _examine_part(self, location: str, texts: list[str], *, is_parsed: bool, is_cut: bool) -> list[Threat]:
         name = location.lower()
         if is_parsed:
-            forms = _forms(texts, plus="literal")
+            forms = _forms(texts, plus="either")
         else:
             values, is_form = values_of(name, texts[0])
             plus = "blank" if is_form else "literal" if name in HEADERS or name == PATH else "either"
@@ -143,14 +146,14 @@ class Inspector:
             if not signature.applies_to(name):
                 continue
             match = signature.compiled.search(form)
-            if match is not None:
+            if match is not None and not (signature.rule in NOT_IN_LETTERS and is_letter(form)):
                 evidence = _evidence(form, match.start())
                 found[signature.kind] = Threat(
                     signature.kind, signature.score, location, signature.rule, evidence, is_cut
                 )
         if may_be_sql and "sqli" not in found:
             shape = find_sql(form)
-            if shape is not None:
+            if shape is not None and not (shape.rule in NOT_IN_LETTERS and is_letter(form)):
                 found["sqli"] = Threat("sqli", shape.score, location, shape.rule, _evidence(form, 0), is_cut)
 
 
@@ -165,15 +168,19 @@ def _forms(values: Sequence[str], plus: str) -> list[str]:
         folded = fold(decoded)
         if folded != decoded:
             forms[folded] = None
+        forms.update(dict.fromkeys(without_comments(folded)))
     return list(forms)
 
 
 def _evidence(form: str, start: int) -> str:
     """Return the beginning of what matched, safe to print, and short."""
-    raw = form[start : start + EVIDENCE_CHARACTERS]
+    raw = form[start : start + EVIDENCE_CHARACTERS + 1]
     if not raw.isprintable():
         raw = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode("ascii") for c in raw)
-    return raw[:EVIDENCE_CHARACTERS]
+    if len(raw) > EVIDENCE_CHARACTERS:
+        # Half a card number, or half an address, is one that no scrubber knows any more.
+        raw = _CUT_IN_TWO.sub("", raw[:EVIDENCE_CHARACTERS])
+    return raw
 
 
 _inspector = Inspector()

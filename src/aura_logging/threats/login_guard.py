@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import itertools
 import math
 import os
 import threading
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from aura_logging.resilience.clock import Clock
 from aura_logging.resilience.forks import tell_after_fork
 from aura_logging.threats.windows import MemoryWindows, Windows
 
-__all__ = ["LOGIN_THREAT_TYPES", "LoginGuard", "LoginGuardOptions", "LoginThreat", "Scope"]
+__all__ = ["LOGIN_THREAT_TYPES", "LoginGuard", "LoginGuardOptions", "LoginThreat", "Scope", "source_of"]
 
 Scope = Literal["account", "address", "pair", "network", "pattern"]
 
@@ -79,7 +81,8 @@ class LoginGuard:
     Four workers count as one when they share `SqliteWindows`, and many hosts with `RedisWindows`. Each case is told
     once in `tell_again_seconds`, by whichever process crosses the threshold. Nothing is blocked. No call raises: when
     the shared store fails, this process counts alone for five seconds before it tries again, and `health()` says so.
-    Accounts are kept as they are given, lower-cased, for as long as a window: give pseudonyms to keep no names.
+    Of IPv6 a whole /64 is one address: whoever has one may use any of it. Accounts are kept as they are given,
+    case-folded, for as long as a window: give pseudonyms to keep no names.
 
     `clock` gives wall time: processes have no other clock in common.
     """
@@ -99,6 +102,8 @@ class LoginGuard:
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
         self._requests: dict[str, int] = {}
+        # Addresses whose flood has been told of, and until when nobody would hear of it again.
+        self._resting: dict[str, float] = {}
         self._attempts = itertools.count()
         self._alone_until = -math.inf
         tell_after_fork(self)
@@ -115,7 +120,7 @@ class LoginGuard:
         accounts is spraying, wherever it comes from.
         """
         options, now = self._options, self._clock()
-        account = account.strip().lower()[:254]
+        account, source = _folded(account), source_of(address)
         # One attempt, one member; two processes must not name theirs alike.
         attempt = f"{os.getpid()}:{next(self._attempts)}:{now}"
         found: list[LoginThreat] = []
@@ -129,13 +134,13 @@ class LoginGuard:
 
         window = options.failure_seconds
         count("brute_force", "account", account, attempt, options.failures_per_account, window)
-        count("brute_force", "address", address, attempt, options.failures_per_address, window)
-        count("brute_force", "pair", f"{account}\0{address}", attempt, options.failures_per_pair, window)
+        count("brute_force", "address", source, attempt, options.failures_per_address, window)
+        count("brute_force", "pair", f"{account}\0{source}", attempt, options.failures_per_pair, window)
         if account:
             stuffing = (options.accounts_per_address, options.stuffing_seconds)
             spraying = (options.accounts_sprayed, options.spraying_seconds)
-            count("credential_stuffing", "address", address, account, *stuffing)
-            count("password_spraying", "network", _network(address), account, *spraying)
+            count("credential_stuffing", "address", source, account, *stuffing)
+            count("password_spraying", "network", _network(source), account, *spraying)
             count("password_spraying", "pattern", pattern, account, *spraying)
         return found
 
@@ -144,8 +149,7 @@ class LoginGuard:
 
         Those of the address stay: an attacker with one account of his own must not wipe his traces with it.
         """
-        account = account.strip().lower()[:254]
-        self._forget(f"pair:brute_force:{account}\0{address}")
+        self._forget(f"pair:brute_force:{_folded(account)}\0{source_of(address)}")
 
     def requested(self, address: str) -> LoginThreat | None:
         """Count a request, and return a flood if it is one too many: `count_request`, then `judge_requests`."""
@@ -155,13 +159,18 @@ class LoginGuard:
         """Count a request here, and tell whether it is time for `judge_requests`; asks no store, under a microsecond.
 
         That is at every twentieth of the threshold, so a flood over several processes is noticed up to that late
-        for each.
+        for each. A flood that has been told of is not counted until a window before it may be told again.
         """
         options = self._options
         threshold = options.requests_per_address
         if not threshold or not address:
             return False
+        if address in self._resting:
+            if self._clock() < self._resting[address]:
+                return False
+            self._resting.pop(address, None)
         batch = self._batch
+        address = source_of(address)
         with self._lock:
             number = self._requests.get(address, 0) + 1
             if number < batch:
@@ -176,10 +185,18 @@ class LoginGuard:
         """Tell the shared windows of the requests counted here, and return a flood if they are too many."""
         options, batch = self._options, self._batch
         threshold, now = options.requests_per_address, self._clock()
-        key = f"address:request_flood:{address}"
+        key = f"address:request_flood:{source_of(address)}"
         member = f"{os.getpid()}:{next(self._attempts)}:{now}"
         total = self._note(key, member, now, options.request_seconds, threshold // batch + 1, batch)
-        if total >= threshold and self._claim(key, now, options.tell_again_seconds):
+        if total < threshold:
+            return None
+        is_ours = self._claim(key, now, options.tell_again_seconds)
+        # Told by another process, nobody knows when: look again soon, but not at every batch.
+        rest = options.tell_again_seconds - options.request_seconds if is_ours else options.request_seconds / 10
+        if len(self._resting) >= 10_000:
+            self._resting = {}
+        self._resting[address] = now + rest
+        if is_ours:
             return LoginThreat("request_flood", "address", "", address, total, options.request_seconds)
         return None
 
@@ -219,10 +236,31 @@ class LoginGuard:
             self._failures[type(error).__name__] += 1
 
 
-def _network(address: str) -> str:
-    """Return the network that one customer of a provider usually has: /24, or /64."""
+def _folded(account: str) -> str:
+    """Return a name as it is compared: Django, too, takes fullwidth letters and the like for what they look like."""
+    folded = unicodedata.normalize("NFKC", account[:1_000]).strip().casefold()[:254]
+    # Keys are text that stores can hold, with a null byte between their parts.
+    return folded.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def source_of(address: str) -> str:
+    """Return what counts as one address: itself, or of IPv6 the /64 that one machine has to itself."""
+    return _source_of_v6(address) if ":" in address else address
+
+
+@functools.lru_cache(maxsize=4_096)
+def _source_of_v6(address: str) -> str:
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.IPv6Address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((parsed, 24 if parsed.version == 4 else 64), strict=False))
+    mapped = parsed.ipv4_mapped
+    return str(mapped or ipaddress.IPv6Network((int(parsed), 64), strict=False))
+
+
+def _network(source: str) -> str:
+    """Return the network that one customer of a provider has at most: /24, or /48."""
+    try:
+        return str(ipaddress.ip_network(source, strict=False).supernet(new_prefix=48 if ":" in source else 24))
+    except ValueError:
+        return source

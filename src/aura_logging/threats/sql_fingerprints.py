@@ -22,7 +22,7 @@ _QUOTED = (SINGLE, DOUBLE)
 # What a value may be before the attack begins: at most one name (`foo' …`, `5 and …`), brackets and arithmetic.
 _BEFORE = r"^[^nfoEFWSUZ]{0,12}n?[^nfoEFWSUZ;]{0,12}?"
 # What may be selected: nothing that reads on like a sentence.
-_SELECTED = r"(?:[1sv](?!n)|v[n(]|[fD(XZ]|\+(?:[F,;c)]|$)|Sx?|n[,F(;c)+o]|[xE]|c|S)"
+_SELECTED = r"(?:[1sv](?!n)|v[n(]|[fD(XZ]|\+(?:[F,;c)]|$)|Sx?|n[,F(;c)o]|n[&+]\(*[s1f(v]|x(?!$)|E|c|w\(|S)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,22 @@ FINGERPRINTS = (
         "sqli.union_select",
         1.0,
         _ALL,
-        rf"U[(s]*S{_SELECTED}|[1s)]U\(*Sn?$|^U\(*S$",
+        rf"U[(s]*S{_SELECTED}|[1s)]U\(*Sn?$|^U\(*S$|(?:^|[1s)])U\(*V",
         (
             "-1 union select 1,2,3",
             "x' UNION ALL SELECT NULL,NULL--",
             "1 union(select password from users)",
             "1 /*!50000UNION*/ /*!50000SELECT*/ user()",
+            "1 union values row(1)",
+            "1' UNION SELECT name||':'||pass FROM users--",
         ),
-        ("the European union select committee", "O'Hara's union selected a few friends", "union select a few of them"),
+        (
+            "the European union select committee",
+            "O'Hara's union selected a few friends",
+            "union select a few of them",
+            "1 union table for 5",
+            "union select men & women",
+        ),
     ),
     Fingerprint(
         "sqli.tautology",
@@ -93,14 +101,20 @@ FINGERPRINTS = (
         _ALL,
         r"^[^nfEFWSUZ]{0,8}&\(*(?:f\(|n\(+S)|"
         + _BEFORE
-        + r"[&o+w]\(*D\(|&\(*D\(|^[^nFWSU]{0,12}D\(|^[1s)]*&\(*[nvZ]?o?f\(",
+        + r"[&o+w]\(*D\(|&\(*D\(|^[^nFWSU]{0,12}D\((?!1\)nn)|^[1s)]*&\(*[nvZ]?o?f\(",
         (
             "1 and sleep(5)",
             "' or benchmark(1000000,md5(1))#",
             "pg_sleep(10)--",
             "1 and ascii(substring(user(),1,1))>64",
         ),
-        ("call sleep(5) and wait", "sleep (8 hours)", "lamp and shade(new)"),
+        (
+            "call sleep(5) and wait",
+            "sleep (8 hours)",
+            "sleep(8) hours would be great",
+            "lamp and shade(new)",
+            "POLYGON((0 0, 4 0, 1 1, 0 0))",
+        ),
     ),
     Fingerprint(
         "sqli.subselect",
@@ -122,24 +136,38 @@ FINGERPRINTS = (
         _ALL,
         r"X",
         ("'; waitfor delay '0:0:5'--", "1 into outfile '/tmp/x'", "exec master..xp_cmdshell 'dir'"),
-        ("waiting for a delay", "in case when it rains"),
+        ("waiting for a delay", "in case when it rains", "case 5: when it rains then it pours"),
     ),
     Fingerprint(
         "sqli.statement",
         0.9,
         _ALL,
-        r"^E|(?:[;1s(,c]|^[1s]\)+|^s?\)*&)E|^[s1n]?\)*;\(*(?:S(?:[1svfD+(]|n[,F(])|E)|^[s1v]\)*E|;\)*E",
+        r"^E|(?:[;1s(,c]|^[1s]\)+|^[1s]\+|^s?\)*&)E|^[s1n]?\)*;\(*(?:S(?:[1svfD+(]|n(?:[,(]|F\(*(?!n[ni]+n)))|E)|^[s1v]\)*E|;\)*E",
         ("1; drop table users", "x'; insert into users values(1)--", "delete from users where 1=1", "1' order by 10--"),
-        ("1; exec will create the case", "please drop by the table", "update your apps", "by order of the management"),
+        (
+            "1; exec will create the case",
+            "please drop by the table",
+            "update your apps",
+            "by order of the management",
+            "5; exec 'link' 70",
+            "hi; SELECT name FROM users is my query",
+            "begin declare",
+        ),
     ),
     Fingerprint(
         "sqli.query",
         0.8,
         (PLAIN,),
         r"^S(?:[^;]{0,40}F\(*Z|[^F;n]{0,30}(?:,|f\(|D\(|v)[^;]{0,40}F\(*[nZ](?!;?n)|[^F]{0,20}n,[^;]{0,40}F\(*[nZ](?!;?n)|"
-        r"\+F\(*[nZ](?!;?n)|v(?:$|[;c])|f\([^n]*\)+[;c]?$|D\(|vF)|^\(*Sn?F(?:n[W][n1]o[1svn]|n[;c]$)|^S[fn]\([^;]{0,20}F\(?[nZ]",
+        r"\+F\(*[nZ](?!;?n)|v(?:$|[;c])|f\([^n]*\)+[;c]?$|D\(|vF)|^\(*Sn?F(?:n[W][n1]o[1svn](?!nn)|n[;c]$)|^S[fn]\([^;]{0,20}F\(?[nZ]",
         ("select * from users", "select a,b from t where", "select @@version", "select name from sysibm.systables;"),
-        ("select a gift from the menu", "select x from y where", "select 'and'", "select pair #1, please"),
+        (
+            "select a gift from the menu",
+            "SELECT a FROM b WHERE c = 5 gives an error",
+            "select x from y where",
+            "select 'and'",
+            "select pair #1, please",
+        ),
     ),
     Fingerprint(
         "sqli.string_is_joined",
@@ -153,7 +181,7 @@ FINGERPRINTS = (
         "sqli.string_is_ended",
         0.7,
         _QUOTED,
-        r"^s\)+[^n]{0,30}c$|^s\)*;c|^s\)*(?:&1|o1|&\(*1\)*)c$|^s[,)][1,v)]+c$|^s\)*(?:,1)+",
+        r"^s\)+[^n]{0,30}c$|^s\)*;c|^s\)*(?:&1|o1|&\(*1\)*)c$|^s[,)][1,v)]+c$|^s\)*,1(?:,1|[)c])",
         ("') or 1--", "';--", "' or 1#", "',NULL,NULL)--"),
         ("FOO BAR'# BLAH", '8.5X11"-300 DPI) --', "'1--'"),
     ),
@@ -161,8 +189,8 @@ FINGERPRINTS = (
         "sqli.computed",
         0.6,
         (PLAIN,),
-        r"^\(+(?=[^n]*[svSfD])[^nEFW]*[&+o][^nEFW]*\)c$|^f\([^n]{0,30}S[1svf+(]|^\)+[,1]*[1),]*E|^(?:\)+|,)[^n]{0,40}[DX]|^f\([^;]{0,30}[o+]{1,2}1$|"
-        r"^vSv|^1[+o]\(+[1]?[+o]?f\(|^x+\)*U\(*S|^[1s]\)*[+o]\(*f\(.*[o+&].*c?$",
+        r"^\(+(?=[^n]*[svSfD])[^nEFW]*[&+o][^nEFW]*\)c$|^f\([^n]{0,30}S[1svf+(]|^\)+[,1]*[1),]*E|^(?:\)+|,)[^n]{0,40}[DX]|^f\([^;nFW]{0,30}[o+]{1,2}1$|"
+        r"^vSv|^1[+o]\(+[1]?[+o]?f\(|^1\+f\([^)]*o[^)]*,|^x+\)*U\(*S|^[1s]\)*[+o]\(*f\(.*[o+&].*c?$",
         ("( 'a' or @b ) --", "),null,null) order by 1--", "if(benchmark(3000000,md5(1)),null,null)"),
         ("(1297-MR)", "(8.5 x 11) -- new"),
     ),

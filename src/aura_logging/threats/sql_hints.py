@@ -95,5 +95,19 @@ SQL_HINTS: tuple[bytes, ...] = (
     + _B
     + rb"{1,4}(?:declare|try|tran|goto|dbms_|if)|goto"
     + _B,
-    rb"@@|%40%40|0x[0-9a-f]{6}|/\*!|\)[^&]{0,40}(?:--|/\*)|;" + _B + rb"{0,4}(?:if|select)|" + _CATALOGUES,
+    rb"@@|%40%40|0x[0-9a-f]{6}|/\*!|union(?:"
+    + _B
+    + rb"{1,4}(?:all"
+    + _B
+    + rb"{1,4}|distinct"
+    + _B
+    + rb"{1,4})?)(?:values|table)|"
+    rb"[0-9][ ]?(?:=|%3d)[ ]?[0-9]{1,6}(?:$|\n)|[0-9]"
+    + _B
+    + rb"(?:like|regexp)"
+    + _B
+    + rb"|\)[^&]{0,40}(?:--|/\*)|;"
+    + _B
+    + rb"{0,4}(?:if|select)|"
+    + _CATALOGUES,
 )

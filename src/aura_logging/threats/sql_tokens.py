@@ -16,7 +16,7 @@ TOKENS_AT_MOST = 48
 # 1 number or NULL    s string      n name          v variable or niladic function
 # f known function    D function that only an attacker calls        X phrase that only an attacker writes
 # & and, or, xor      o comparison  w like, rlike   i in, is, between        + arithmetic
-# U union  S select  E statement  F from  W where  Z catalogue of the database itself
+# U union  S select  E statement  F from  W where  Z catalogue of the database itself  V rows without a select
 # ( ) , ;             c comment to the end          x anything else
 
 _LEXER = re.compile(

@@ -281,19 +281,24 @@ _CATALOGUE_BEGINNINGS = frozenset(
 
 _NAME = r"[\w$.`\"\[\]@*-]{1,80}"
 _END = r"\s*(?:\Z|;|--|\#|/\*|\)|')"
+# What is run is a procedure of the server, or a string that begins as a statement or a command does.
+_RUN = (
+    r"(?:\(\s*(?:['@]|char|concat)|(?<=\s)@\w|(?<=\s)n?'(?:[xs]p_|master|msdb|sys\.|select|insert|update|delete|drop|create|"
+    r"alter|declare|exec|waitfor|shutdown|dir\b|cmd|net\s|ping\s|ipconfig|whoami)|(?:master|msdb|sys)\.|[xs]p_|immediate\s)"
+)
 _STATEMENTS = {
     "drop": rf"drop\s+(?:table|database|schema|view|user|login|function|procedure|index|column|role|trigger)\s+"
     rf"(?:if\s+exists\s+)?{_NAME}(?:{_END}|\s*,|\s+(?:cascade|select|where))",
     "insert": rf"insert\s+(?:ignore\s+)?into\s+{_NAME}\s*(?:\(|values|select)",
     "delete": rf"delete\s+(?:low_priority\s+|quick\s+)?from\s+{_NAME}(?:{_END}|\s+where\s)",
     "update": rf"update\s+{_NAME}\s+set\s+{_NAME}\s*=",
-    "truncate": rf"truncate\s+table\s+{_NAME}",
+    "truncate": rf"truncate\s+table\s+{_NAME}{_END}",
     "alter": rf"alter\s+(?:table|database|user|login|session|system)\s+{_NAME}\s+"
     r"(?:set|add|drop|modify|rename|identified|with|alter)\b",
     "create": rf"create\s+(?:or\s+replace\s+)?(?:table\s+{_NAME}\s*\(|(?:user|login|function|procedure|trigger|role|"
     rf"database|extension|language)\s+{_NAME}\s*(?:\(|identified|with|as\b|returns|{_END}))",
-    "exec": r"exec(?:ute)?\s*(?:\(\s*['@c]|(?<=\s)@\w|(?<=\s)'|(?:master|msdb|sys)\.|[xs]p_|immediate\s)",
-    "execute": r"execute\s*(?:\(\s*['@c]|(?<=\s)@\w|(?<=\s)'|(?:master|msdb|sys)\.|[xs]p_|immediate\s)",
+    "exec": rf"exec\s*{_RUN}",
+    "execute": rf"execute\s*{_RUN}",
     "declare": r"declare\s+@\w+",
     "set": r"set\s+@\w+\s*=",
     "shutdown": r"shutdown(?:\s+with\s+nowait|\s*(?:;|--))",
@@ -305,7 +310,8 @@ _STATEMENTS = {
     "copy": rf"copy\s{{0,9}}(?:{_NAME}\s*)?(?:\([^)]{{0,200}}\)\s*)?(?:from|to)\s+(?:program\s+)?'",
     "handler": rf"handler\s+{_NAME}\s+open",
     "merge": rf"merge\s+into\s+{_NAME}\s+using",
-    "begin": r"begin\s+(?:declare|try|transaction|goto|dbms_|if\s)",
+    "begin": r"begin\s+(?:declare\s+@?\w+\s+(?:n?var|n?char|int|table|cursor|number|date|exit|continue)|"
+    r"(?:try|transaction)\b(?!\s+(?:[a-z]+\s+){2})|goto|dbms_|if\s*[(@])",
     "goto": r"goto\s+\w+\s+(?:declare|alter|select)",
     "if": r"if\s*(?:not\s*)?\(\s*(?:substring|select|ascii|len|db_name|user|system_user|1\s*=|not\b)|if\s+not\s*\(",
     "order": r"order\s+by\s+(?:\d+|\(\s*select)(?=\s*(?:,|--|\#|/\*|\)|;|\Z|'))|order\s+by\s+\(?(?:sleep|if|case|extractvalue|updatexml)\b",
@@ -318,7 +324,11 @@ _PHRASES = {
     "waitfor": r"waitfor\s+(?:delay|time)\s*['\"(@0-9_]",
     "into": r"into\s+(?:out|dump)file\b",
     "procedure": r"procedure\s+analyse\s*\(",
-    "case": r"case\s*(?:[-+~(]?\d|'\w*'|\(|when\s+[\w.@'\"()]{1,40}\s*(?:[=<>)]|like\b))[^;]{0,200}?\bthen\b",
+    "case": r"case\s*(?:(?:[-+~]?\d{1,12}|'\w*'|\([^;]{0,60}?\)|\w{1,30}(?:\([^;]{0,60}?\))?)\s*when[\s(]|"
+    r"when[\s(]*[-+~\w.@'\"()]{1,40}\s*(?:[=<>)]|(?:like|is|in|between|rlike|regexp)\b)|when[\s(]+\d{1,9}\s*then)"
+    r"[^;]{0,200}?\bthen\b",
+    "table": r"table\s+[a-z_][\w.]{0,40}\s*(?:\Z|--|\#|/\*|;|limit\s\d)",
+    "values": r"values\s*(?:row\s*)?\(\s*(?:\d|null|'|\"|@|[a-z_]+\()",
     "copy": r"copy\s+\w+\s+from\s+program",
     "xp_cmdshell": "xp_cmdshell",
     "sp_executesql": "sp_executesql",
@@ -326,6 +336,8 @@ _PHRASES = {
     "xp_dirtree": "xp_dirtree",
     "xp_regread": "xp_regread",
 }
+# `POLYGON((0 0, 4 0, 1 1, 0 0))`: how maps write a shape down.
+_WELL_KNOWN_TEXT = re.compile(r"\(+\s*-?\d+(?:\.\d+)?\s+-?\d")
 _MATCH_STATEMENT = {word: re.compile(rf"{text}", re.IGNORECASE).match for word, text in _STATEMENTS.items()}
 _MATCH_PHRASE = {word: re.compile(rf"{text}", re.IGNORECASE).match for word, text in _PHRASES.items()}
 
@@ -339,14 +351,14 @@ def kind_of_word(text: str, match: re.Match[str]) -> str:
     end = match.end()
     phrase = _MATCH_PHRASE.get(word) or _MATCH_PHRASE.get(word.rpartition(".")[2])
     if phrase is not None and phrase(text, end - len(word.rpartition(".")[2])):
-        return "X"
+        return "V" if word in ("table", "values") else "X"
     statement = _MATCH_STATEMENT.get(word)
     if statement is not None and statement(text, match.start()):
         return "E"
     after = text[end : end + 2]
     if after[:1] == "(":
         if word in _DANGEROUS:
-            return "D"
+            return "n" if _WELL_KNOWN_TEXT.match(text, end) else "D"
         return "f" if word in _FUNCTIONS else "n"
     if after == " (" and word in _FUNCTIONS and word not in _ENGLISH:
         return "f"

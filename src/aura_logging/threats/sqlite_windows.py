@@ -12,10 +12,13 @@ from pathlib import Path
 
 from aura_logging.resilience.forks import tell_after_fork
 
-__all__ = ["SqliteWindows"]
+__all__ = ["MEMBERS_AT_MOST", "SqliteWindows"]
 
 _BUSY_SECONDS = 1.0
 _SWEEP_EVERY = 500
+
+MEMBERS_AT_MOST = 500_000
+"""Members kept of all keys together, about 80 MB: an attack from a million addresses must not fill the disk."""
 
 _SCHEMA = """
 PRAGMA journal_mode=WAL;
@@ -30,21 +33,28 @@ CREATE TABLE IF NOT EXISTS claim (key TEXT PRIMARY KEY, until REAL NOT NULL) WIT
 """
 
 
+_FORGET_BEYOND = """
+DELETE FROM member WHERE until <= (SELECT until FROM member ORDER BY until DESC LIMIT 1 OFFSET ?)
+"""
+
+
 class SqliteWindows:
     """`Windows` in a file that is made, with its directory, at the first call.
 
     Nothing in it outlives its window by much, so it is not synced to disk: after a power cut, counting starts anew.
+    Beyond `members_at_most`, what would be over first is forgotten first.
     No connection crosses a fork: each process opens its own. `OSError` when the file cannot be used now; the next
     call tries again. Not for network file systems.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, members_at_most: int = MEMBERS_AT_MOST) -> None:
         # Absolute now: a daemon changes its directory later.
         self.path = Path(path).absolute()
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._inherited: sqlite3.Connection | None = None
         self._calls = 0
+        self._members_at_most = members_at_most
         tell_after_fork(self)
 
     def note(self, key: str, member: str, now: float, seconds: float, at_most: int, weight: int = 1) -> int:
@@ -55,6 +65,7 @@ class SqliteWindows:
                 connection.execute("DELETE FROM member WHERE until <= ?", (now,))
                 connection.execute("DELETE FROM claim WHERE until <= ?", (now,))
                 connection.execute("DELETE FROM note WHERE until <= ?", (now,))
+                connection.execute(_FORGET_BEYOND, (self._members_at_most,))
             connection.execute(
                 "INSERT INTO member VALUES (?, ?, ?, ?, ?) ON CONFLICT (key, name) DO UPDATE SET "
                 "at = max(at, excluded.at), until = max(until, excluded.until), weight = excluded.weight",
@@ -128,6 +139,12 @@ class SqliteWindows:
                 raise
             self._connection = connection
         return self._connection
+
+    def __del__(self) -> None:
+        """Close the connection of windows that nobody holds any more; from 3.13 on Python warns of one left open."""
+        connection = getattr(self, "_connection", None)  # not there if its construction was refused
+        if connection is not None:
+            connection.close()
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -16,7 +16,7 @@ from aura_logging.volume.storms import Kind
 
 __all__ = ["FREE_FOREVER", "LEASE", "Junction", "Lane"]
 
-LEASE = 64
+LEASE = 256
 """So many records pass before a clock is looked at: often enough to notice a flood, seldom enough to cost nothing."""
 
 FREE_FOREVER = 1 << 60
@@ -117,6 +117,14 @@ class Lane:
         """Let so many pass, and take the first."""
         self.granted += count
         self.left += count - 1
+
+    def recall(self) -> None:
+        """Take back what is on lease, so that the next record asks whether it may pass."""
+        if self.granted < FREE_FOREVER:
+            unused, self.left = self.left, 0
+            self.granted -= unused
+            if self.bucket is not None:
+                self.bucket.give_back(unused)
 
     def settle(self) -> int:
         """Book what was refused since the last time, under the reason for which it was; return how many."""

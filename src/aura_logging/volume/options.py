@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from aura_logging import levels
 from aura_logging.options import OptionError, fill, nearest
 from aura_logging.volume.circuits import CircuitOptions
 from aura_logging.volume.shedding import ShedOptions
@@ -35,7 +36,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.level is not None:
-            _check_level(self.level, "level")
+            _checked_level(self.level, "level")
             if self.level_number >= logging.ERROR:
                 raise ValueError(f"level={self.level!r}: ERROR and above are always kept; a rule cannot be about them.")
         if self.rate is not None and not 0 <= self.rate <= 1:
@@ -49,7 +50,7 @@ class Rule:
     @property
     def level_number(self) -> int:
         """The level's number; 0 for any."""
-        return 0 if self.level is None else logging.getLevelNamesMapping()[self.level.upper()]
+        return levels.level_number(self.level) or 0
 
     def concerns(self, logger: str, level: int) -> bool:
         """Tell whether it may be about records of this logger and level."""
@@ -181,8 +182,7 @@ def _parsed_rates(rates: Mapping[str, float]) -> Mapping[int, float]:
         raise OptionError(f"rates is {rates!r}; it must be a dict of shares by level name.")
     parsed: dict[int, float] = {}
     for level, rate in rates.items():
-        _check_level(level, "rates")
-        number = logging.getLevelNamesMapping()[level.upper()]
+        number = _checked_level(level, "rates")
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
             raise OptionError(f"rates[{level!r}] is {rate!r}; it must be a number from 0 to 1.")
         if number >= logging.ERROR and rate != 1:
@@ -191,10 +191,11 @@ def _parsed_rates(rates: Mapping[str, float]) -> Mapping[int, float]:
     return parsed
 
 
-def _check_level(level: object, where: str) -> None:
-    known = logging.getLevelNamesMapping()
-    if not isinstance(level, str) or level.upper() not in known:
-        raise OptionError(f"{where} has the unknown level {level!r}. {nearest(str(level), known)}")
+def _checked_level(level: object, where: str) -> int:
+    number = levels.level_number(level) if isinstance(level, str) else None
+    if number is None:
+        raise OptionError(f"{where} has the unknown level {level!r}. {nearest(str(level), levels.level_names())}")
+    return number
 
 
 def _check_positive(**numbers: float | None) -> None:

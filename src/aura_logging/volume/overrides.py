@@ -40,6 +40,17 @@ class Override:
         if isinstance(self.rate, bool) or not isinstance(self.rate, (int, float)) or not 0 <= self.rate <= 1:
             raise OptionError(f"rate={self.rate!r} must be a number from 0 to 1.")
 
+    def told(self, now: float) -> dict[str, object]:
+        """Return what it asks for and for how much longer, for `health()`."""
+        about = {"user_id": self.user_id, "route": self.route, "rate": None if self.rate == 1 else self.rate}
+        left = None if math.isinf(self.expires_at) else round(self.expires_at - now)
+        return {
+            "logger": self.logger or "root",
+            "level": logging.getLevelName(self.level),
+            "seconds_left": left,
+            **{name: value for name, value in about.items() if value is not None},
+        }
+
     def concerns(self, logger: str, level: int) -> bool:
         """Tell whether it may be about records of this logger and level."""
         below = not self.logger or logger == self.logger or logger.startswith(f"{self.logger}.")

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from aura_logging.resilience.clock import Clock
@@ -47,7 +47,7 @@ class Policy:
     ERROR and above pass unless they repeat themselves; the records of `lane_book.KEPT_NAMES` always pass.
 
     Whoever holds a policy sets `on_activity`, calls `tick` about once a second from then on until it returns false, and
-    writes what `take_notices` returns. Any thread may call anything. `decide` takes a lock once in 64 records or
+    writes what `take_notices` returns. Any thread may call anything. `decide` takes a lock once in 256 records or
     less often, never waits for anything else, logs nothing, and does not raise for any field or template.
     """
 
@@ -250,6 +250,7 @@ class Policy:
             after, reason = self._shedding.levels, self._shedding.reason
             fields = {"shed": after}
             self._say(Notice(logging.WARNING, "shedding %s records, before: %s (%s)", (after, before, reason), fields))
+            self._recall(self._book.all_lanes())
             self.on_activity()
 
     def _account(self, lane: Lane, now: float) -> None:
@@ -271,10 +272,16 @@ class Policy:
         if was_closed:
             message = "circuit of logger %s opened: %s; it is silent below ERROR"
             self._say(Notice(logging.WARNING, message, (logger, circuit.reason), {"suppressed_logger": logger}))
+            self._recall(lane for lane in self._book.all_lanes() if lane.circuit is circuit)
             self.on_activity()
         else:
             message = "circuit of logger %s closed: its records are written again"
             self._say(Notice(logging.WARNING, message, (logger,), {"suppressed_logger": logger}))
+
+    def _recall(self, lanes: Iterable[Lane]) -> None:
+        """Have lanes ask before their lease is used up: of many lanes, thousands of records would pass till then."""
+        for lane in lanes:
+            lane.recall()
 
     def _calm(self, lane: Lane, now: float) -> None:
         if lane.settle():
@@ -322,7 +329,7 @@ class Policy:
         return self._shedding.levels, self._shedding.reason
 
     def facts(self) -> dict[str, object]:
-        """Return the rates by level, those that a target has lowered by logger and level, and the state of storms."""
+        """Return rates by level, those that a target has lowered, the state of storms, and the overrides in force."""
         rates = {logging.getLevelName(level): rate for level, rate in self.options.parsed_rates.items()}
         with self._lock:
             lowered = {
@@ -338,6 +345,10 @@ class Policy:
                 "known": self._storms.known,
                 "forgotten": self._storms.forgotten,
             }
+        now = self._wall_clock()
+        in_force = [override.told(now) for override in overrides.current() if now < override.expires_at]
+        if in_force:
+            facts["overrides"] = in_force
         if self._unsaid:
             facts["notices_lost"] = self._unsaid
         return facts

@@ -1,4 +1,4 @@
-"""A clinic whose trail has to be right; `CLINIC_DSN` names a PostgreSQL database, `CLINIC_DIR` a place for files."""
+"""A clinic whose trail has to be right; `CLINIC_DSN` names a server's database, `CLINIC_DIR` a directory."""
 
 import os
 import tempfile
@@ -26,8 +26,14 @@ def _database():
             "OPTIONS": SQLITE,
         }
     parts = urlsplit(dsn)
+    if parts.scheme == "mysql":
+        import pymysql
+
+        # Django asks for mysqlclient, which has to be compiled; to the ORM this one looks the same.
+        pymysql.version_info = (2, 2, 7, "final", 0)
+        pymysql.install_as_MySQLdb()
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": f"django.db.backends.{parts.scheme}",
         "NAME": parts.path[1:],
         "USER": parts.username,
         "HOST": parts.hostname,

@@ -1,12 +1,14 @@
 """The pages of the clinic."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import path, re_path
 
 from clinic import views
 
 urlpatterns = [
     path("chart/<int:pk>/", views.chart),
+    re_path(r"^old-chart/(\d+)/$", views.chart_by_place),
+    path("async-patients/<int:pk>/", views.AsyncPatientPage.as_view()),
     path("export/<int:pk>/", views.export),
     path("", views.front_page),
     path("patients/<int:pk>/", views.PatientPage.as_view()),

@@ -4,7 +4,7 @@ from django.contrib.auth import authenticate, login, logout
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpResponse
-from django.views.generic import DetailView, ListView
+from django.views.generic import DetailView, ListView, View
 
 from aura_logging.django.audit import AuditedAccessMixin, audited_access
 from clinic.models import Patient, Prescription
@@ -16,6 +16,11 @@ def chart(request, pk):
         raise Http404
     if pk == 403:
         raise PermissionDenied
+    return HttpResponse("chart")
+
+
+@audited_access(Patient, "number")
+def chart_by_place(request, number):
     return HttpResponse("chart")
 
 
@@ -36,6 +41,13 @@ class PatientPage(AuditedAccessMixin, DetailView):
     def render_to_response(self, context, **kwargs):
         self.record_access(context)
         return HttpResponse("page")
+
+
+class AsyncPatientPage(AuditedAccessMixin, View):
+    model = Patient
+
+    async def get(self, request, pk):
+        raise PermissionDenied
 
 
 class PatientList(AuditedAccessMixin, ListView):

@@ -25,6 +25,7 @@ from aura_logging.diagnostics.log_reader import (
 from aura_logging.diagnostics.log_reader import blocks as blocks_module
 from aura_logging.diagnostics.log_reader.blocks import blocks, blocks_backwards
 from aura_logging.options import OptionError
+from aura_logging.resilience.log_files.id_index import IdCollector, index_path
 
 START = 1_800_000_000
 Write = Callable[..., Path]
@@ -218,3 +219,35 @@ def test_conditions_are_written_as_one_would(term: str, condition: Condition) ->
 def test_a_level_that_there_is_not_is_named() -> None:
     with pytest.raises(OptionError, match="Did you mean 'WARNING'"):
         parse_condition("level>=WARNNG")
+
+
+def test_a_segment_whose_index_lacks_the_id_is_not_read(write_log: Write, log_line: Line) -> None:
+    log = write_log([([log_line(number * 360)], "gzip") for number in range(3)], [])
+    newest, middle, oldest = (file for file in files_of(log) if file.compressed)
+    for file, ids in ((newest, b"another"), (middle, b"wanted"), (oldest, b"another")):
+        collector = IdCollector()
+        collector.add(b'{"correlation_id":"%b"}\n' % ids)
+        index_path(file.path).write_bytes(collector.index() or b"")
+    line = json.dumps({"timestamp": "2027-01-15T09:00:00Z", "correlation_id": "wanted", "message": "here"}).encode()
+    middle.path.write_bytes(gzip.compress(line + b"\n"))
+    for file in (newest, oldest):
+        file.path.write_bytes(b"this would be a problem, were it read")
+
+    found = find_request(files_of(log), "wanted", everywhere=True)
+
+    assert (messages(found.lines), found.problems) == (["here"], ())
+    assert find_request(files_of(log), "never-was").problems == ()
+
+
+def test_a_search_ends_when_its_caller_has_heard_enough(log: Path) -> None:
+    asked: list[LogFile] = []
+    files = files_of(log)
+
+    found = find_request(files, "never-was", threads=1, go_on=lambda file: asked.append(file) or len(asked) < 2)
+
+    assert asked == files[:2]
+    assert (found.files_read, found.files_left) == (2, 2)
+
+
+def test_no_id_is_nobodys(log: Path) -> None:
+    assert find_request(files_of(log), "").lines == ()

@@ -106,6 +106,13 @@ def test_a_redis_url_that_redis_py_refuses_is_told_without_its_password() -> Non
     assert "not-a-port" in str(error.value)
 
 
+@pytest.mark.parametrize("url", ["redis://user:se/cr@et@host/shop", "rediss://:se/cr@et@host/1x?db=2"])
+def test_a_redis_database_is_a_number(url: str) -> None:
+    with pytest.raises(OptionError, match="give its number") as error:
+        open_store(url)
+    assert not any(part in str(error.value) for part in ("se/", "cr", "et@"))
+
+
 def test_a_server_that_has_forgotten_everything_is_told_the_names_again(redis_server: Any) -> None:
     store = RedisStore(redis_server.url, prefix="forgetful")
     store.add([Sample(ORDERS, AT, Amount(sum=1))])

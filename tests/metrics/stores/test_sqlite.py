@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import threading
@@ -172,3 +173,16 @@ def test_a_relative_path_stays_where_it_was_when_the_process_moves(
     monkeypatch.chdir(tmp_path / "elsewhere")
     store.add([counted(time.time())])
     assert (tmp_path / "metrics.db").exists()
+
+
+def test_a_store_that_nobody_holds_any_more_leaves_no_connection_open(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "metrics.db")
+    store.totals()
+    connection = store._connection
+    assert connection is not None
+
+    del store
+    gc.collect()
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")

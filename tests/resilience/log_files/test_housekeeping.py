@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from aura_logging.resilience.log_files.compression import Codec, choose_codec
+from aura_logging.resilience.log_files.compressor import Compressor
 from aura_logging.resilience.log_files.housekeeping import SegmentKeeper
+from aura_logging.resilience.log_files.id_index import index_path, may_mention
 from aura_logging.resilience.log_files.retention import RetentionPolicy
 from aura_logging.resilience.log_files.segment_names import Segment, SegmentFile, SegmentNames
 from aura_logging.testing import ManualClock
 
 NAMES = SegmentNames("app.jsonl")
 GZIP = choose_codec("gzip")
+assert GZIP is not None
 
 
 def segment(number: int) -> Segment:
@@ -46,6 +49,27 @@ def test_closed_segments_are_compressed_and_the_live_file_is_left_alone(tmp_path
     assert visible(tmp_path) == [name(1, ".gz"), name(2, ".gz"), "app.jsonl"]
     assert gzip.decompress((tmp_path / name(2, ".gz")).read_bytes()) == b"closed 2\n"
     assert (keeping.compressed, keeping.retained, keeping.last_error) == (2, 2, None)
+
+
+def test_an_index_of_ids_lies_beside_each_compressed_segment_and_goes_with_it(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / name(number)).write_bytes(b'{"correlation_id":"request-%d"}\n' % number)
+    (tmp_path / NAMES.index_name(segment(9))).write_bytes(b"of a segment that somebody removed by hand")
+    (tmp_path / ".app.jsonl.ids").write_bytes(b"of somebody else")
+
+    keeper().tidy(tmp_path / "app.jsonl")
+
+    compressed = tmp_path / name(1, ".gz")
+    assert may_mention(compressed, b"request-1")
+    assert not may_mention(compressed, b"request-2")
+    assert index_path(compressed).name == NAMES.index_name(segment(1))
+    assert index_path(compressed).stat().st_mode & 0o777 == compressed.stat().st_mode & 0o777
+    indexes = {path.name for path in tmp_path.glob(".*.ids")}
+    assert indexes == {NAMES.index_name(segment(1)), NAMES.index_name(segment(2)), ".app.jsonl.ids"}
+
+    keeper(RetentionPolicy(1)).tidy(tmp_path / "app.jsonl")
+
+    assert {path.name for path in tmp_path.glob(".*.ids")} == {NAMES.index_name(segment(2)), ".app.jsonl.ids"}
 
 
 def test_what_a_killed_process_left_is_finished_or_removed(tmp_path: Path) -> None:
@@ -180,6 +204,23 @@ def test_a_missing_directory_is_an_error_that_is_counted_and_passes(tmp_path: Pa
     (tmp_path / "gone").mkdir()
     keeping.tidy(tmp_path / "gone" / "app.jsonl")
     assert (keeping.failed, keeping.last_error) == (1, None)
+
+
+@pytest.mark.parametrize("pattern", ["*.partial", "app.*"])
+def test_what_is_removed_by_hand_while_it_is_compressed_is_no_failure(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / name(1)).write_bytes(b"x\n" * 100)
+    removals = iter([pattern])
+
+    def begin() -> Compressor:
+        for each in tmp_path.glob(next(removals, "none")):
+            each.unlink()
+        return GZIP.begin()
+
+    house = keeper(codec=Codec(".gz", begin))
+    house.tidy(tmp_path / "app.jsonl")
+
+    assert (house.failed, house.last_error) == (0, None)
+    assert visible(tmp_path) == ([name(1, ".gz")] if pattern == "*.partial" else [])
 
 
 def test_told_to_stop_it_leaves_segments_as_they_are(tmp_path: Path) -> None:

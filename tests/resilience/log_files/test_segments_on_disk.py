@@ -80,6 +80,8 @@ class TwoWritersAndTheWorld(RuleBasedStateMachine):
             writer.close()
         found = []
         for path in self.log.parent.iterdir():
+            if path.suffix == ".ids":  # says which ids a compressed segment mentions
+                continue
             data = path.read_bytes()
             found += (gzip.decompress(data) if path.suffix == ".gz" else data).splitlines(keepends=True)
         assert sorted(found) == sorted(self.written)

@@ -13,6 +13,7 @@ from aura_logging.health import Health
 if TYPE_CHECKING:
     from aura_logging.audit.checkpoint import Checkpoint
     from aura_logging.audit.holds import Hold
+    from aura_logging.audit.signed_head import SignedHead
     from aura_logging.audit.tombstones import Tombstone
 
 __all__ = ["AuditError", "AuditStore", "CheckpointConflictError", "EVERYTHING", "TORN", "Entry", "EntryFilter"]
@@ -62,6 +63,14 @@ class AuditStore(Protocol):
 
     def heads(self) -> Mapping[str, int]:
         """Return the names of all writers that have entries here, each with the number of its last one."""
+        ...
+
+    def signed_heads(self, writer: str | None = None) -> Mapping[str, SignedHead] | None:
+        """Return the signed ends of all chains, or of one; None if this store keeps none.
+
+        A store that does so writes an entry and its head together: whoever reads heads first never finds one of an
+        entry that is not there.
+        """
         ...
 
     def entries(

@@ -12,6 +12,7 @@ from aura_logging.audit.events import AuditEvent
 from aura_logging.audit.holds import Hold
 from aura_logging.audit.keys import KeyRing
 from aura_logging.audit.query import EVERYTHING, EntryFilter, Question
+from aura_logging.audit.signed_head import SignedHead, sign_head
 from aura_logging.audit.stores.base import CheckpointConflictError, Entry
 from aura_logging.audit.tombstones import Tombstone
 from aura_logging.health import Health, Status
@@ -20,14 +21,18 @@ __all__ = ["MemoryAuditStore"]
 
 
 class MemoryAuditStore:
-    """The protocol at its plainest. `kept` is open to tests that play the attacker; `writer` may be set to another."""
+    """The protocol at its plainest. `kept…` is open to tests that play the attacker; `writer` may be set to another.
 
-    def __init__(self, keys: KeyRing, writer: str = "") -> None:
+    With `signs_heads` it signs the ends of its chains.
+    """
+
+    def __init__(self, keys: KeyRing, writer: str = "", *, signs_heads: bool = False) -> None:
         self.keys = keys
         self.writer = writer or new_writer()
         self.kept: dict[str, list[Entry]] = {}
         self.kept_checkpoints: list[Checkpoint] = []
         self.kept_tombstones: list[Tombstone] = []
+        self.kept_heads: dict[str, SignedHead] | None = {} if signs_heads else None
         self._heads: dict[str, Head] = {}
         self._holds: dict[str, Hold] = {}
         self._lock = threading.RLock()
@@ -40,12 +45,19 @@ class MemoryAuditStore:
             entry = Entry(event_bytes, link)
             self.kept.setdefault(self.writer, []).append(entry)
             self._heads[self.writer] = Head(link.writer, link.seq, link.mac)
+            if self.kept_heads is not None:
+                self.kept_heads[self.writer] = sign_head(link, self.keys)
         return entry
 
     def heads(self) -> Mapping[str, int]:
         """Return the writers and their last numbers."""
         with self._lock:
             return {writer: entries[-1].link.seq for writer, entries in sorted(self.kept.items()) if entries}
+
+    def signed_heads(self, writer: str | None = None) -> Mapping[str, SignedHead] | None:
+        """Return the ends of the chains, if they are signed."""
+        found = self.kept_heads
+        return None if found is None else {name: found[name] for name in found if writer in (None, name)}
 
     def entries(
         self, writer: str | None = None, after_seq: int = 0, where: EntryFilter = EVERYTHING

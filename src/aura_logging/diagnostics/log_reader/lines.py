@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from aura_logging import levels
 from aura_logging.schema import SCHEMAS
 
 __all__ = ["LogLine", "fields_of", "level_number", "schema_of"]
@@ -53,4 +53,4 @@ def schema_of(fields: Mapping[str, Any]) -> str:
 
 def level_number(name: object) -> int:
     """Return a level's number; 0 for one that is none."""
-    return logging.getLevelNamesMapping().get(str(name).upper(), 0)
+    return levels.level_number(str(name)) or 0

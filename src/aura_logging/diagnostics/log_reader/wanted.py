@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 import orjson
 
 from aura_logging.diagnostics.log_reader.lines import level_number
+from aura_logging.levels import level_names
 from aura_logging.options import OptionError, nearest
 
 __all__ = ["Condition", "Needles", "Wanted", "iso_time", "parse_condition"]
@@ -74,7 +74,7 @@ def parse_condition(term: str) -> Condition:
         return Condition("message", "~", term.strip())
     name, sign, value = match["name"], match["operator"], match["value"].strip().strip("\"'")
     if name == "level" and level_number(value) == 0:
-        raise OptionError(f"{term!r}: {value!r} is no level. {nearest(value, logging.getLevelNamesMapping())}")
+        raise OptionError(f"{term!r}: {value!r} is no level. {nearest(value, level_names())}")
     return Condition(name, sign, value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aura_logging.django.dashboard.wording import NOTHING, clock_time
 
@@ -15,6 +15,8 @@ WIDTH, HEIGHT = 600, 160
 
 _MOST_ROWS = 12
 _TIMES_NAMED = 4
+_LEAST = 1e-9
+"""Below it numbers are nothing, or rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,12 @@ def draw(
 ) -> Chart:
     """Draw lines over the same evenly spaced `times` (Unix seconds); `words` says a value.
 
-    The scale begins at 0 and ends at a round number; a value that is missing is a gap.
+    The scale begins at 0 and ends at a round number; a value that is missing, or no finite number, is a gap. Where all
+    is 0 there is nothing to be seen: a line along the ground would look like one that fell.
     """
+    lines = [replace(line, values=[_known(value) for value in line.values]) for line in lines]
+    if not any(value for line in lines for value in line.values):
+        lines = [replace(line, values=(None,) * len(times)) for line in lines]
     top = nice_top(max((value for line in lines for value in line.values if value is not None), default=0.0))
     span = times[-1] - times[0] if times else 0.0
     curves = tuple(
@@ -98,10 +104,15 @@ def draw(
 
 def nice_top(highest: float) -> float:
     """Return a round number that is not below the highest value, and whose half is round too; 1 for nothing."""
-    if not math.isfinite(highest) or highest <= 0:
+    if not _LEAST <= highest < math.inf:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
-    return next((factor * power for factor in (1, 2, 3, 4, 5, 6, 8) if factor * power >= highest), 10 * power)
+    top = next((factor * power for factor in (1, 2, 3, 4, 5, 6, 8) if factor * power >= highest), 10 * power)
+    return top if math.isfinite(top) else highest
+
+
+def _known(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _points(values: Sequence[float | None], top: float) -> Iterator[list[tuple[float, float]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,23 +18,27 @@ from aura_logging.resilience.clock import Clock
 
 __all__ = ["Bounds", "LogPage", "Place", "read_page"]
 
-_PLACE = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{1,16})")
+_PLACE = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,8})-([0-9a-f]{1,16})-([0-9a-f]{1,16})")
+_MOST_HEAD_BYTES = 4_096
+_LINE_BREAK = ord("\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in a log a page ended: what lies before `offset` (in the decompressed file) has not been looked at.
 
-    A file is known by its inode, which stays when it is rotated. One that was compressed meanwhile has another; then
-    `at` (Unix microseconds) says how old what comes next may be.
+    A file is known by the checksum of its first line, `head`: rotation leaves its inode as it is, compression gives it
+    another, and a new file may get the old one. Of one that is gone, `at` (Unix microseconds) says how old what comes
+    next may be.
     """
 
     inode: int
+    head: int
     offset: int
     at: int
 
     def __str__(self) -> str:
-        return f"{self.inode:x}-{self.offset:x}-{self.at:x}"
+        return f"{self.inode:x}-{self.head:x}-{self.offset:x}-{self.at:x}"
 
     @staticmethod
     def parse(text: str) -> Place | None:
@@ -99,14 +104,33 @@ def _from(files: Sequence[LogFile], start: Place | None) -> Iterator[tuple[LogFi
     if start is None:
         yield from ((file, None) for file in files)
         return
-    inodes = [_inode(file) for file in files]
-    if start.inode in inodes:
-        first = inodes.index(start.inode)
-        yield files[first], start.offset
-        yield from ((file, None) for file in files[first + 1 :])
+    found = _file_of(files, start)
+    if found is not None:
+        yield found, start.offset
+        yield from ((file, None) for file in files[files.index(found) + 1 :])
         return
     at = start.at / 1e6
-    yield from ((file, None) for file in files if file.closed_at is not None and file.may_hold(None, at))
+    yield from ((file, None) for file in files if file.closed_at is not None and file.closed_at <= at)
+
+
+def _file_of(files: Sequence[LogFile], place: Place) -> LogFile | None:
+    same_inode = [file for file in files if _inode(file) == place.inode]
+    return next((file for file in (*same_inode, *files) if _head(file) == place.head), None)
+
+
+def _head(file: LogFile) -> int:
+    """Return the checksum of a file's first line; -1 where it has none, or cannot be read."""
+    try:
+        beginning = next(blocks(file), b"") if file.compressed else _beginning(file)
+    except OSError:
+        return -1
+    first_line, line_break, _ = beginning[:_MOST_HEAD_BYTES].partition(b"\n")
+    return zlib.crc32(first_line) if first_line or line_break else -1
+
+
+def _beginning(file: LogFile) -> bytes:
+    with file.path.open("rb", buffering=0) as opened:
+        return opened.read(_MOST_HEAD_BYTES)
 
 
 def _inode(file: LogFile) -> int:
@@ -146,30 +170,29 @@ class _Reading:
     def read(self, file: LogFile, before: int | None) -> None:
         """Take what is wanted of a file, or of what of it lies before an offset."""
         self._further = None
-        inode = _inode(file)
         if file.compressed:
-            self._read_forwards(file, before, inode)
+            self._read_forwards(file, before)
         else:
-            self._read_backwards(file, before, inode)
+            self._read_backwards(file, before)
 
-    def _read_backwards(self, file: LogFile, before: int | None, inode: int) -> None:
+    def _read_backwards(self, file: LogFile, before: int | None) -> None:
         end = file.path.stat().st_size if before is None else before
         for block in blocks_backwards(file.path, end):
             begin = end - len(block)
             self._bytes_read += len(block)
             at = len(block)
             for line in reversed(list(lines_in(block, self._wanted, file.path, self._needles))):
-                at = block.rfind(line.raw, 0, at)
+                at = _place_before(block, line.raw, at)
                 self._found.append(line)
                 if len(self._found) >= self._bounds.lines:
-                    self._stop(inode, begin + at, line.timestamp)
+                    self._stop(file, begin + at, line.timestamp)
                     return
             end = begin
             if self._is_spent():
-                self._stop(inode, begin, _first_timestamp(block))
+                self._stop(file, begin, _first_timestamp(block))
                 return
 
-    def _read_forwards(self, file: LogFile, before: int | None, inode: int) -> None:
+    def _read_forwards(self, file: LogFile, before: int | None) -> None:
         room = self._bounds.lines - len(self._found)
         newest: deque[tuple[int, LogLine]] = deque(maxlen=room)
         begin = 0
@@ -178,7 +201,7 @@ class _Reading:
             oldest = oldest or _first_timestamp(block)
             at = 0
             for line in lines_in(block, self._wanted, file.path, self._needles):
-                at = block.find(line.raw, at)
+                at = _place_after(block, line.raw, at)
                 if before is not None and begin + at >= before:
                     break
                 newest.append((begin + at, line))
@@ -189,17 +212,39 @@ class _Reading:
         self._bytes_read += begin
         self._found.extend(line for _, line in reversed(newest))
         if len(newest) == room:
-            self._stop(inode, newest[0][0], newest[0][1].timestamp)
+            self._stop(file, newest[0][0], newest[0][1].timestamp)
         elif self._is_spent():
-            self._stop(inode, 0, oldest)
+            self._stop(file, 0, oldest)
 
     def _is_spent(self) -> bool:
         return self._clock() >= self._deadline or self._bytes_read >= self._bounds.bytes
 
-    def _stop(self, inode: int, offset: int, timestamp: str) -> None:
+    def _stop(self, file: LogFile, offset: int, timestamp: str) -> None:
         self.is_over = True
         self._oldest = timestamp
-        self._further = Place(inode, offset, _microseconds(timestamp))
+        self._further = Place(_inode(file), max(0, _head(file)), offset, _microseconds(timestamp))
+
+
+def _place_before(block: bytes, line: bytes, end: int) -> int:
+    """Return where a line begins that is in a block before `end`; its text may be part of others, too."""
+    at = block.rfind(line, 0, end)
+    while not _is_whole(block, at, len(line)):
+        at = block.rfind(line, 0, at + len(line) - 1)
+    return at
+
+
+def _place_after(block: bytes, line: bytes, begin: int) -> int:
+    """Return where a line begins that is in a block from `begin` on."""
+    at = block.find(line, begin)
+    while not _is_whole(block, at, len(line)):
+        at = block.find(line, at + 1)
+    return at
+
+
+def _is_whole(block: bytes, at: int, length: int) -> bool:
+    ends = at + length
+    is_begun = at <= 0 or block[at - 1] == _LINE_BREAK
+    return at < 0 or (is_begun and (ends >= len(block) or block[ends] == _LINE_BREAK))
 
 
 def _first_timestamp(block: bytes) -> str:

@@ -14,6 +14,8 @@ __all__ = ["WIDTH", "Mark", "Part", "Timeline", "timeline"]
 WIDTH = 1_000
 """Of the drawing, in its own units."""
 
+_TICKS = 5
+
 _PARTS = (("view", "view_time"), ("database", "db_time"), ("templates", "template_time"), ("calls", "http_time"))
 
 
@@ -42,6 +44,8 @@ class Timeline:
     words: str
     marks: tuple[Mark, ...]
     parts: tuple[Part, ...]
+    ticks: tuple[str, ...]
+    """The times below the drawing, evenly spaced from its beginning to its end."""
 
 
 def timeline(lines: Sequence[LogLine], summary: LogLine | None) -> Timeline | None:
@@ -75,7 +79,8 @@ def timeline(lines: Sequence[LogLine], summary: LogLine | None) -> Timeline | No
             if (seconds := _number(summary.fields.get(field))) > 0
         )
     )
-    return Timeline(duration(taken or span), marks, parts)
+    ticks = tuple(duration(span * n / (_TICKS - 1)) for n in range(_TICKS))
+    return Timeline(duration(taken or span), marks, parts, ticks)
 
 
 def _at(timestamp: str) -> float | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from aura_logging.django.dashboard.charts import Chart, Line, draw
 from aura_logging.django.dashboard.wording import count, duration, rate, share
@@ -14,34 +14,22 @@ from aura_logging.metrics.window import Window
 
 __all__ = [
     "COURSE",
-    "TOTALS",
+    "COURSE_LABELS",
     "Figure",
     "Route",
     "headline",
     "latency_chart",
+    "queries_chart",
     "routes",
     "traffic_chart",
     "volume_chart",
 ]
 
-TOTALS = tuple(
-    metric.name
-    for metric in (
-        catalogue.REQUESTS,
-        catalogue.REQUEST_DURATION,
-        catalogue.REQUEST_DB_QUERIES,
-        catalogue.SECURITY_EVENTS,
-        catalogue.CACHE_HITS,
-        catalogue.CACHE_MISSES,
-        catalogue.LOG_RECORDS,
-        catalogue.ERRORS,
-        catalogue.HANDLER_DROPPED,
-    )
-)
-"""The metrics that are wanted of a stretch of time, each series summed up."""
+COURSE = (catalogue.REQUESTS.name, catalogue.REQUEST_DURATION.name, catalogue.LOG_RECORDS.name)
+"""The metrics whose course is drawn."""
 
-COURSE = (catalogue.RESPONSES.name, catalogue.REQUEST_DURATION.name, catalogue.LOG_RECORDS.name)
-"""The metrics whose course is drawn; `status_code` and `level` are the labels that are wanted of them."""
+COURSE_LABELS = ("status", "level")
+"""What is told apart in them."""
 
 _MOST_POINTS = 60
 _LEAST_SHARE_OF_A_BUCKET = 0.5
@@ -97,7 +85,7 @@ def headline(window: Window) -> list[Figure]:
         Figure(
             "Failed",
             share(outcome.error_rate),
-            f"{count(outcome.failed)} answered with 5xx",
+            f"{count(outcome.failed)} with a 5xx",
             "bad" if outcome.failed else "",
         ),
         Figure("Median", p50, "half take longer"),
@@ -110,13 +98,10 @@ def headline(window: Window) -> list[Figure]:
 
 def traffic_chart(course: Window) -> Chart:
     """Draw requests per minute, and those among them that failed."""
-    name = catalogue.RESPONSES.name
+    name = catalogue.REQUESTS.name
     everything = _points(course, name)
-    failed = [_points(course, name, status_code=code) for code in _codes(course) if code.startswith("5")]
-    bad = [
-        sum(amounts[place].amount.sum for amounts in failed) / point.seconds * 60
-        for place, point in enumerate(everything)
-    ]
+    failed = _points(course, name, status="5xx")
+    bad = [point.amount.sum / point.seconds * 60 for point in failed]
     return draw(
         "traffic",
         "Requests per minute",
@@ -131,30 +116,12 @@ def traffic_chart(course: Window) -> Chart:
 
 def latency_chart(course: Window) -> Chart:
     """Draw the median and the slow ends of how long requests took."""
-    name = catalogue.REQUEST_DURATION.name
-    bounds = _bounds(course, name)
-    points = _points(course, name)
-    return draw(
-        "latency",
-        "How long requests took",
-        [point.at for point in points],
-        [
-            Line(
-                words,
-                kind,
-                [
-                    found.value if (found := quantile(q, bounds, point.amount.buckets)) is not None else None
-                    for point in points
-                ],
-            )
-            for words, kind, q in (
-                ("99th percentile", "faint", 0.99),
-                ("95th percentile", "accent", 0.95),
-                ("median", "quiet", 0.5),
-            )
-        ],
-        duration,
-    )
+    return _quantiles_chart(course, catalogue.REQUEST_DURATION.name, "latency", "How long requests took", duration)
+
+
+def queries_chart(course: Window) -> Chart:
+    """Draw how many database queries a request made."""
+    return _quantiles_chart(course, catalogue.REQUEST_DB_QUERIES.name, "queries", "Queries of a request", rate)
 
 
 def volume_chart(course: Window) -> Chart:
@@ -172,6 +139,22 @@ def volume_chart(course: Window) -> Chart:
         ]
         lines.append(Line(words, kind, values, is_filled=not any(levels)))
     return draw("volume", "Log lines per minute", times, lines, rate)
+
+
+def _quantiles_chart(course: Window, name: str, key: str, title: str, words: Callable[[float | None], str]) -> Chart:
+    bounds = _bounds(course, name)
+    alike = [each for each in course.samples if each.series.name == name and each.series.bounds == bounds]
+    points = _points(replace(course, samples=tuple(alike)), name)
+    return draw(
+        key,
+        title,
+        [point.at for point in points],
+        [
+            Line(which, kind, [_value(q, bounds, point.amount) for point in points])
+            for which, kind, q in (("99th", "faint", 0.99), ("95th", "accent", 0.95), ("median", "quiet", 0.5))
+        ],
+        words,
+    )
 
 
 def routes(window: Window) -> list[Route]:
@@ -223,10 +206,6 @@ def _points(course: Window, name: str, **labels: str) -> Sequence[_Point]:
             amount = amount.plus(each)
         points.append(_Point(float(at), max(1.0, ends - at), amount))
     return points
-
-
-def _codes(course: Window) -> list[str]:
-    return sorted(course.by(catalogue.RESPONSES.name, "status_code"))
 
 
 def _bounds(window: Window, name: str) -> tuple[float, ...]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 
 from aura_logging.diagnostics.examination import Questions, examine
-from aura_logging.diagnostics.log_reader import LogLine, Wanted, find_request
+from aura_logging.diagnostics.log_reader import LogLine, Wanted
+from aura_logging.diagnostics.window import MEASURED
 from aura_logging.diagnostics.workers import read_workers
 from aura_logging.django.dashboard import alert_list
 from aura_logging.django.dashboard.audit import audit_state
@@ -20,13 +19,15 @@ from aura_logging.django.dashboard.findings import hints_of, read_findings
 from aura_logging.django.dashboard.guard import staff_only
 from aura_logging.django.dashboard.log_pages import Place, read_page
 from aura_logging.django.dashboard.log_sources import all_files, security_files
-from aura_logging.django.dashboard.rendering import page
+from aura_logging.django.dashboard.rendering import page, with_store
+from aura_logging.django.dashboard.request_page import beside, busiest_queries, ending, facts, heading
+from aura_logging.django.dashboard.request_search import search_request
 from aura_logging.django.dashboard.security import read_security
 from aura_logging.django.dashboard.spans import SPANS, chosen_span
 from aura_logging.django.dashboard.timeline import timeline
 from aura_logging.django.dashboard.traffic import (
     COURSE,
-    TOTALS,
+    COURSE_LABELS,
     headline,
     latency_chart,
     routes,
@@ -35,8 +36,7 @@ from aura_logging.django.dashboard.traffic import (
 )
 from aura_logging.django.dashboard.volume import volume
 from aura_logging.django.metrics_store import store_of_settings
-from aura_logging.metrics.stores.base import StoreError
-from aura_logging.metrics.window import read_window
+from aura_logging.metrics.window import read_course, read_sums
 
 __all__ = ["alerts", "logs", "overview", "request_lines", "workers"]
 
@@ -46,27 +46,15 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _SHOWN_FIRST = ("timestamp", "level", "logger", "message")
 
 
-def _with_store(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Say on a page of its own why the numbers cannot be had."""
-
-    def answered(request: HttpRequest, **arguments: Any) -> HttpResponse:
-        try:
-            return view(request, **arguments)
-        except (StoreError, ImproperlyConfigured) as error:
-            return page(request, "unavailable.html", {"title": "No numbers now", "reason": str(error)}, status=503)
-
-    return answered
-
-
 @staff_only
-@_with_store
+@with_store
 def overview(request: HttpRequest) -> HttpResponse:
     """Show how it goes."""
     span = chosen_span(request.GET.get("window"))
     store = store_of_settings()
     now = time.time()
-    totals = read_window(store, span.seconds, TOTALS)
-    course = read_window(store, span.seconds, COURSE)
+    totals = read_sums(store, span.seconds, MEASURED)
+    course = read_course(store, span.seconds, COURSE, COURSE_LABELS)
     found = read_workers(store, now)
     table = routes(totals)
     files = all_files()
@@ -90,7 +78,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 @staff_only
-@_with_store
+@with_store
 def alerts(request: HttpRequest) -> HttpResponse:
     """Show where each alert stands, and what was told before."""
     store = store_of_settings()
@@ -103,7 +91,7 @@ def alerts(request: HttpRequest) -> HttpResponse:
 
 
 @staff_only
-@_with_store
+@with_store
 def workers(request: HttpRequest) -> HttpResponse:
     """Show every handler of every process, and what to do about what is wrong."""
     report = examine(store_of_settings(), Questions(is_serving=True))
@@ -146,7 +134,7 @@ def logs(request: HttpRequest) -> HttpResponse:
         "found": found,
         "rows": [_row(line) for line in found.lines],
         "further": f"?{urlencode({**given, 'before': str(found.further)})}" if found.further else "",
-        "is_first": "before" not in request.GET,
+        "is_filtered": bool(given),
     }
     return page(request, "logs.html", values, is_live="before" not in request.GET and not given)
 
@@ -154,25 +142,32 @@ def logs(request: HttpRequest) -> HttpResponse:
 @staff_only
 def request_lines(request: HttpRequest, correlation_id: str) -> HttpResponse:
     """Show one request: what it came to, when its lines were logged, and each of them in order."""
-    found = find_request(all_files(), correlation_id)
+    near, before = (_moment(request.GET.get(name, "")) for name in ("at", "before"))
+    found = search_request(all_files(), correlation_id, near=near, before=before)
     summary = next((line for line in reversed(found.lines) if line.fields.get("logger") == "aura.request"), None)
+    fields = {} if summary is None else summary.fields
     values = {
-        "title": f"Request {correlation_id}",
+        "title": heading(fields, correlation_id),
+        "section": "Log",
+        "outcome": ending(fields),
         "correlation_id": correlation_id,
         "found": found,
-        "summary": _facts(summary) if summary is not None else None,
-        "fields": {} if summary is None else summary.fields,
+        "further": "" if found.further is None else datetime.fromtimestamp(found.further, UTC).isoformat(),
+        "summary": facts(fields),
+        "busiest": busiest_queries(fields),
         "hints": [] if summary is None else hints_of(summary),
         "timeline": timeline(found.lines, summary),
         "rows": [_row(line) for line in found.lines],
     }
-    return page(request, "request.html", values, status=200 if found.lines else 404)
+    is_nowhere = not found.lines and found.further is None
+    return page(request, "request.html", values, status=404 if is_nowhere else 200)
 
 
 def _row(line: LogLine) -> dict[str, Any]:
     fields = line.fields
     return {
-        **{name: fields.get(name, "") for name in (*_SHOWN_FIRST, "correlation_id", "route", "exception")},
+        **{name: fields.get(name, "") for name in (*_SHOWN_FIRST, "correlation_id", "exception")},
+        "note": beside(fields),
         "time": line.timestamp[11:23],
         "day": line.timestamp[:10],
         "level_kind": {"WARNING": "warn", "ERROR": "bad", "CRITICAL": "bad"}.get(str(fields.get("level")), ""),
@@ -184,15 +179,12 @@ def _row(line: LogLine) -> dict[str, Any]:
     }
 
 
-def _facts(line: LogLine) -> list[tuple[str, object]]:
-    fields: Mapping[str, Any] = line.fields
-    wanted = (
-        "method", "path", "route", "status_code", "request_duration", "view_time", "template_time", "cpu_time",
-        "db_queries", "db_time", "n_plus_one", "duplicate_queries", "slow_queries", "cache_hits", "cache_misses",
-        "http_calls", "http_time", "memory_delta", "response_bytes", "user_id", "user_type", "client_ip",
-        "country_code", "threat_type", "exception_type",
-    )  # fmt: skip
-    return [(name, fields[name]) for name in wanted if fields.get(name) is not None]
+def _moment(text: str) -> float | None:
+    """Return the time that a link names; None for what is none."""
+    try:
+        return _unix(text)
+    except ValueError:
+        return None
 
 
 def _unix(text: str) -> float | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import TypeGuard
 
-__all__ = ["NOTHING", "age", "clock_time", "count", "date_time", "duration", "rate", "share", "size"]
+__all__ = ["NOTHING", "age", "clock_time", "count", "date_time", "duration", "number", "rate", "share", "size"]
 
 NOTHING = "\N{EN DASH}"
 """What stands where nothing is known."""
@@ -15,7 +16,7 @@ _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 
 def count(number: float | None) -> str:
     """Return a number of things; from ten thousand on in thousands."""
-    if number is None or not math.isfinite(number):
+    if not _is_known(number):
         return NOTHING
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(number) >= limit:
@@ -24,16 +25,25 @@ def count(number: float | None) -> str:
     return f"{round(number):,}"
 
 
+def number(value: float | None) -> str:
+    """Return a number of whatever kind: with three digits that say something, and whole if it is."""
+    if not _is_known(value):
+        return NOTHING
+    if value == round(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
 def rate(number: float | None) -> str:
     """Return how often, with a digit after the point where it is seldom."""
-    if number is None:
+    if not _is_known(number):
         return NOTHING
     return _three_digits(number) if 0 < number < 100 else count(number)
 
 
 def duration(seconds: float | None) -> str:
     """Return how long something took: in milliseconds below a second, then seconds, then minutes."""
-    if seconds is None:
+    if not _is_known(seconds):
         return NOTHING
     if seconds <= 0:
         return "0 ms"
@@ -44,9 +54,9 @@ def duration(seconds: float | None) -> str:
 
 def share(part: float | None) -> str:
     """Return a share (0 to 1) in percent."""
-    if part is None:
+    percent = None if part is None else part * 100
+    if not _is_known(percent):
         return NOTHING
-    percent = part * 100
     if 0 < percent < 0.01:
         return "< 0.01 %"
     return f"{_three_digits(percent)} %" if percent else "0 %"
@@ -54,7 +64,7 @@ def share(part: float | None) -> str:
 
 def age(seconds: float | None) -> str:
     """Return how long ago or for how long, in one unit."""
-    if seconds is None:
+    if not _is_known(seconds):
         return NOTHING
     for unit, name in _UNITS:
         if seconds >= unit:
@@ -64,7 +74,7 @@ def age(seconds: float | None) -> str:
 
 def size(number: float | None) -> str:
     """Return a number of bytes."""
-    if number is None:
+    if not _is_known(number):
         return NOTHING
     for unit in ("B", "kB", "MB", "GB"):
         if abs(number) < 1_000 or unit == "GB":
@@ -82,6 +92,10 @@ def clock_time(at: float, seconds: float = 0.0) -> str:
 def date_time(at: float) -> str:
     """Return a Unix time in UTC with its day and second."""
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _is_known(number: float | None) -> TypeGuard[float]:
+    return number is not None and math.isfinite(number)
 
 
 def _three_digits(number: float) -> str:

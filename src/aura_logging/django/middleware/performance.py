@@ -41,6 +41,7 @@ class _Request:
 
     request: HttpRequest
     trace: propagation.Trace
+    options: PerformanceOptions
     probe: RequestProbe | None
     queries: QueryLog | None
     outgoing: OutgoingLog | None
@@ -75,8 +76,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         chosen = options(ContextOptions)
         trace = trace_of(request, chosen)
         propagation.start(trace)
-        context.start(first_fields(request, trace, _proxies(chosen.trusted_proxies)))
-        context.defer(LateFields(request))
+        context.start(first_fields(request, trace, _proxies(chosen.trusted_proxies)), LateFields(request))
         performance = options(PerformanceOptions)
         probe, queries, calls = None, None, None
         if performance.enabled:
@@ -87,31 +87,33 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
                 # An event loop's thread serves many requests in turn: its processor time is nobody's own.
                 cpu_clock=None if self._is_async else time.thread_time,
             )
-            setattr(request, receivers.PROBE, probe)
-        return _Request(request, trace, probe, queries, calls)
+            request.__dict__[receivers.PROBE] = probe
+        return _Request(request, trace, performance, probe, queries, calls)
 
     def finish(self, state: _Request, response: HttpResponseBase) -> HttpResponseBase:
         """Answer with the id; write the record now, or when a streaming body has ended."""
         header = options(ContextOptions).response_header
         if header and not response.has_header(header):
             response[header] = state.trace.correlation_id
-        # With the route and the user, as far as they are known by now: the request may be gone when a body ends.
-        bound = context.current()
+        # With the route and the user, as far as they are known by now: the request may be gone when a body ends. Of a
+        # response that is whole, no view and no middleware of the project comes any more.
+        bound = context.current() if response.streaming else context.settle()
         # Django closes an ASGI response outside the task that made it: bodies end there, and `request_finished` comes.
         response._resource_closers.append(functools.partial(_resume, state.trace, bound))  # type: ignore[attr-defined]  # what HttpResponseBase.close calls
+        security.keep_parsed_body(state.request, response)
         probe = state.probe
         if probe is not None:
-            request_queries.add_server_timing(response, state.request, state.queries, probe.elapsed())
-            has_body = state.request.method != "HEAD"
-            write = functools.partial(_write, state, probe, response.status_code, view_code(state.request))
+            request = state.request
+            request_queries.add_server_timing(response, request, state.queries, probe, state.options)
+            has_body = request.method != "HEAD"
             if isinstance(response, StreamingHttpResponse):
                 # The body ends outside this call: in ASGI, even outside its context.
                 here = contextvars.copy_context()
+                write = functools.partial(_write, state, probe, response.status_code, view_code(request))
                 watch(response, probe, functools.partial(here.run, write), has_body=has_body)
             else:
                 probe.response_bytes = _size(response) if has_body else None
-                context.settle()  # no view and no middleware of the project comes any more
-                write()
+                _write(state, probe, response.status_code, view_code(request))
         else:
             security.observe_request(state.request)
         return response
@@ -156,7 +158,8 @@ def _write(state: _Request, probe: RequestProbe, status_code: int, view: ViewCod
     if not log.isEnabledFor(level):
         return
     measured = summary.fields()
-    measured.update(request_queries.fields(state.queries, options(PerformanceOptions)))
+    if state.queries is not None:
+        measured.update(request_queries.fields(state.queries, state.options))
     if state.outgoing is not None:
         measured.update(state.outgoing.fields())
     measured.update(seen)

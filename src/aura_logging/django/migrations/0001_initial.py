@@ -27,6 +27,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="AuditHead",
+            fields=[
+                (
+                    "writer",
+                    models.CharField(
+                        editable=False, max_length=100, primary_key=True, serialize=False, verbose_name="writer"
+                    ),
+                ),
+                ("seq", models.BigIntegerField(editable=False, verbose_name="number")),
+                ("mac", models.BinaryField(max_length=32, verbose_name="code")),
+                ("key_id", models.CharField(editable=False, max_length=64, verbose_name="key")),
+                ("signature", models.BinaryField(max_length=32, verbose_name="signature")),
+            ],
+            options={
+                "verbose_name": "end of an audit chain",
+                "verbose_name_plural": "ends of audit chains",
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="AuditHold",
             fields=[
                 (

@@ -183,7 +183,7 @@ _BY_KEY = re.compile(
 
 def _look(sql: str) -> tuple[tuple[Use, Watched], ...]:
     tables = watched()
-    if not _tells_reads() and sql[:7].upper() == "SELECT ":
+    if sql[:7].upper() == "SELECT " and ";" not in sql and not _tells_reads():
         return ()
     return tuple(
         (use, tables[use.table]) for use in tables_of(sql) if use.table in tables and use.operation not in _SCHEMA

@@ -10,7 +10,7 @@ from aura_logging.audit.events import EventClass
 from aura_logging.django.audit_telling import tell
 from aura_logging.django.models import AuditEntry
 
-__all__ = ["connect", "tell_or_keep"]
+__all__ = ["connect", "has_trail", "tell_or_keep"]
 
 _under_way: set[str] = set()
 _kept: dict[str, list[tuple[str, EventClass, dict[str, Any]]]] = {}
@@ -26,7 +26,7 @@ def connect() -> None:
 def tell_or_keep(connection: Any, action: str, event_class: EventClass, **said: Any) -> None:
     """Tell it; while migrations run on a database that has no trail yet, keep it until they are through."""
     alias = connection.alias
-    if alias in _under_way and not _has_trail(connection):
+    if alias in _under_way and not has_trail(connection):
         kept = _kept.setdefault(alias, [])
         if len(kept) < _MOST_KEPT:
             kept.append((action, event_class, said))
@@ -45,7 +45,7 @@ def _end(using: str, plan: Any = (), **_: Any) -> None:
         return
     _under_way.discard(using)
     kept = _kept.pop(using, [])
-    if not _has_trail(connections[using]):
+    if not has_trail(connections[using]):
         return  # this database has none, by the project's routers
     for action, event_class, said in kept:
         tell(action, event_class, using=using, **said)
@@ -54,6 +54,7 @@ def _end(using: str, plan: Any = (), **_: Any) -> None:
         tell("migrate", "administration", using=using, extra={"migrations": applied})
 
 
-def _has_trail(connection: Any) -> bool:
+def has_trail(connection: Any) -> bool:
+    """Tell whether a database has the trail's tables."""
     with connection.cursor() as cursor:
         return AuditEntry._meta.db_table in connection.introspection.table_names(cursor)

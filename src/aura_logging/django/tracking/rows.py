@@ -66,13 +66,14 @@ def _telling(save_table: Callable[..., bool]) -> Callable[..., bool]:
                 lock_before_reading(connection, AuditEntry._meta.db_table)
                 with told.quiet():
                     old = stored_values(cls, self._get_pk_val(cls._meta), fields, using)
+            had = frozenset(self.__dict__)
             try:
                 with told.saving(table):
                     updated = save_table(self, raw, cls, force_insert, force_update, using, update_fields)
             except BaseException:
                 self.__dict__.pop(_PARENTS, None)  # the row's other table is rolled back, too
                 raise
-            changes = _changes(self, cls, fields, old, using)
+            changes = _changes(self, cls, fields, had, old, using)
             if cls is not how.model and not raw:
                 # A table that it inherits from comes first; the entry is the whole row's.
                 self.__dict__.setdefault(_PARENTS, {}).update(changes)
@@ -92,9 +93,14 @@ def _saved(fields: tuple[AnyField, ...], update_fields: Any) -> tuple[AnyField, 
 
 
 def _changes(
-    instance: Model, model: type[Model], fields: tuple[AnyField, ...], old: dict[str, Any] | None, using: str
+    instance: Model,
+    model: type[Model],
+    fields: tuple[AnyField, ...],
+    had: frozenset[str],
+    old: dict[str, Any] | None,
+    using: str,
 ) -> dict[str, tuple[Any, Any]]:
-    new, unknown = new_values(instance, fields)
+    new, unknown = new_values(instance, fields, had)
     if unknown:
         with told_on(connections[using]).quiet():
             new.update(stored_values(model, instance._get_pk_val(model._meta), unknown, using) or {})
@@ -134,6 +140,7 @@ def _before_delete(sender: type[Model], instance: Model, using: str, origin: Any
         if not isinstance(key, tuple):
             key = (cast(Any, model._meta.pk).get_db_prep_value(key, connection),)
         told.deleting(connection, model._meta.db_table.lower(), key)
+    is_there = True
     # What the collector has just loaded is what is stored; what the application holds may be anything.
     if origin is instance or any(field.attname not in instance.__dict__ for field in how.fields):
         lock_before_reading(connection, AuditEntry._meta.db_table)
@@ -141,18 +148,21 @@ def _before_delete(sender: type[Model], instance: Model, using: str, origin: Any
         with told.quiet():
             for model in (*how.model._meta.get_parent_list(), how.model):
                 fields = how.fields_in(model)
-                if fields:
-                    values.update(stored_values(model, _key_in(instance, model), fields, using) or {})
+                if fields or model is how.model:
+                    stored = stored_values(model, _key_in(instance, model), fields, using)
+                    is_there = stored is not None
+                    values.update(stored or {})
     else:
         values = {field.name: instance.__dict__[field.attname] for field in how.fields}
-    instance.__dict__[_BEFORE] = values
+    if is_there:
+        instance.__dict__[_BEFORE] = values
 
 
 def _after_delete(sender: type[Model], instance: Model, using: str, **_: Any) -> None:
     how = tracked(sender)
     if how is None:
         return
-    old = instance.__dict__.pop(_BEFORE, {})
+    old = instance.__dict__.pop(_BEFORE, None)
     connection = cast(Any, connections[using])
     told = told_on(connection)
     for parent in how.model._meta.get_parent_list():
@@ -161,6 +171,8 @@ def _after_delete(sender: type[Model], instance: Model, using: str, **_: Any) ->
         return
     if told.is_announced(connection, "delete", how.model._meta.db_table.lower()):
         return  # a row between two others, whose relation is told of
+    if old is None:
+        return  # somebody else had deleted it
     _tell(how, instance, "delete", differences(how.fields, old, None), using)
 
 

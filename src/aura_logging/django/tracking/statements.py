@@ -12,11 +12,15 @@ _CACHED_STATEMENTS = 1_024
 _LONGEST_CACHED = 4_096
 
 _QUIET = re.compile(
-    r"""'(?:[^']|'')*'"""  # 'text'
+    r"""\bE'(?:[^'\\]|''|\\.)*'"""  # E'text' of PostgreSQL, where a backslash escapes
+    r"""|'(?:[^']|'')*'"""  # 'text'
+    r'|"(?:[^"]|"")*"'  # "a name", which may have an apostrophe
     r"|\$(\w*)\$.*?\$\1\$"  # $tag$text$tag$
     r"|--[^\n]*|/\*.*?\*/",
-    re.DOTALL,
+    re.DOTALL | re.IGNORECASE,
 )
+_PROGRAM = re.compile(r"\$(\w*)\$")
+"""Between such marks stands the program of a DO, whose statements are read as if it had none."""
 _FIRST_WORD = re.compile(r"[\s(;]*([A-Za-z]+)")
 _PART = r'(?:"[^"]+"|`[^`]+`|\[[^\]]+\]|[\w$]+)'
 _NAME = rf"({_PART}(?:\s*\.\s*{_PART}){{0,2}})"
@@ -30,10 +34,10 @@ _WRITES = re.compile(
     r"|(?P<drop>DROP\s+TABLE(?:\s+IF\s+EXISTS)?)"
     r"|(?P<alter>ALTER\s+TABLE(?:\s+IF\s+EXISTS)?)"
     r"|(?P<copy>COPY)"
-    r")\s+(?:ONLY\s+)?" + _NAME,
+    r")(?:\s+|(?=[\"`\[]))(?:ONLY\s+)?" + _NAME,  # no blank is needed before a quoted name
     re.IGNORECASE,
 )
-_READS = re.compile(r"\b(?:FROM|JOIN)\s+(?:ONLY\s+|LATERAL\s+)*" + _NAME, re.IGNORECASE)
+_READS = re.compile(r"\b(?:FROM|JOIN)(?:\s+|(?=[\"`\[]))(?:ONLY\s+|LATERAL\s+)*" + _NAME, re.IGNORECASE)
 _MORE_NAMES = re.compile(r"\s*,\s*(?:ONLY\s+)?" + _NAME, re.IGNORECASE)
 _LISTS_TABLES = frozenset({"truncate", "drop"})
 _COPIES_IN = re.compile(r"\s*(?:\([^)]*\))?\s*FROM\b", re.IGNORECASE)
@@ -86,14 +90,20 @@ def written_rows(sql: str) -> int | None:
 def _read(sql: str) -> tuple[Use, ...]:
     quiet = _QUIET.sub(_silence, sql) if "'" in sql or "--" in sql or "/*" in sql or "$" in sql else sql
     first = _FIRST_WORD.match(quiet)
-    if first is None or first[1].upper() in _PASSIVE or _EXPLAINS.match(quiet):
+    if first is None:
+        return ()
+    if first[1].upper() == "DO" and "$" in sql:
+        quiet = _QUIET.sub(_silence, _PROGRAM.sub(" ", sql))
+    # What several statements begin with says nothing of the others.
+    is_one = ";" not in quiet.rstrip().rstrip(";")
+    if is_one and (first[1].upper() in _PASSIVE or _EXPLAINS.match(quiet)):
         return ()
     if first[1].upper() in ("INSERT", "REPLACE") and ";" not in quiet:
         # What follows is long, and all of it values; ON CONFLICT is about the same table.
         values = _VALUES.search(quiet)
         quiet = quiet if values is None else quiet[: values.start()]
     uses: dict[Use, None] = {}
-    if first[1].upper() not in ("SELECT", "VALUES"):
+    if not is_one or first[1].upper() not in ("SELECT", "VALUES"):
         for found in _WRITES.finditer(quiet):
             operation = next(name for name, text in found.groupdict().items() if text)
             if operation == "copy" and not _COPIES_IN.match(quiet, found.end()):
@@ -118,6 +128,8 @@ def _read(sql: str) -> tuple[Use, ...]:
 
 
 def _silence(found: re.Match[str]) -> str:
+    if found[0][0] == '"':
+        return found[0]
     return " " if found[0][0] in "-/" else "''"
 
 

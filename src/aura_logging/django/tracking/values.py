@@ -68,17 +68,22 @@ def _rows(model: type[Model], pk: Any, fields: tuple[AnyField, ...], using: str,
     return rows.values_list(*([field.attname for field in fields] or ["pk"]))
 
 
-def new_values(instance: Model, fields: tuple[AnyField, ...]) -> tuple[dict[str, Any], tuple[AnyField, ...]]:
+def new_values(
+    instance: Model, fields: tuple[AnyField, ...], had: frozenset[str]
+) -> tuple[dict[str, Any], tuple[AnyField, ...]]:
     """Return the values that were just saved, and the fields whose value only the database knows.
 
-    These are expressions, and decimals with more places than their column: databases round differently.
+    These are expressions, and decimals with more places than their column: databases round differently. `had` are the
+    attributes that the instance had before: Django 6 takes an expression away where the database does not return it.
     """
     values: dict[str, Any] = {}
     unknown: list[AnyField] = []
     have = instance.__dict__
     for field in fields:
         if field.attname not in have:
-            continue  # deferred: not loaded, so not saved
+            if field.attname in had:
+                unknown.append(field)
+            continue  # else deferred: not loaded, so not saved
         value = have[field.attname]
         if hasattr(value, "resolve_expression") or (isinstance(field, DecimalField) and _is_rounded(field, value)):
             unknown.append(field)

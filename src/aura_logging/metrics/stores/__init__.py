@@ -68,8 +68,17 @@ def check_url(url: str) -> tuple[str, str]:
                 "four an absolute one."
             )
         return scheme, rest[1:]
+    if scheme in ("redis", "rediss"):
+        # redis-py takes what is no number for database 0, and so two applications for one.
+        database = rest.rpartition("@")[2].partition("?")[0].partition("/")[2].strip("/")
+        if database and not database.isdecimal():
+            raise OptionError(
+                f"store={_without_password(url)!r} names the database {database!r}; give its number, as in "
+                "redis://user:password@host:6379/0."
+            )
     return scheme, rest
 
 
 def _without_password(url: str) -> str:
-    return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:***@", url)
+    # Up to the last @: what should have been escaped in a password is a part of it all the same.
+    return re.sub(r"(//[^/@:]*):.*@", r"\1:***@", url, flags=re.DOTALL)

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from aura_logging.health import Health
 from aura_logging.metrics.model import Sample
+from aura_logging.metrics.outline import Outline
 
 __all__ = ["MetricsStore", "SharedNotes", "StoreError", "WorkerNotes"]
 
@@ -67,6 +68,13 @@ class MetricsStore(SharedNotes, WorkerNotes, Protocol):
 
         One sample for each series and time bucket, of the finest tier that covers the span (see `tiers.py`); the
         bucket in which `since` lies is included. `names` restricts to these metrics.
+        """
+        ...
+
+    def read_sums(self, since: float, until: float, outline: Outline) -> list[Sample]:
+        """Return what `outline` wants of what all processes added from `since` up to `until`, oldest first.
+
+        As `read`, of the finest tier that has `since` and answers with at most 200 buckets, and added up by the store.
         """
         ...
 

@@ -19,6 +19,7 @@ import time
 
 from aura_logging.health import Status
 from aura_logging.metrics.model import Amount, Exemplar, Sample, Series, merge
+from aura_logging.metrics.outline import Outline
 from aura_logging.metrics.stores.base import MetricsStore
 from aura_logging.metrics.stores.tiers import FINEST_SECONDS, TIERS, bucket_start
 
@@ -119,6 +120,60 @@ class MetricsStoreContract:
         assert [sample.series for sample in store.read(time.time() - 60, names=names)] == [ORDERS]
         assert store.totals([]) == []
 
+    def test_a_sum_is_what_all_its_samples_come_to(self, store: MetricsStore) -> None:
+        """Each series once, at the beginning of the span; of a gauge the newest value, of a histogram all buckets."""
+        at, now = _now_bucket(), time.time()
+        for ago in (40, 20):
+            store.add([_counted(2, at - ago), Sample(LATENCY, at - ago, Amount(2, 3, buckets={0: 1, 2: 1}))])
+        store.add(
+            [Sample(CARTS, at - 20, Amount(1, 4, 4, now - 20)), Sample(CARTS, at - 40, Amount(1, 9, 9, now - 40))]
+        )
+        found = store.read_sums(now - 300, now + 1, Outline((ORDERS.name, CARTS.name, LATENCY.name)))
+        assert {sample.at for sample in found} == {bucket_start(now - 300, FINEST_SECONDS)}
+        assert {sample.series: _told(sample.amount) for sample in found} == {
+            ORDERS: (0, 4, 0, None),
+            CARTS: (2, 13, 4, None),
+            LATENCY: (4, 6, 0, {0: 2, 2: 2}),
+        }
+
+    def test_a_course_tells_apart_what_it_is_asked_to(self, store: MetricsStore) -> None:
+        """Series that differ in other labels are one; those with another value than the one wanted are none."""
+        at = _now_bucket()
+        for route, status, ago in (("a", "2xx", 30), ("a", "5xx", 30), ("b", "2xx", 30), ("b", "2xx", 10)):
+            series = Series("ends_total", "counter", (("route", route), ("status", status)))
+            store.add([Sample(series, at - ago, Amount(sum=1))])
+        since, until = time.time() - 300, time.time() + 1
+        found = store.read_sums(since, until, Outline(("ends_total",), ("status",), by_time=True))
+        assert [sample.at for sample in found] == [at - 30, at - 30, at - 10]
+        assert {(each.at - at, each.series.labels, each.amount.sum) for each in found} == {
+            (-30, (("status", "2xx"),), 2),
+            (-30, (("status", "5xx"),), 1),
+            (-10, (("status", "2xx"),), 1),
+        }
+        (of_one,) = store.read_sums(since, until, Outline(("ends_total",), (), {"route": "a"}))
+        assert (of_one.series.labels, of_one.amount.sum) == ((), 2)
+        assert store.read_sums(since, until, Outline(("ends_total",), (), {"route": "c"})) == []
+        assert store.read_sums(since, until, Outline(())) == []
+
+    def test_histograms_of_other_bounds_are_not_added_up(self, store: MetricsStore) -> None:
+        """Two releases at once."""
+        at = _now_bucket()
+        for labels, bounds in (("pay", (0.1, 1.0)), ("ship", (0.1, 1.0)), ("pay", (0.5,))):
+            series = Series("step_seconds", "histogram", (("step", labels),), bounds)
+            store.add([Sample(series, at, Amount(1, 0.2, buckets={1: 1}))])
+        found = store.read_sums(time.time() - 300, time.time() + 1, Outline(("step_seconds",), (), by_time=True))
+        assert {each.series.bounds: each.amount.buckets for each in found} == {(0.1, 1.0): {1: 2}, (0.5,): {1: 1}}
+
+    def test_sums_of_every_tier_have_what_was_added_long_ago(self, store: MetricsStore) -> None:
+        """A quarter is read in days, a week in hours, an hour in minutes."""
+        now = time.time()
+        day = 86_400
+        store.add([_counted(1, int(now - 80 * day)), _counted(2, int(now - 5 * day)), _counted(4, int(now - 1_800))])
+        for seconds, sums in ((90 * day, 7), (7 * day, 6), (3_600, 4)):
+            for by_time in (False, True):
+                found = store.read_sums(now - seconds, now, Outline((ORDERS.name,), by_time=by_time))
+                assert sum(sample.amount.sum for sample in found) == sums
+
     def test_any_text_is_a_label(self, store: MetricsStore) -> None:
         """Quotes, separators, emoji and control characters come back as they went."""
         odd = Series("odd_total", "counter", (("route", 'a|b"c\\d\n{é}🦉\x00%s'),))
@@ -218,6 +273,10 @@ class MetricsStoreContract:
         assert _total(store, ORDERS).sum == 2
         store.close()
         store.close()
+
+
+def _told(amount: Amount) -> tuple[float, float, float, object]:
+    return (amount.count, amount.sum, amount.last, None if amount.buckets is None else dict(amount.buckets))
 
 
 def _now_bucket() -> int:

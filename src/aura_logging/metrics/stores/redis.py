@@ -22,8 +22,9 @@ from redis.retry import Retry
 from aura_logging.health import Health, Status
 from aura_logging.metrics.forks import at_fork
 from aura_logging.metrics.model import Amount, Exemplar, Sample, Series
+from aura_logging.metrics.outline import Outline
 from aura_logging.metrics.stores.base import StoreError
-from aura_logging.metrics.stores.tiers import TIERS, bucket_start, tier_for
+from aura_logging.metrics.stores.tiers import OUTLINE_BUCKETS, TIERS, Stretch, span_of, stretches, tier_for
 from aura_logging.resilience.clock import Clock
 
 __all__ = ["RedisStore"]
@@ -115,16 +116,13 @@ class RedisStore:
         """Return the samples of the span, oldest first."""
         now = self._clock()
         until = now if until is None else until
-        step = tier_for(since, until, now).step
-        last = bucket_start(until, step)
-        times = range(bucket_start(since, step), last + (step if last < until else 0), step)
-        wanted = [(at, name) for at in times for name in self._names(names)]
-        found = self._hashes([f"t:{step}:{at}:{name}" for at, name in wanted])
-        return [
-            Sample(series, at, amount)
-            for (at, name), fields in zip(wanted, found, strict=True)
-            for series, _, amount in self._amounts(name, fields)
-        ]
+        return self._read([span_of(since, until, tier_for(since, until, now).step)], self._names(names))
+
+    def read_sums(self, since: float, until: float, outline: Outline) -> list[Sample]:
+        """Return what is wanted of the span, added up on this side: a script would keep the server from others."""
+        span = span_of(since, until, tier_for(since, until, self._clock(), OUTLINE_BUCKETS).step)
+        wanted = [span] if outline.by_time else stretches(span)
+        return outline.added(self._read(wanted, self._names(outline.names)), span.first)
 
     def totals(self, names: Collection[str] | None = None) -> list[Sample]:
         """Return one sample for each series."""
@@ -170,6 +168,15 @@ class RedisStore:
     def close(self) -> None:
         """Close all connections; a later call opens new ones."""
         self._client.connection_pool.disconnect()
+
+    def _read(self, spans: Sequence[Stretch], names: Sequence[str]) -> list[Sample]:
+        wanted = [(step, at, name) for step, first, end in spans for at in range(first, end, step) for name in names]
+        found = self._hashes([f"t:{step}:{at}:{name}" for step, at, name in wanted])
+        return [
+            Sample(series, at, amount)
+            for (_, at, name), fields in zip(wanted, found, strict=True)
+            for series, _, amount in self._amounts(name, fields)
+        ]
 
     def _send(self, samples: Sequence[Sample], batch: str) -> tuple[bool, list[str]]:
         rows = [self._row(sample) for sample in samples]

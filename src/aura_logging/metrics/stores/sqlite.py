@@ -17,10 +17,11 @@ from pathlib import Path
 
 from aura_logging.health import Health, Status
 from aura_logging.metrics.forks import at_fork
-from aura_logging.metrics.model import Sample, Series
+from aura_logging.metrics.model import Amount, Sample, Series
+from aura_logging.metrics.outline import Outline
 from aura_logging.metrics.stores import sqlite_schema as schema
 from aura_logging.metrics.stores.base import StoreError
-from aura_logging.metrics.stores.tiers import TIERS, bucket_start, tier_for
+from aura_logging.metrics.stores.tiers import OUTLINE_BUCKETS, TIERS, span_of, stretches, tier_for
 from aura_logging.resilience.clock import Clock
 
 __all__ = ["SqliteStore"]
@@ -91,9 +92,28 @@ class SqliteStore:
         """Return the samples of the span, oldest first."""
         now = self._clock()
         until = now if until is None else until
-        step = tier_for(since, until, now).step
+        span = span_of(since, until, tier_for(since, until, now).step)
         with self._opened() as connection:
-            return schema.points(connection, step, bucket_start(since, step), until, names)
+            return schema.points(connection, span, names)
+
+    def read_sums(self, since: float, until: float, outline: Outline) -> list[Sample]:
+        """Return what is wanted of the span, added up by the database."""
+        span = span_of(since, until, tier_for(since, until, self._clock(), OUTLINE_BUCKETS).step)
+        added: dict[tuple[int, int], Amount] = {}
+        with self._opened() as connection:
+            sums: dict[Series, int] = {}
+            sum_of: dict[int, int] = {}
+            for id_, series in schema.series_by_id(connection, outline.names).items():
+                wanted = outline.series(series)
+                if wanted is not None:
+                    sum_of[id_] = sums.setdefault(wanted, len(sums))
+            schema.want_sums(connection, sum_of)
+            for stretch in [span] if outline.by_time else stretches(span):
+                for at, number, amount in schema.sums(connection, stretch, by_time=outline.by_time):
+                    key = (at if outline.by_time else span.first, number)
+                    added[key] = added[key].plus(amount) if key in added else amount
+        by_number = list(sums)
+        return [Sample(by_number[number], at, amount) for (at, number), amount in added.items()]
 
     def totals(self, names: Collection[str] | None = None) -> list[Sample]:
         """Return one sample for each series."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from aura_logging.metrics.model import Amount, Exemplar, Sample, Series
 from aura_logging.metrics.stores.base import StoreError
+from aura_logging.metrics.stores.tiers import Stretch
 
 __all__ = ["prepare"]
 
@@ -86,6 +87,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
     # A long reader can make the log grow; give the space back once it is gone.
     connection.execute("PRAGMA journal_size_limit=16777216")
+    connection.execute("PRAGMA temp_store=MEMORY")
     connection.create_function("add_buckets", 2, _add_buckets, deterministic=True)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
@@ -128,22 +130,49 @@ def add_points(connection: sqlite3.Connection, step: int, rows: Iterable[Row]) -
     )
 
 
-def points(
-    connection: sqlite3.Connection, step: int, first: int, until: float, names: Collection[str] | None
-) -> list[Sample]:
-    """Return the samples of one tier from `first` up to `until`, oldest first."""
-    series = _series(connection, names)
+def points(connection: sqlite3.Connection, span: Stretch, names: Collection[str] | None) -> list[Sample]:
+    """Return the samples of a span, oldest first."""
+    series = series_by_id(connection, names)
     found = connection.execute(
         "SELECT series, at, count, sum, last, last_at, buckets FROM point WHERE step = ? AND at >= ? AND at < ?"
         " ORDER BY at, series",
-        (step, first, until),
+        span,
     )
     return [Sample(series[id_], at, _amount(*amount)) for id_, at, *amount in found if id_ in series]
 
 
+def want_sums(connection: sqlite3.Connection, sum_of: Mapping[int, int]) -> None:
+    """Say to which sum, by its number, each series goes in `sums`; a series that is not there is left out.
+
+    All series of a sum have the same bounds.
+    """
+    # A table of this connection's own, in memory: the database is not written to.
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (series INTEGER PRIMARY KEY, number INTEGER NOT NULL)")
+    connection.execute("DELETE FROM temp.wanted")
+    connection.executemany("INSERT INTO temp.wanted VALUES (?, ?)", sum_of.items())
+
+
+def sums(connection: sqlite3.Connection, stretch: Stretch, *, by_time: bool) -> list[tuple[int, int, Amount]]:
+    """Return the points of a stretch added up: time of a point, number of the sum, amount; in order of the two."""
+    # CROSS JOIN has SQLite go through the points once, in order, and look up each one's sum. `last` is that of the
+    # row with the greatest `last_at`: https://www.sqlite.org/lang_select.html#bareagg.
+    found = connection.execute(
+        f"""
+        SELECT at, number, sum(count), sum(sum), last, max(last_at), group_concat(buckets, ',')
+        FROM point CROSS JOIN temp.wanted ON wanted.series = point.series
+        WHERE step = ? AND at >= ? AND at < ? GROUP BY {"at, number" if by_time else "number"}
+        """,  # noqa: S608  # constants of ours
+        stretch,
+    )
+    return [
+        (at, number, Amount(count, total, last, last_at, _all_buckets(buckets)))
+        for at, number, count, total, last, last_at, buckets in found
+    ]
+
+
 def totals(connection: sqlite3.Connection, names: Collection[str] | None) -> list[Sample]:
     """Return the total of every series."""
-    series = _series(connection, names)
+    series = series_by_id(connection, names)
     found = connection.execute("SELECT series, first_at, count, sum, last, last_at, buckets, exemplar FROM total")
     return [Sample(series[id_], at, _amount(*amount)) for id_, at, *amount in found if id_ in series]
 
@@ -183,11 +212,15 @@ def forget_batches(connection: sqlite3.Connection, before: float) -> None:
 
 
 def take_lease(connection: sqlite3.Connection, name: str, holder: str, now: float, until: float) -> bool:
-    """Take or renew a lease; false while another holder has it."""
+    """Take or renew a lease; false while another holder has it.
+
+    One that would last twice as long as what is asked for was taken before the clock was put back, and has ended.
+    """
     taken = connection.execute(
         "INSERT INTO lease (name, holder, until) VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
-        " SET holder = excluded.holder, until = excluded.until WHERE holder = excluded.holder OR until <= ?",
-        (name, holder, until, now),
+        " SET holder = excluded.holder, until = excluded.until"
+        " WHERE holder = excluded.holder OR until <= ? OR until > ?",
+        (name, holder, until, now, until + (until - now)),
     )
     return taken.rowcount == 1
 
@@ -236,7 +269,8 @@ def _bytes_in_use(connection: sqlite3.Connection) -> int:
     return int((pages - free) * size)
 
 
-def _series(connection: sqlite3.Connection, names: Collection[str] | None) -> dict[int, Series]:
+def series_by_id(connection: sqlite3.Connection, names: Collection[str] | None) -> dict[int, Series]:
+    """Return the series of these metrics."""
     query = "SELECT id, name, kind, labels, bounds, merge FROM series"
     if names is not None:
         query += f" WHERE name IN ({','.join('?' * len(names))})"  # question marks only
@@ -263,6 +297,16 @@ def _amount(count: float, total: float, last: float, last_at: float, buckets: st
     exemplar = Exemplar(*orjson.loads(rest[0])) if rest and rest[0] else None
     counted = None if buckets is None else {int(index): n for index, n in orjson.loads(buckets).items()}
     return Amount(count, total, last, last_at, counted, exemplar)
+
+
+def _all_buckets(texts: str | None) -> dict[int, float] | None:
+    if texts is None:
+        return None
+    counts: dict[str, float] = {}
+    for each in orjson.loads(f"[{texts}]"):
+        for index, count in each.items():
+            counts[index] = counts.get(index, 0) + count
+    return {int(index): count for index, count in counts.items()}
 
 
 def _add_buckets(one: str, other: str) -> str:

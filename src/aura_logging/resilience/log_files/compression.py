@@ -59,38 +59,46 @@ def compress_file(
     codec: Codec,
     files: Descriptors,
     should_stop: Callable[[], bool] = lambda: False,
+    on_data: Callable[[bytes], object] = lambda data: None,
 ) -> bool:
     """Put a compressed copy of `source` at `target`; false, and no trace of it, if it was told to stop.
 
     The copy is written under the name `partial`, in the source's directory, and renamed once its bytes are on the
     disk; it takes over the source's mode, owner and times. The source stays. Raises `OSError`, and removes what it
-    had written, when the disk does not take it.
+    had written, when the disk does not take it. `on_data` sees each piece of the source, in order.
     """
     reader = files.open(source, os.O_RDONLY)
     try:
         writer = files.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            finished = _copy(reader, writer, codec.begin(), should_stop)
+            finished = _copy(reader, writer, codec.begin(), should_stop, on_data)
             if finished:
                 _take_over_attributes(reader, writer)
                 os.fsync(writer)
         except BaseException:
-            partial.unlink()
+            partial.unlink(missing_ok=True)  # what went wrong may have been that somebody removes it
             raise
         finally:
             files.close(writer)
     finally:
         files.close(reader)
     if not finished:
-        partial.unlink()
+        partial.unlink(missing_ok=True)
         return False
     partial.rename(target)
     _sync_directory(target.parent, files)
     return True
 
 
-def _copy(reader: int, writer: int, compressor: Compressor, should_stop: Callable[[], bool]) -> bool:
+def _copy(
+    reader: int,
+    writer: int,
+    compressor: Compressor,
+    should_stop: Callable[[], bool],
+    on_data: Callable[[bytes], object],
+) -> bool:
     while data := os.read(reader, _CHUNK_BYTES):
+        on_data(data)
         _write_all(writer, compressor.compress(data))
         if should_stop():
             return False

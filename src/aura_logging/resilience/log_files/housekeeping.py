@@ -13,6 +13,7 @@ from aura_logging.resilience.forks import tell_after_fork
 from aura_logging.resilience.log_files.compression import Codec, compress_file
 from aura_logging.resilience.log_files.descriptors import Descriptors
 from aura_logging.resilience.log_files.file_lock import try_lock
+from aura_logging.resilience.log_files.id_index import IdCollector, index_path
 from aura_logging.resilience.log_files.retention import RetentionPolicy
 from aura_logging.resilience.log_files.segment_names import Segment, SegmentFile, SegmentNames
 
@@ -110,6 +111,8 @@ class SegmentKeeper:
             shelf.look()
         self._remove(shelf, self._expired(shelf, self._retention))
         shelf.look()
+        for segment in shelf.indexes_alone():
+            self._attempt(shelf.remove_index, segment)
         self.retained = len(shelf.size_bytes())
 
     def _remove(self, shelf: _Shelf, segments: list[Segment]) -> None:
@@ -121,13 +124,31 @@ class SegmentKeeper:
         target = shelf.path(SegmentFile(segment, codec.suffix))
         partial = shelf.path(SegmentFile(segment, codec.suffix, is_partial=True))
         try:
-            if compress_file(source, target, partial, codec, self._files, should_stop):
+            ids = IdCollector()
+            if compress_file(source, target, partial, codec, self._files, should_stop, ids.add):
+                self._write_index(target, ids.index())
                 source.unlink()
                 self.compressed += 1
         except FileNotFoundError:
-            if source.exists():
+            if partial.exists():
                 raise
-            # Somebody removed the segment by hand; there is nothing left to compress.
+            # Somebody removes files by hand: the segment, or what was to replace it. The next look tells what is left.
+
+    def _write_index(self, compressed: Path, index: bytes | None) -> None:
+        if index is None:
+            return
+        path = index_path(compressed)
+        try:
+            # Never into what somebody may be reading, nor through a link.
+            path.unlink(missing_ok=True)
+            fd = self._files.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            try:
+                os.fchmod(fd, compressed.stat().st_mode & 0o777)
+                os.write(fd, index)
+            finally:
+                self._files.close(fd)
+        except OSError as error:  # without it a search is slower, and no more
+            self.last_error = error
 
     def _attempt(self, step: Callable[..., None], *arguments: object) -> bool:
         try:
@@ -151,23 +172,29 @@ class _Shelf:
         self.plain: dict[Segment, int] = {}
         self.compressed: dict[SegmentFile, int] = {}
         self.partial: list[SegmentFile] = []
+        self.indexes: dict[Segment, int] = {}
 
     def look(self) -> None:
         """Read the directory; sizes are in bytes."""
-        self.plain, self.compressed, self.partial = {}, {}, []
+        self.plain, self.compressed, self.partial, self.indexes = {}, {}, [], {}
         with os.scandir(self._directory) as entries:
             for entry in entries:
                 file = self._names.parse(entry.name)
-                if file is None or not entry.is_file(follow_symlinks=False):
+                index_of = self._names.parse_index(entry.name)
+                if (file is None and index_of is None) or not entry.is_file(follow_symlinks=False):
                     continue
-                if file.is_partial:
+                if file is not None and file.is_partial:
                     self.partial.append(file)
                     continue
                 try:
                     size = entry.stat(follow_symlinks=False).st_size
                 except FileNotFoundError:
                     continue
-                if file.compressed:
+                if index_of is not None:
+                    self.indexes[index_of] = size
+                elif file is None:
+                    continue
+                elif file.compressed:
                     self.compressed[file] = size
                 else:
                     self.plain[file.segment] = size
@@ -181,7 +208,17 @@ class _Shelf:
         sizes = dict(self.plain)
         for file, size in self.compressed.items():
             sizes[file.segment] = sizes.get(file.segment, 0) + size
+        for segment, size in self.indexes.items():
+            if segment in sizes:
+                sizes[segment] += size
         return sizes
+
+    def indexes_alone(self) -> list[Segment]:
+        """Return the segments that are gone, or are no longer compressed, and of which there is an index."""
+        return sorted(self.indexes.keys() - {file.segment for file in self.compressed})
+
+    def remove_index(self, segment: Segment) -> None:
+        (self._directory / self._names.index_name(segment)).unlink(missing_ok=True)
 
     def path(self, file: SegmentFile) -> Path:
         return self._directory / self._names.name(file)

@@ -86,6 +86,15 @@ class SegmentNames:
         file = SegmentFile(segment, compressed or "", partial is not None)
         return file if self.name(file) == file_name else None
 
+    def index_name(self, segment: Segment) -> str:
+        """Return the name of the hidden file that says which ids a segment mentions: see `id_index`."""
+        return f".{self.name(SegmentFile(segment))}.ids"
+
+    def parse_index(self, file_name: str) -> Segment | None:
+        """Return whose index a file is, or `None` for any name that is not exactly one of ours."""
+        file = self.parse(file_name[1:].removesuffix(".ids"))
+        return file.segment if file is not None and self.index_name(file.segment) == file_name else None
+
     @staticmethod
     def following(newest: Segment | None, now: float) -> Segment:
         """Return the segment to close at `now` (seconds since 1970 UTC), later than the newest there is.

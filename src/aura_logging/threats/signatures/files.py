@@ -23,7 +23,7 @@ _ROOTS = (
     "opt/(?:lampp|xampp|apache2?|httpd|nginx|tomcat\\S*|[\\w.-]+/(?:conf|logs|etc))|"
     "private/(?:etc|var)|proc/(?:self|\\d+|version|cpuinfo|cmdline|mounts|net|meminfo|sched_debug|\\w{1,12}$)|dev/(?:tcp|udp|random|zero)|"
     "root/\\.?\\w|home/[\\w$]{1,20}/\\.|(?:[\\w.]{1,20}/)?\\.(?:ssh|aws|bash_\\w+|kube|docker|gnupg)/?|Volumes/\\w+/|"
-    "tmp/sess|srv/(?:www|http)|sys/class|boot/grub\\S*|apache2?/(?:conf|logs?)|log(?:s)?/(?:access|error)|www/(?:logs?|conf|apache)|"
+    "tmp/sess|srv/(?:www|http)|sys/class|run/(?:secrets|docker)|boot/grub\\S*|apache2?/(?:conf|logs?)|log(?:s)?/(?:access|error)|www/(?:logs?|conf|apache)|"
     "Library/WebServer|System/Library|NetServer/bin|MySQL/|php\\d?/php\\.ini|xampp/|web/conf|usr/home/"
 )
 
@@ -38,7 +38,7 @@ FILES = (
         r"|(?:\A|[/\\=])\.{2,4}[/\\]{1,4}[^\s]{0,80}?(?:\{FILE\}|etc[/\\]|boot\.ini|win(?:nt|dows)|\.(?:ini|conf|log|env|htaccess|htpasswd|bak|inc|sql|pem|key)(?:\W|\Z)|proc[/\\]|passwd)"
         r"|(?:\A|[/\\])\.{2}(?:;|%00|\x00)[/\\]|(?:\A|[/\\])\.{3,4}[/\\]{2}"
         r"|(?:\.\.[/\\]?2f){1,}|[/\\]\.{6,200}[/\\]|\A(?:[/\\]{1,3}\.{1,2}){2,}[/\\]|\A\.\.[/\\][\w-]{1,30}\.(?:php|aspx?|jsp|inc)\Z"
-        r"|\A[/\\]{1,4}\.{2}[/\\]|\A\.{2}[/\\]{1,4}\{?\Z|[/\\]\.{2}\Z",
+        r"|\A[/\\]{1,4}\.{2}(?:[/\\]|\Z)|\A\.\.[/\\](?:app|conf|config|inc|includes?|admin)[/\\]\S{1,80}\.(?:ya?ml|ini|php|xml|json|conf|env)\Z|\A\.{2}[/\\]{1,4}\{?\Z|[/\\]\.{2}\Z",
         (
             "../../../../etc/hosts",
             "..\\..\\windows\\win.ini",
@@ -54,7 +54,7 @@ FILES = (
         "path_traversal.sensitive_file",
         "path_traversal",
         0.9,
-        rb"(?:etc|proc|windows|winnt|conf|logs?|root|var|usr|opt|dev|apache2?|xampp|php[0-9]?|srv|sys|grub|volumes|"
+        rb"(?:etc|proc|windows|winnt|conf|logs?|root|run|var|usr|opt|dev|apache2?|xampp|php[0-9]?|srv|sys|grub|volumes|"
         rb"netserver|mysql|\.(?:ssh|aws|kube|docker|gnupg)|(?:^|[^a-z])[a-z](?::|%3a)|(?:^|[^a-z])[a-z](?::|%3a)windows)"
         + SLASH
         + rb"|(?:private|home|tmp|web|www|library|system)"
@@ -71,7 +71,7 @@ FILES = (
         r"|\A[^\s\"'<>]{0,200}?(?:\A|[/\\])(?:boot\.ini|win\.ini|system\.ini|php\.ini|my\.cnf|my\.ini|\.htaccess|\.htpasswd|\.bash_history|\.bash_profile|\.bashrc|httpd\.conf|global\.asax?|web\.config|id_rsa|id_dsa|authorized_keys|access[._]log|error[._]log|wp-config\.php|known_hosts|\.mysql_history|\.profile|\.rhosts|\.netrc|\.pgpass|sam\._|ntuser\.dat|desktop\.ini|php-fpm\.conf|\.s?ht\w+|config\.inc\.php)(?:[\x00%?.;]\S{0,30})?\Z"
         r"|\A[/\\\"']*(?:[a-z]:[/\\]*|[/\\])(?:windows|winnt|inetpub|boot\.ini|xampp|apache|php|mysql|wamp|program files[^\\/]{0,10}[/\\]+(?:apache|mysql|php|xampp|microsoft sql)|system volume)\S{0,200}(?:\.\w{2,4}|[/\\])?\s{0,3}\Z"
         r"|\A(?:etc|apache|logs|conf|php)[/\\](?:passwd|shadow|group|hosts|logs?|php\.ini|access\.log|error\.log|httpd\.conf)\S{0,30}\Z"
-        r"|(?:\Acat|\btype|\bmore|\btail|\bhead)\s+(?:/etc/|/proc/|[a-z]:\\|%systemdrive%)",
+        r"|(?:\Acat|\btype|\bmore|\btail|\bhead)\s+(?:/etc/|/proc/|[a-z]:\\|%systemdrive%)(?!\S*(?:\s+[a-z]+){3})",
         (
             "/etc/passwd",
             "file:///etc/shadow",
@@ -88,6 +88,25 @@ FILES = (
             "/home/julia/documents/letter.pdf",
             "usr/local is where it lives",
         ),
+        EXCEPT_ADDRESSES,
+    ),
+    Signature(
+        "path_traversal.remote_file",
+        "path_traversal",
+        0.6,
+        rb"\.(?:php[0-9]?|txt|asp|jsp|inc|gif|jpe?g|dat|log|png)[0-9]?(?:\?|%3f|%00|\x00){1,3}(?:&|$|\n)|"
+        + SLASH
+        + rb"(?:c99|r57|b374k|wso|shell|cmd|backdoor|webshell|evil)[a-z0-9_-]{0,10}\.(?:txt|php|asp|jsp|gif|jpe?g|dat)",
+        # What the application would append goes into the query that the `?` begins.
+        r"\A(?:https?|ftps?):/{2}[^\s?#]{1,200}\.(?:php\d?|txt|aspx?|jsp|inc|gif|jpe?g|dat|log|png)(?:\?{1,2}|\x00)\Z"
+        r"|\A(?:(?:https?|ftps?):)?(?:/{2}|\\{2})[^\s?#]{1,200}[/\\](?:c99|r57|b374k|wso|shell|cmd|backdoor|webshell|evil)[\w-]{0,10}\.(?:txt|php\d?|aspx?|jsp|gif|jpe?g|dat)\b\S{0,40}\Z",
+        (
+            "http://x.example/shell.txt?",
+            "https://x.example/a/c99.php",
+            "ftp://x.example/r57.txt",
+            "http://x.example/a.txt??",
+        ),
+        ("http://example.com/a.php?id=1", "have you seen http://example.com/a.txt?", "https://example.com/shells/"),
         EXCEPT_ADDRESSES,
     ),
     Signature(

@@ -17,8 +17,8 @@ _EVENTS = (
     "suspend|synchrestored|time|toggle|touch|track|transition|undo|unhandled|unload|url|volume|waiting|webkit|wheel|zoom"
 )
 _SINKS = (
-    r"alert|confirm|prompt|eval|setTimeout|setInterval|Function(?=\s?\(\s?[\"'`])|execScript|msgbox|fetch|import|atob|unescape|"
-    r"document\.(?:write(?:ln)?|getElement\w+|createElement|querySelector)|String\.fromCharCode|"
+    r"alert|confirm|prompt|eval|setTimeout|setInterval|Function(?=\s?\(?\s?[\"'`])|execScript|msgbox|fetch|import|atob|unescape|"
+    r"document\.(?:write(?:ln)?|createElement|(?:getElement\w+|querySelector)(?!\([^()]{0,60}\)\.\w{1,20}(?:\s+[a-z]{2,}){2}))|String\.fromCharCode|"
     r"(?:window|self|top|parent|this|globalThis)\[\W*\w+\W*\]|\$\.get\w*|XMLHttpRequest"
 )
 
@@ -109,7 +109,7 @@ MARKUP = (
         r"(?:\A|[\s:;\"'{=/*])(?:e\W{0,12}x\W{0,12}p\W{0,12}r\W{0,12}e\W{0,12}s\W{0,12}s\W{0,12}i\W{0,12}o\W{0,12}n)\s{0,5}\(\s{0,5}(?:[\w.]{0,40}[(=]|\W)"
         r"|\bexp?r?/\*[^*]{0,40}\*/|-moz-binding\s{0,5}:|behaviou?r\s{0,5}:\s{0,5}url|@import\s{0,5}(?:url|[\"'(])"
         r"|<[^<>]{0,500}?[\s/\"'](?:xlink:href|formaction|srcdoc|datasrc|dynsrc|lowsrc|xlink:actuate|ev:event|attributename)\s{0,5}="
-        r"|style\s{0,5}=[^<>]{0,120}?(?:url\s{0,5}\(|:\s{0,5}\\|expression|\\[0-9a-f]{2}|binding|behaviou?r)",
+        r"|style\s{0,5}=[^<>]{0,120}?(?:(?<![a-z])url\s{0,5}\(|:\s{0,5}\\|expression|\\[0-9a-f]{2}|binding|behaviou?r)",
         (
             '<div style="width:expression(alert(1))">',
             "<x style=behavior:url(a.htc)>",
@@ -117,7 +117,13 @@ MARKUP = (
             "<math><a xlink:href=//x.example>x",
             '<button formaction="//x.example">',
         ),
-        ("an expression (of love)", "style=modern", "the url(s) you sent", "facial expression"),
+        (
+            "an expression (of love)",
+            "style=modern",
+            "the url(s) you sent",
+            "style = new\nschool = curl(7)",
+            "facial expression",
+        ),
     ),
     Signature(
         "xss.script",
@@ -125,18 +131,28 @@ MARKUP = (
         0.75,
         rb"(?:alert|confirm|prompt|eval|msgbox|fromcharcode|settimeout|setinterval|function|unescape|fetch|atob|import|write(?:ln)?|"
         rb"createelement|getelement[a-z]{1,20}|queryselector|execscript|constructor|location|cookie|xmlhttprequest|domain|innerhtml)"
-        rb"[^a-z0-9]{0,3}(?:[(`\[=.)\]]|%28|%60)|document\.|window\.|self\[|top\[|\[\]\[|\+\[\]|\.constructor|(?:parent|this|globalthis|frames)\[|=\(\{|/\*-/\*",
-        r"\A(?!alert\s?\(\)\s[a-z])[\s\"'`;)}\]\\/*+&|^,>?!~-]{0,20}(?:[\w.]{0,30}=)?\(?"
+        rb"[^a-z0-9]{0,3}(?:[(`\[=.)\]]|%28|%60)|document\.|window\.|self\[|top\[|\[\]\[|\+\[\]|\.constructor|(?:parent|this|globalthis|frames|window)\[|(?:alert|confirm|prompt|eval)[)]?[,;][a-z]|=\(\{|/\*-/\*",
+        r"\A(?!alert\s?\(\)\s[a-z]|[\w.]{1,40}\([^()]{0,40}\)(?:\.\w{1,20})?(?:\s+[a-z]{2,}){2})[\s\"'`;)}\]\\/*+&|^,>?!~-]{0,20}(?:[\w.]{0,30}=)?\(?"
         rf"(?:{_SINKS})\s{{0,3}}(?:\(|`\S{{1,30}}`|\?\.\(|/\*)"
-        rf"|[\"'`;)}}\]]\s{{0,5}}[-+*;,&|^/<>?%]{{1,2}}\s{{0,5}}(?:window\.|self\.|top\.|\(\s?\d?,\s?)?(?:{_SINKS})\s{{0,3}}(?:\(|`\S{{1,30}}`)"
+        rf"|[\"'`;)}}\]]\s{{0,5}}[-+*;,&|^/<>?%]{{1,2}}\s{{0,5}}(?:window\.|self\.|top\.|\(\s?\d?,\s?)?(?:{_SINKS})(?:\(|\s(?=\(\s?[\"'`])|`\S{{1,30}}`)"
         r"|document\.(?:cookie|domain|location|body|head)\s{0,3}(?:[).;=,\]+]|\Z)(?![a-z])"
         r"|\A[\"']?\W{0,10}(?:document|window|self|top|location)(?:\.\w+){0,4}\s?=\s?[^=]{1,80}(?:\(|//|javascript|hash|name)"
         r"|\[\]\[[\"'(!+\[]|\(!\[\]\+|\[\"?(?:constructor|alert|eval)\"?\]\s?[(\[]|\]\.constructor\("
-        r"|=\s?String\.fromCharCode\s?\(|\A\W{0,6}(?:window|self|top|parent|this|globalThis|frames)\[[^\]\s]{1,60}\]\s?[(`]|\.constructor\.constructor\s?\(|innerHTML\s{0,3}=\s{0,3}[^=\s]|/\*-/\*`|(?:alert|confirm|prompt)\s?(?:&lpar;|`)\d",
+        r"|=\s?String\.fromCharCode\s?\(|\A\W{0,6}(?:window|self|top|parent|this|globalThis|frames)\[[^\]\s]{1,60}\]\s?[(`]|\.constructor\.constructor\s?\(|innerHTML\s{0,3}=\s{0,3}[^=\s]|/\*-/\*`|\A\W{0,6}\(\s?(?:alert|confirm|prompt|eval)\s?\)\s?\(|\$\{\s?(?:alert|confirm|prompt|eval|fetch|import)\s?[(`]|(?:=|\A)\s?(?:alert|confirm|prompt|eval)[,;]\w{1,20}\(|\]\.(?:find|map|some|every|forEach|filter|findIndex|sort|reduce)\s?\(\s?(?:alert|confirm|prompt|eval)\b|\.constructor\s?(?:`|\(\s?[\"'`])|\A\W{0,4}\(\)\s?=>\s?\{?\s?(?:alert|confirm|prompt|eval|fetch)\s?[(`]|\b(?:alert|confirm|prompt|eval)\.(?:call|apply|bind)\s?[(`]|\Anew\s+Function\s?[(`]|\bonerror\s?=\s?(?:alert|confirm|prompt|eval)\s?[;,]|(?:alert|confirm|prompt)\s?(?:&lpar;|`)\d",
         (
             "';alert(1)//",
             '"-confirm(1)-"',
             "alert(document.cookie)",
+            "${alert(1)}",
+            "(alert)(1)",
+            "a=alert,a(1)",
+            "[1].find(alert)",
+            "(()=>{alert(1)})()",
+            "eval.call`${1}`",
+            "[].filter.constructor('alert(1)')()",
+            ";onerror=alert;throw 1",
+            'window["al"+"ert"](1)',
+            "Function`alert(1)```",
             "');eval(name)//",
             "\\\";alert('x');//",
             "[]['constructor']('x')()",
@@ -150,6 +166,8 @@ MARKUP = (
             "alert() does nothing in my browser",
             "see document.location for details",
             "1 function (1)",
+            "document.getElementById('x').value returns null",
+            "totals.map(alerts)",
         ),
     ),
     Signature(

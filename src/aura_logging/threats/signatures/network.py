@@ -13,9 +13,9 @@ NETWORK = (
         "ssrf.internal_target",
         "ssrf",
         0.8,
-        rb"169\.254\.|metadata\.|100\.100\.100|(?:/|%2f|@|%40|\\)(?:localhost|127\.|0\.0\.0\.0|0(?:/|:|%2f|%3a)|0x7f|0177|017700|2130706433|\[|%5b|spoofed\.|localtest\.me|lvh\.me|127-0-0-1)|nip\.io|xip\.io|burpcollaborator|oastify|interact\.sh|\xe2\x91|%e2%91|192\.0\.0\.192",
-        r"\A[\"']?(?:[a-z][a-z+.-]{1,15}:|url:)?[/\\]{2,4}(?:[^\s/@\\]{0,60}@)?(?:localhost|127\.\d{1,3}(?:\.\d{1,3}){0,2}|0\.0\.0\.0|0|0x7f[0-9a-f.x]{0,20}|0177\.[\d.]{1,20}|017700\d{0,8}|2130706433|3232235\d{3}|2852039166|"
-        r"169\.254\.\d{1,3}\.\d{1,3}|\[[0:]{0,20}(?:1|:|ffff:[\d.a-f:]{3,20})\]|\[fd00:ec2::254\]|metadata(?:\.google\.internal)?|100\.100\.100\.200|192\.0\.0\.192|localtest\.me|[\w.-]{0,60}\.?(?:nip|xip)\.io|lvh\.me|127-0-0-1[\w.-]{0,40}|localhost[\w.]{0,20})(?:[:/\\?#]\S{0,300}|\Z)"
+        rb"169\.254\.|metadata\.|100\.100\.100|(?:/|%2f|@|%40|\\)(?:localhost|127\.|0\.0\.0\.0|0(?:/|:|%2f|%3a)|0000|unix:|instance-data|0x7f|0177|017700|2130706433|\[|%5b|spoofed\.|localtest\.me|lvh\.me|127-0-0-1)|nip\.io|xip\.io|burpcollaborator|oastify|interact\.sh|\xe2\x91|%e2%91|192\.0\.0\.192",
+        r"\A(?:\w{1,20}=)?[\"']?(?:[a-z][a-z+.-]{1,15}:|url:)?[/\\]{2,4}(?:[^\s/@\\]{0,60}@)?(?:localhost|127\.\d{1,3}(?:\.\d{1,3}){0,2}|0\.0\.0\.0|0|0x7f[0-9a-f.x]{0,20}|0177\.[\d.]{1,20}|017700\d{0,8}|2130706433|3232235\d{3}|2852039166|"
+        r"169\.254\.\d{1,3}\.\d{1,3}|\[[0:]{0,20}(?:1|:|ffff:[\d.a-f:]{3,20})\]|\[fd00:ec2::254\]|metadata(?:\.google\.internal|\.packet\.net)?|instance-data\.ec2\.internal|unix(?=:/)|0{1,4}(?=::)|100\.100\.100\.200|192\.0\.0\.192|localtest\.me|[\w.-]{0,60}\.?(?:nip|xip)\.io|lvh\.me|127-0-0-1[\w.-]{0,40}|localhost[\w.]{0,20})(?:[:/\\?#]\S{0,300}|\Z)"
         r"|169\.254\.169\.254[/:]|metadata\.google\.internal|/latest/meta-data|/computeMetadata/v1|\.(?:burpcollaborator\.net|oastify\.com|oast\.\w{2,6}|interact\.sh)\b",
         (
             "http://169.254.169.254/latest/meta-data/",
@@ -32,8 +32,8 @@ NETWORK = (
         "ssrf.scheme",
         "ssrf",
         0.8,
-        rb"(?:gopher|dict|ldaps?|tftp|jar|netdoc|sftp|file|ftp|ssh)(?::|%3a)",
-        r"\A[\"']?(?:gopher|dict|ldaps?|tftp|netdoc|sftp)://\S|\Ajar:(?:https?|file|ftp):|\A[\"']?netdoc:/|\A[\"']?file:/{1,3}(?:\S{0,200})\Z",
+        rb"(?:gopher|dict|ldaps?|tftp|jar|netdoc|sftp|file|ftp|ssh|unix)(?::|%3a)|(?:/|%2f)127\.",
+        r"\A[\"']?(?:gopher|dict|ldaps?|tftp|netdoc|sftp)://\S|\A[\"']?unix:/{1,3}\w|\A[\"']?https?://127(?:\.\d{1,3}){3}[^\w\s]|\Ajar:(?:https?|file|ftp):|\A[\"']?netdoc:/|\A[\"']?file:/{1,3}(?:\S{0,200})\Z",
         (
             "gopher://127.0.0.1:6379/_INFO",
             "dict://x.example:11211/stat",
@@ -95,8 +95,8 @@ NETWORK = (
         "header_injection.new_header",
         "header_injection",
         0.95,
-        rb"(?:[\r\n]|%0d|%0a|%e5%98%8[ad]|\xe5\x98|\\r|\\n)[^a-z]{0,12}(?:set-cookie|location|content-|http/|x-|transfer-|access-|bcc|cookie|refresh|host|link|status|clear-)",
-        r"(?:[\r\n\u560a\u560d\u2028]|\\r|\\n)[\s\u560a\u560d]{0,6}(?:set-cookie2?\s?:|location\s?:\s?(?:https?:|//|/|javascript)|content-(?:type|length|disposition|encoding|security-policy)\s?:|"
+        rb"(?:[\r\n]|%0d|%0a|%e5%98%8[ad]|\xe5\x98|%e2%80%a8|\xe2\x80\xa8|\\r|\\n)(?:[^a-z]|\\t|0[ad]){0,12}(?:set-cookie|location|content-|http/|x-|transfer-|access-|bcc|cookie|refresh|host|link|status|clear-)",
+        r"(?:[\r\n\u560a\u560d\u2028]|\\r|\\n)(?:[\s\u560a\u560d]|\\t|0[ad]){0,6}(?:set-cookie2?\s?:|location\s?:\s?(?:https?:|//|/|javascript)|content-(?:type|length|disposition|encoding|security-policy)\s?:|"
         r"HTTP/[12](?:\.\d)?\s|x-(?:xss-protection|forwarded-\w+|injected|\w+-test|custom\w*|test|evil|crlf\w*|header\w*)\s?:|transfer-encoding\s?:|access-control-\w|clear-site-data|bcc\s?:\s?\S{1,80}@|cookie\s?:\s?\w{1,30}=|refresh\s?:\s?\d|status\s?:\s?\d{3})",
         (
             "en\r\nSet-Cookie: a=b",
@@ -111,13 +111,14 @@ NETWORK = (
         "header_injection",
         0.8,
         rb"(?:[\r\n]|%0d|%0a|%e5%98%8[ad]|\xe5\x98|%c4%8d%c4%8a|\xc4\x8d\xc4\x8a|\\r|\\n)[^a-z]{0,12}(?:[a-z]{2,20}-[a-z-]{2,20}|host|link|etag|cookie|connection|authorization|"
-        rb"location|server|via|age|vary|expires|pragma|origin|referer|(?:reply-)?to|b?cc|subject|from|mime-version)[ +\t]{0,2}(?:%20)?(?::|%3a)|"
+        rb"[a-z-]{0,20}(?:header|inject|crlf|evil|hack)[a-z0-9-]{0,20}|location|server|via|age|vary|expires|pragma|origin|referer|(?:reply-)?to|b?cc|subject|from|mime-version)[ +\t]{0,2}(?:%20)?(?::|%3a)|"
         rb"(?:[\r\n]|%0d|%0a)(?:get|post|put|head|options|delete)(?: |%20|\+)[^ ]{1,80}(?: |%20|\+)http",
         # Behind nothing or one word, which is no way to begin a letter; headers that only HTTP has.
         r"\A[^\s:<>]{0,80}(?:(?:[\r\n]|\\r|\\n){1,4}[ \t]{0,3}|[\u560a\u560d]{2}|\u010d\u010a)(?:(?:proxy|www)-auth\w{4,12}|authorization\s?:\s?(?:basic|bearer|digest|negotiate)|connection\s?:\s?(?:close|keep-alive|upgrade)|"
         r"cache-control|etag|link\s?:\s?<|host\s?:\s?[\w-]{1,60}(?:\.[\w-]{1,30}|:\d{2,5})\s{0,2}(?:\Z|[\r\n])|user-agent|if-\w{4,8}-?\w{0,10}|strict-transport-security|x-[\w-]{2,40}|sec-[\w-]{2,40}|accept(?:-\w{2,20})?|set-cookie2?|content-\w{2,20}|"
         r"location|vary\s?:\s?[\w*]|expires\s?:\s?\d|pragma|server\s?:\s?\w|via\s?:\s?\d)\s{0,2}(?::|(?<=[:<\w*.]))"
         r"|\A\s{0,2}[\r\n]{1,4}[a-z]{2,20}-[a-z][a-z-]{1,20}\s?:\s?\S|\A[^\s:<>]{0,80}[\r\n]{1,4}\s{0,3}(?:GET|POST|PUT|HEAD|OPTIONS|DELETE)\s[^\s]{1,200}\sHTTP/\d"
+        r"|\A[\r\n]{1,4}[a-z-]{0,20}(?:header|inject|crlf|evil|hack)[\w-]{0,20}\s?:|\A[\w.+%-]{1,64}[\r\n]{1,4}\s{0,3}(?:to|b?cc|reply-to)\s?:\s?[\w.+%-]{1,64}@"
         r"|\A[\w.+%-]{1,64}@[\w.-]{1,100}[\r\n]{1,4}\s{0,3}(?:to|b?cc|subject|from|reply-to|mime-version|content-type)\s?:",
         (
             "x\r\nHost: x.example",

@@ -16,15 +16,16 @@ _TOOLS = (
     "xsser|xsstrike|dalfox|fimap|whatweb|wapiti|webinspect|appscan|netsparker|invicti|burp ?suite|burpcollaborator|owasp[ _-]?zap|zaproxy|zap/|paros|"
     "webscarab|ratproxy|grendel-scan|vega/|hydra|medusa/|brutus|patator|metasploit|msfconsole|core-project|n-stealth|grabber|cgichk|"
     "whisker|uil2pn|jaascois|jorgee|muieblackcat|l9explore|l9tcpid|nmap scripting engine|nmap/|springenum|tplmap|jbrofuzz|dotdotpwn|"
-    "golismero|sitelockspider|vulnx|blackwidow/|x-scan|cloudmapper|crowbar|thc-|tsunamisecurityscanner|jaeles|kiterunner|hexometer scan|"
+    "golismero|vulnx|blackwidow/|x-scan|cloudmapper|crowbar|thc-|tsunamisecurityscanner|jaeles|kiterunner|hexometer scan|"
     "qualysguard|was/|mysqloit|internet ninja|scanmyserver|prog\\.customcrawler|bilbo|sqlpowerinjector|datacha0s|nsauditor|pmafind|"
     "webshag|webtrends security|websecurify|whcc/|s\\.t\\.a\\.l\\.k\\.e\\.r|t34mh4k|struts-pwn|toata|zollard|fhscan|floodgate|"
     "amiga-aweb/3\\.4|anyevent-http/|detectify|probely|rapid7|insightvm|log4j[- ]?scan|gospider|hakrawler|aquatone|httprobe|katana/|"
-    "fuzz faster|cmsmap|nimbostratus|projectdiscovery|shellshock-scan|interactsh|arjun|rustbuster|paramspider|subfinder|sn1per|sitadel|vulners|"
+    "fuzz faster|cmsmap|projectdiscovery|shellshock-scan|interactsh|arjun|rustbuster|paramspider|subfinder|sn1per|sitadel|vulners|"
     "whatwaf|wafw00f|sslyze|intruder\\.io|tsunami security|hakai/|compatible; qualys|qualys was|autogetcontent|bfac|crimscanner|domino hunter|"
     "email extractor|f-secure radar|get-minimal|gootkit|inspath|metis/|\\.nasl|nmap-nse|qqgamehall|security scan|sql power injector|sysscan|tbi-webscanner|"
     "teh forest lobster|this is an exploit|voideye|webbandit|webvulnscan|wordpress hash grabber|xmlrpc exploit|wpspider|user-agent:|ghauri|nosqlmap|"
     "crlfuzz|ssrfmap|recon-ng|theharvester|eyewitness|gowitness|naabu|webcruiser|vuln(?:erability)?[ -]?scan|pentest|exploit-db|sqliv|lfimap|x8/|cariddi|"
+    "muhstik|uniscan|parsero|amass|go-dork|r00ts3c|cgi-scan|cisco-torch|http banner detection|fhscan|zmap|"
     "bbot|osmedeus|reconftw|pocsuite|xray/|goby|afrog|fscan|yakit|acunetix|leakix|cert-?graph|blind-?sql"
 )
 _HINT = _TOOLS.encode()

@@ -30,24 +30,42 @@ TEMPLATES = (
         "ssti.arithmetic",
         "ssti",
         0.85,
-        rb"\{\{|\$\{|#\{|<%|\*\{|@\(|~\{|\[\[|\{[0-9@%*#!=]|%7b%7b|%\{",
-        r"(?:\{\{[{=!%-]?|[$#*@~%]\{|<%[=-]?|@\(|\$\{\{|\[\[\$?\{?|\{@|\A\{=?|\{%\s?=?)\s{0,5}[\"'(]{0,2}\d{1,12}[\"']?\s{0,3}[-*+/%^]\s{0,3}[\"']?\d{1,12}[\"')]{0,3}\s{0,5}(?:%?\}|%>|\)|\]\])|"
+        rb"\{\{|\$\{|#\{|<%|\*\{|@\(|~\{|\[\[|\[=|\{[0-9@%*#!=]|%7b%7b|%\{",
+        r"(?:\{\{[{=!%-]?|[$#*@~%]\{|<%[=-]?|@\(|\$\{\{|\[\[\$?\{?|\[=|\{@|\A\{=?|\{%\s?(?:=|print\s?\(?)?)\s{0,5}[\"'(]{0,2}\d{1,12}[\"']?\s{0,3}[-*+/%^]\s{0,3}[\"']?\d{1,12}[\"')]{0,3}\s{0,5}(?:\|\s?\w{1,20}\s{0,3})?(?:%?\}|%>|\)|\]\]|\]\Z)|\{\{\s{0,3}(?:[\"']\w{1,10}[\"']\s?\*\s?\d|\d{1,6}\s?\|\s?\w{2,20}\s?:)|"
         r"\{\{\s{0,3}\d+\s{0,3}\*\s{0,3}'\d+'|\$\{\{<%\[%'\"|\A\W{4,}%\}?>?\{\{|\{\{=\s?\w+\s?\}\}|<%=\s?\w+\s?%>",
-        ("{{7*7}}", "${7*7}", "<%= 7*7 %>", "#{7*7}", "{{7*'7'}}", "@(1+2)", "*{3*3}"),
+        (
+            "{{7*7}}",
+            "${7*7}",
+            "<%= 7*7 %>",
+            "#{7*7}",
+            "{{7*'7'}}",
+            "[=7*7]",
+            "{{9*9|string}}",
+            '{{"a"*5}}',
+            "{{5|multiply:5}}",
+            "@(1+2)",
+            "*{3*3}",
+        ),
         ("{{name}}", "{{ user.first_name }}", "(3*4)", "${total}", "{% block title %}"),
     ),
     Signature(
         "ssti.function",
         "ssti",
         0.85,
-        rb"\{\{|\{%|\{\$smarty|\{@[a-z]|#\{|\$\{|@(?:system|html)\.|%7b%7b",
+        rb"\{\{|\{%|\{\$?smarty|\{if |\{@[a-z]|#\{|\$\{|<%|(?:@|%40)(?:system|html|datetime)\.|%7b%7b",
         r"\{\{[^{}\n]{0,200}?(?:file_excerpt|(?<![\w.])(?:source|include|read_file|file|load)\s?\(\s?[\"'](?:/|\.\.|[a-z]:)|\bg\.pop\b|\bdict\.|\.mro\s?\()|\{\{\s?(?:printf\s+\"|\.(?:System|Exec|ExecuteCommand|Secret|Password|Env)\b)|"
-        r"\{%\s{0,3}include\s+request\.|\{\$smarty\.|\{@math\b|\#\{\s{0,3}%x|[$#]\{[^{}\n]{0,80}?(?:pageContext|getSession\s?\(|setAttribute\s?\(|facesContext|applicationScope|(?<![\w.])session\.(?:get|set)\w{0,12}\s?\()|"
-        r"@(?:System|Html)\.(?:Diagnostics|IO|Raw|Net|Reflection)\b",
+        r"\{%\s{0,3}include\s+request\.|\{\$smarty\.|\{@math\b|\#\{\s{0,3}%x|[$#]\{[^{}\n]{0,80}?(?:pageContext|getSession\s?\(|setAttribute\s?\(|facesContext|applicationScope|jsp:|request\.get\w{1,20}\s?\(|(?:class|param)\.\w{1,30}(?:\(|\}\Z)|[\"']\w{0,20}[\"']\.\w{1,20}\s?\(|(?<![\w.])session\.(?:get|set)\w{0,12}\s?\()|"
+        r"@(?:System|Html)\.(?:Diagnostics|IO|Raw|Net|Reflection)\b|\A@DateTime\.\w|\{Smarty_Internal|\{if\s{1,3}(?:system|phpinfo|passthru|exec)\s?\(|<%=?\s{0,3}require\s|\A\s?\{\{\s?(?:\.|request|html\s\"[^\"]{0,20}\")\s?\}\}\s?\Z|\{\{[^{}\n]{0,60}?(?:storages\.\d|signer\.key)|\{\{\s?request\s?\[|\{%\s?set\s+\w{1,20}\s?=\s?(?:config|self|cycler|lipsum)\b",
         (
             "{{ '/etc/passwd'|file_excerpt(1,30) }}",
             "{{ source('/etc/passwd') }}",
             "{$smarty.version}",
+            '${"a".toUpperCase()}',
+            "{{request}}",
+            "{{request['__cl'+'ass__']}}",
+            "<% require 'open3' %>",
+            "{if system('id')}{/if}",
+            "{{.}}",
             '${pageContext.request.getSession().setAttribute("admin",true)}',
             "{% include request.GET.page %}",
             '@System.Diagnostics.Process.Start("x")',

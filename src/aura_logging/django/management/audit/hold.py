@@ -51,7 +51,7 @@ def run(options: Mapping[str, Any], out: OutputWrapper, err: OutputWrapper) -> i
                 ),
             )  # fmt: skip
         elif options["lift"]:
-            was_there = lift_hold(trail, name, options["reason"]) or was_there
+            was_there = lift_hold(trail, chosen.key_ring(), name, options["reason"]) or was_there
         else:
             for hold in store.holds():
                 out.write(lines(f"{alias}: {hold.name}: {hold.reason}"))

@@ -1,6 +1,7 @@
 """Remove what has been kept for long enough, as AURA["AUDIT"]["keep_days"] says; signed tombstones take its place.
 
-Legal holds stay, and so does every chain that is damaged: it is evidence.
+What a legal hold covers stays. Of a damaged trail nothing is removed, unless --despite-damage lets the chains go that
+are whole; the damaged ones are evidence.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ def add_arguments(parser: CommandParser) -> None:
     add_database(parser)
     parser.add_argument("--dry-run", action="store_true", help="Tell what would go; change nothing.")
     parser.add_argument(
+        "--despite-damage", action="store_true",
+        help="Purge the chains that are whole though others are damaged. What is missing may have been a hold.",
+    )  # fmt: skip
+    parser.add_argument(
         "--keep", metavar="CLASS=DAYS", action="append", default=[], help="Instead of the settings' policy; repeatable."
     )
     parser.add_argument(
@@ -38,17 +43,18 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(options: Mapping[str, Any], out: OutputWrapper, err: OutputWrapper) -> int:
-    """Purge; 0, or 1 if damaged chains were left alone."""
+    """Purge; 0, or 1 if the trail is damaged, or a legal hold is missing."""
     chosen = options_of(DjangoAuditOptions)
     policy = _policy(options["keep"], chosen)
     keys = chosen.key_ring()
     is_whole = True
     for alias, store in each_store(options):
         trail = make_trail(store, chosen)
-        plan = purge(trail, keys, policy, dry_run=options["dry_run"])
+        plan = purge(trail, keys, policy, dry_run=options["dry_run"], despite_damage=options["despite_damage"])
         _tell(alias, plan, out, dry_run=options["dry_run"])
         is_whole = is_whole and not plan.damages
-        _purge_logs(options, trail, policy, out)
+        if not plan.refused:
+            _purge_logs(options, trail, policy, out)
     return 0 if is_whole else 1
 
 
@@ -88,6 +94,8 @@ def _policy(given: list[str], chosen: DjangoAuditOptions) -> RetentionPolicy:
 def _tell(alias: str, plan: PurgePlan, out: OutputWrapper, *, dry_run: bool) -> None:
     verb = "would go" if dry_run else "removed"
     out.write(f"{alias}: {plan.count:,} entries {verb}, {plan.kept:,} stay")
+    if plan.refused:
+        out.write(lines(f"{alias}: nothing is removed: {plan.refused}", "  "))
     for name, count in plan.by_class.most_common():
         out.write(f"  {name:<20}{count:>12,}")
     for name, count in plan.by_hold.most_common():
@@ -95,4 +103,4 @@ def _tell(alias: str, plan: PurgePlan, out: OutputWrapper, *, dry_run: bool) -> 
     if plan.unsealed:
         out.write(lines(f"  {plan.unsealed:,} are due and wait for a checkpoint", "    "))
     for damage in plan.damages:
-        out.write(lines(f"  left alone, damaged: {damage}", "    "))
+        out.write(lines(f"  damaged: {damage}", "    "))

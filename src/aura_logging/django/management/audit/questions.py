@@ -15,7 +15,7 @@ from aura_logging.audit.events import EVENT_CLASSES
 from aura_logging.audit.query import EntryFilter
 from aura_logging.django.audit_start import store_in
 from aura_logging.django.audit_store import DatabaseAuditStore
-from aura_logging.django.models import AuditEntry
+from aura_logging.django.tracking.migrating import has_trail
 from aura_logging.options import nearest
 
 __all__ = ["WIDTH", "add_database", "add_filters", "aliases", "asked", "lines", "store_of"]
@@ -83,8 +83,7 @@ def lines(text: str, indent: str = "  ") -> str:
 
 def _has_trail(alias: str) -> bool:
     try:
-        with connections[alias].cursor() as cursor:
-            return AuditEntry._meta.db_table in connections[alias].introspection.table_names(cursor)
+        return has_trail(connections[alias])
     except DatabaseError as error:
         raise CommandError(f"The database {alias!r} cannot be asked: {error}", returncode=1) from error
 

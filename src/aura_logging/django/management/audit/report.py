@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandParser, OutputWrapper
 from django.utils import timezone
 
-from aura_logging.audit.report import ActorSummary, summarise
-from aura_logging.audit.stores.base import Entry
+from aura_logging.audit.report import ActorSummary, lists_that_may_name, summarise
+from aura_logging.audit.stores.base import Entry, EntryFilter
 from aura_logging.django.audit_names import user_names
 from aura_logging.django.management.audit.questions import WIDTH, add_database, add_filters, asked, each_store, lines
 
@@ -42,6 +43,7 @@ def run(options: Mapping[str, Any], out: OutputWrapper, err: OutputWrapper) -> i
     names = user_names({each.actor.id for each in summaries if each.actor.kind == "user" and not each.actor.label})
     total = sum(each.count for each in summaries)
     err.write(f"{total:,} entries by {len(summaries):,} actors")
+    _tell_of_lists(options, where, err)
     if not summaries:
         return 0
     out.write(f"{'who':<{_WHO}}{'entries':>8}  {'first':<17} {'last':<17}")
@@ -56,6 +58,16 @@ def run(options: Mapping[str, Any], out: OutputWrapper, err: OutputWrapper) -> i
             parts.append("from " + ", ".join(name for name, _ in each.addresses.most_common(_MOST_ADDRESSES)))
         out.write(lines("  " + "; ".join(parts), "    "))
     return 0
+
+
+def _tell_of_lists(options: Mapping[str, Any], where: EntryFilter, err: OutputWrapper) -> None:
+    """Say what the answer leaves open: a list that was read does not always say whom it named."""
+    if where.object_id is None or where.event_class not in (None, "access"):
+        return
+    lists = replace(where, object_id=None, event_class="access")
+    count = sum(lists_that_may_name(store.entries(where=lists), where.object_id) for _, store in each_store(options))
+    if count:
+        err.write(lines(f"{count:,} further reads of lists do not name all of their objects: export them, to see"))
 
 
 def _name(summary: ActorSummary, names: Mapping[str, str]) -> str:

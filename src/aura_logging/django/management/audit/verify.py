@@ -13,6 +13,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
 
+from aura_logging.audit.checkpoint import Checkpoint
 from aura_logging.audit.damage import Progress, Verification
 from aura_logging.audit.keepers import read_seals
 from aura_logging.audit.verify import verify
@@ -30,7 +31,10 @@ def add_arguments(parser: CommandParser) -> None:
     """Declare `--seals` and `--format`."""
     add_database(parser)
     parser.add_argument(
-        "--seals", metavar="FILE", type=Path, help="Seals that were kept elsewhere: each must be in the trail."
+        "--seals",
+        metavar="FILE",
+        type=Path,
+        help="Seals that were kept elsewhere, or a JSON log: each must be in the trail.",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
@@ -43,7 +47,7 @@ def run(options: Mapping[str, Any], out: OutputWrapper, err: OutputWrapper) -> i
     except (OSError, ValueError) as error:
         raise CommandError(f"--seals {options['seals']}: {error}", returncode=2) from error
     outcomes = {
-        alias: verify(store, keys, kept_elsewhere=seals, on_progress=_Teller(alias, err))
+        alias: verify(store, keys, kept_elsewhere=_of_this(alias, seals), on_progress=_Teller(alias, err))
         for alias, store in each_store(options)
     }
     if options["format"] == "json":
@@ -52,6 +56,13 @@ def run(options: Mapping[str, Any], out: OutputWrapper, err: OutputWrapper) -> i
         for alias, outcome in outcomes.items():
             _tell(alias, outcome, out)
     return 0 if all(outcome.is_whole for outcome in outcomes.values()) else 1
+
+
+def _of_this(alias: str, seals: list[Checkpoint]) -> list[Checkpoint]:
+    """Return the seals but those of the project's other databases, whose keepers are the same."""
+    others = [store for name, store in (each_store({}) if seals else ()) if name != alias]
+    elsewhere = {checkpoint.mac for store in others for checkpoint in store.checkpoints()}
+    return [seal for seal in seals if seal.mac not in elsewhere]
 
 
 def _tell(alias: str, outcome: Verification, out: OutputWrapper) -> None:

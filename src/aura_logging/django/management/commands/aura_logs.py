@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from aura_logging.django.management.logs import SUBCOMMANDS
+from aura_logging.django.management.logs.wording import HelpText
 
 __all__ = ["Command"]
 
@@ -20,10 +21,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Let every subcommand declare its own."""
-        subparsers = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
+        subparsers = parser.add_subparsers(dest="subcommand", metavar="|".join(SUBCOMMANDS), required=True)
         for name, subcommand in SUBCOMMANDS.items():
             about = subcommand.__doc__ or ""
-            subcommand.add_arguments(subparsers.add_parser(name, help=about.partition("\n")[0], description=about))
+            summary = about.partition("\n")[0]
+            own = subparsers.add_parser(name, help=summary, description=about, formatter_class=HelpText)
+            subcommand.add_arguments(own)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand; end the process with its code if that is not 0."""

@@ -10,6 +10,7 @@ the audit trail. Loggers below it that have a level of their own in LOGGING keep
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import logging
 import re
@@ -25,6 +26,7 @@ from aura_logging.audit import record
 from aura_logging.django import audit_start
 from aura_logging.django.metrics_store import store_of_settings
 from aura_logging.handlers.override_notes import LevelOverride, add_override, clear_overrides, overrides_in
+from aura_logging.levels import level_names, level_number
 from aura_logging.metrics.stores.base import MetricsStore, StoreError
 from aura_logging.metrics.stores.memory import MemoryStore
 from aura_logging.options import nearest
@@ -38,12 +40,14 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 def add_arguments(parser: CommandParser) -> None:
     """Declare the logger, the level, and for whom and how long."""
-    parser.add_argument("logger", nargs="?", metavar="LOGGER", help='A logger\'s name; "root" for all. None: tell.')
-    parser.add_argument("level", nargs="?", metavar="LEVEL", help="DEBUG, INFO, WARNING, …")
-    parser.add_argument("--for", dest="duration", metavar="TIME", default="10m", help="30s, 10m, 2h or 1d; 10m.")
+    parser.add_argument("logger", nargs="?", metavar="LOGGER", help='A logger\'s name; "root" for all.')
+    parser.add_argument("level", nargs="?", metavar="LEVEL", help="DEBUG, INFO, WARNING, …; without: show overrides.")
+    parser.add_argument(
+        "--for", dest="duration", metavar="TIME", default="10m", help="30s, 10m, 2h or 1d. Default: 10m."
+    )
     parser.add_argument("--user", metavar="ID", help="Only records with this user_id.")
     parser.add_argument("--route", metavar="ROUTE", help="Only records with this route, as in the lines.")
-    parser.add_argument("--rate", metavar="SHARE", default="1", help="Only this share, 0 to 1, of whole requests; 1.")
+    parser.add_argument("--rate", metavar="SHARE", default="1", help="This share (0 to 1) of whole requests.")
     parser.add_argument("--clear", action="store_true", help="End the overrides of LOGGER, or all, now.")
 
 
@@ -75,7 +79,14 @@ def _set(store: MetricsStore, override: LevelOverride, err: OutputWrapper) -> No
     asked = {name: value for name, value in asdict(override).items() if name != "logger"}
     _record("logging.level_set", override.logger or "root", **asked)
     add_override(store, override)
-    err.write(f"{_described(override)}.\nEvery process follows within 2 s.")
+    err.write(f"{_described(override)}.\nEvery process follows within 2 s.{_doubt(override.logger)}")
+
+
+def _doubt(logger: str) -> str:
+    """Return a question about a name that nothing here has and that is nearly another's; others may have it."""
+    known = logging.getLogger().manager.loggerDict
+    alike = difflib.get_close_matches(logger, known, n=1, cutoff=0.85) if logger and logger not in known else []
+    return f"\nNo logger is called {logger!r} in this process; did you mean {alike[0]!r}?" if alike else ""
 
 
 def _record(action: str, logger: str, **extra: Any) -> None:
@@ -106,10 +117,9 @@ def _described(override: LevelOverride) -> str:
 def _override(options: Mapping[str, Any]) -> LevelOverride:
     if options["level"] is None:
         raise CommandError(f"Give a level too: aura_logs level {options['logger']} DEBUG --for 10m", returncode=2)
-    levels = logging.getLevelNamesMapping()
     level = str(options["level"]).upper()
-    if level not in levels or level == "NOTSET":
-        raise CommandError(f"LEVEL {options['level']!r} is no level. {nearest(level, levels)}", returncode=2)
+    if not level_number(level):
+        raise CommandError(f"LEVEL {options['level']!r} is no level. {nearest(level, level_names())}", returncode=2)
     return LevelOverride(
         logger=_logger_name(options["logger"]),
         level=level,

@@ -23,6 +23,7 @@ from aura_logging.django.management.logs.selection import (
     files_of_all,
     is_colour_wanted,
 )
+from aura_logging.django.management.logs.wording import counted
 from aura_logging.options import OptionError
 
 __all__ = ["add_arguments", "run"]
@@ -64,7 +65,11 @@ def _by_conditions(terms: Sequence[str], options: Mapping[str, Any], out: Output
         out.write(line.raw.decode("utf-8", "backslashreplace") if options["json"] else pretty(line.raw))
     for problem in problems:
         err.write(problem.reason)
-    err.write(f"{count:,} lines, newest first." + (" There may be more: --limit." if count == options["limit"] else ""))
+    if count:
+        more = f" There may be more: --limit {10 * count}" if count == options["limit"] else ""
+        err.write(f"{counted(count, 'line')}, newest first.{more}")
+    else:
+        err.write("No such line.")
     return 1 if problems else 0
 
 

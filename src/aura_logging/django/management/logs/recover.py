@@ -14,6 +14,7 @@ from django.core.management.base import CommandError, CommandParser, OutputWrapp
 
 from aura_logging.diagnostics.journals import Waiting, waiting_in
 from aura_logging.diagnostics.live_handlers import Journaled, journaled_handlers
+from aura_logging.django.management.logs.wording import counted
 from aura_logging.handlers.orphans import Recovered, write_orphans
 
 __all__ = ["add_arguments", "run"]
@@ -65,12 +66,14 @@ def _tell(handlers: list[Journaled], directory: Path | None, out: OutputWrapper)
 
 
 def _what_waits(waiting: Waiting) -> str:
-    processes = "process" if waiting.dead == 1 else "processes"
-    parts = [f"{waiting.lines:,} lines ({waiting.line_bytes:,} bytes) of {waiting.dead} dead {processes}"]
+    parts = ["nothing waits"]
+    if waiting.dead or waiting.lines:
+        whose = counted(waiting.dead, "dead process", "dead processes")
+        parts = [f"{counted(waiting.lines, 'line')} ({waiting.line_bytes:,} bytes) of {whose}"]
     if waiting.alive:
         parts.append(f"{waiting.alive} alive")
     if waiting.unreadable:
-        parts.append(f"{waiting.unreadable} files unreadable")
+        parts.append(f"{counted(waiting.unreadable, 'file')} unreadable")
     return ", ".join(parts)
 
 
@@ -78,7 +81,7 @@ def _through(handlers: list[Journaled], out: OutputWrapper, err: OutputWrapper) 
     codes = []
     for handler in handlers:
         recovered = handler.recover()
-        out.write(_row(handler.journal_name, f"{recovered.delivered:,} lines delivered"))
+        out.write(_row(handler.journal_name, f"{counted(recovered.delivered, 'line')} delivered"))
         codes.append(_complain(handler.journal_name, recovered, err))
     return max(codes)
 
@@ -89,19 +92,20 @@ def _to_stdout(directory: Path, out: OutputWrapper, err: OutputWrapper) -> int:
         out.flush()  # before they count as delivered
 
     recovered = write_orphans(directory, write)
-    err.write(_row(str(directory), f"{recovered.delivered:,} lines written"))
+    err.write(_row(str(directory), f"{counted(recovered.delivered, 'line')} written"))
     return _complain(str(directory), recovered, err)
 
 
 def _complain(what: str, recovered: Recovered, err: OutputWrapper) -> int:
     """Say what did not go well; return the exit code."""
     if recovered.alive:
-        err.write(_row(what, f"{recovered.alive} processes are alive; theirs is theirs to deliver"))
+        alive = counted(recovered.alive, "process is", "processes are")
+        err.write(_row(what, f"{alive} alive and will deliver what is theirs"))
     wrong = []
     if recovered.refused:
-        wrong.append(f"{recovered.refused:,} lines refused by the target's own code; they are gone")
+        wrong.append(f"{counted(recovered.refused, 'line')} refused by the target's own code and gone")
     if recovered.damaged:
-        wrong.append(f"{recovered.damaged:,} lines damaged; files that held whole ones are kept as *.corrupt")
+        wrong.append(f"{counted(recovered.damaged, 'line')} damaged; files that held whole ones are kept as *.corrupt")
     if recovered.error is not None:
         wrong.append(f"stopped: {recovered.error}; the rest waits")
     for problem in wrong:

@@ -1,0 +1,1 @@
+"""A site with the admin and the dashboard, and nothing else."""
