@@ -118,7 +118,7 @@ def test_the_line_of_a_planted_card_is_suspect(text: str, card: str) -> None:
 
 
 @given(TEXTS)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_both_engines_suspect_the_same(text: str) -> None:
     for line in (
         text.encode("utf-8", "surrogatepass"),
@@ -128,7 +128,7 @@ def test_both_engines_suspect_the_same(text: str) -> None:
 
 
 @given(TEXTS.filter(lambda text: text.isprintable() or text.isascii()))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_the_encoded_line_is_suspect_of_whatever_is_found_in_its_text(text: str) -> None:
     findings = SCRUBBER.find(text)
     names = {detector.name for detector in SCRUBBER.engine.suspected(orjson.dumps({"message": text}))}

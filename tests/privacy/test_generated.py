@@ -143,7 +143,7 @@ def phones(draw: st.DrawFn) -> str:
         pytest.param(phones(), ("phone", "value"), id="phones"),
     ],
 )
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_a_value_goes_as_a_whole_wherever_it_stands(
     data: st.DataObject, values: st.SearchStrategy[str], names: tuple[str, ...], place: str
@@ -184,7 +184,7 @@ def innocents(draw: st.DrawFn) -> str:
 
 
 @pytest.mark.parametrize("form", ["{}", "id={}", "[{}] done in 12 ms", '{{"key": "{}"}}', "value {}, then more."])
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(innocent=innocents())
 def test_what_merely_looks_like_a_value_is_left_alone(innocent: str, form: str) -> None:
     text = form.format(innocent)

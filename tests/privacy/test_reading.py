@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aura_logging.privacy import Scrubber
@@ -61,6 +61,7 @@ def test_what_is_plain_has_no_other_reading(text: str) -> None:
     assert plain_reading(text) is None
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_every_place_of_a_reading_is_one_of_the_original(text: str) -> None:
     reading = plain_reading(text)

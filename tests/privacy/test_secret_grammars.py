@@ -51,13 +51,6 @@ def test_what_is_no_secret_stays(text: str) -> None:
 
 
 def test_a_long_text_without_an_end_is_read_once() -> None:
-    for piece in (
-        "\\",
-        'form-data; name="password"' + "\\r\\n" * 9,
-        "<password ",
-        "--password",
-        "('password', '",
-        "identified by ",
-        'form-data; name="',
-    ):
-        SCRUBBER.find(piece * 20_000)
+    pieces = ("\\", "<password ", "--password", "('password', '", "identified by ", 'form-data; name="', r"\r\n")
+    for piece in pieces:
+        SCRUBBER.find('form-data; name="password"' + piece * 20_000)
