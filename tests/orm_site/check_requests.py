@@ -401,3 +401,58 @@ def test_a_hundred_thousand_queries_take_bounded_memory():
     assert log.totals()[0] == 100_000
     assert len(log.groups) <= 502
     assert sys.getsizeof(log._seen) + sum(len(group.sql) for group in log.groups.values()) < 2_000_000
+
+
+@pytest.mark.parametrize("is_atomic", [False, True])
+def test_a_loop_s_queries_all_count_however_often_it_comes_round(observe, is_atomic):
+    keys = list(Author.objects.values_list("pk", flat=True))
+
+    def look_up():
+        if is_atomic:
+            with transaction.atomic():
+                return [Author.objects.get(pk=key) for _ in range(20) for key in keys]
+        return [Author.objects.get(pk=key) for _ in range(20) for key in keys]
+
+    report = observe(look_up)
+
+    (finding,) = report.n_plus_one
+    assert (report.count, finding.queries) == (120, 120)
+    assert report.duplicate_queries == 0  # they are the finding's
+
+
+def test_a_transaction_lasts_to_its_last_query_when_that_is_one_like_before():
+    log = QueryLog()
+    token = current.set(log)
+    try:
+        with transaction.atomic():
+            for key in range(5):
+                before_last = time.perf_counter()
+                list(Author.objects.filter(pk=key))
+    finally:
+        current.reset(token)
+
+    assert log.longest_transaction.began < before_last < log.longest_transaction.ended
+    assert log.uncounted == 0
+
+
+class Awkward(int):
+    """A parameter that cannot be shown."""
+
+    def __repr__(self):
+        raise ValueError("not to be shown")
+
+    def __str__(self):
+        return "1"  # what a driver may write
+
+
+def test_a_parameter_that_cannot_be_shown_counts_like_any_other():
+    log = QueryLog()
+    token = current.set(log)
+    try:
+        for _ in range(3):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT name FROM library_author WHERE id = %s", [Awkward(1)])
+    finally:
+        current.reset(token)
+
+    assert (log.uncounted, log.totals()[0]) == (0, 3)

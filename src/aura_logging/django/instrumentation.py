@@ -77,15 +77,13 @@ def _count(execute: Callable[..., Any], sql: str, params: Any, many: bool, conte
             connection = context["connection"]
             group = log.known(sql, connection.alias, code, frame.f_lasti)
             seconds = ended - began
-            if (
-                group is not None
-                and not group.wants_subject
-                and not connection.in_atomic_block
-                and seconds <= log.slow_query_seconds
-            ):
+            if group is not None and not group.wants_subject and seconds <= log.slow_query_seconds:
                 log.count(group, sql, params, seconds, context["cursor"].cursor.rowcount)
                 for load in group.loads.values():
                     load.queries += 1
+                if connection.in_atomic_block:
+                    blocks = connection.atomic_blocks
+                    log.in_transaction(connection.alias, blocks[0] if blocks else None, began, ended, group.site)
                 return result
     except (KeyError, ValueError):  # not seen before; the stack is not that deep this time
         pass

@@ -230,16 +230,22 @@ class QueryLog:
 
     def count(self, group: QueryGroup, sql: str, params: Any, seconds: float, rows: int) -> None:
         """Count another query of the group."""
+        is_repeatable = group.is_repeatable
+        digest = 0
+        if is_repeatable:
+            try:
+                # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change
+                # what is read: reading again after a write is no waste.
+                digest = hash((sql, group.alias, repr(params), self.writes))
+            except Exception:  # noqa: BLE001  # a parameter's own code; whether it is a repeat is not known then
+                is_repeatable = False
         # No lock: CPython changes threads at calls, and there is none between reading and writing a sum. Two threads
         # that ask the same at the same moment may not be seen as a repeat.
         group.count += 1
         group.seconds += seconds
         if rows > 0:
             group.rows += rows
-        if group.is_repeatable:
-            # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change
-            # what is read: reading again after a write is no waste.
-            digest = hash((sql, group.alias, repr(params), self.writes))
+        if is_repeatable:
             seen = self._seen
             if digest in seen:
                 self._repeated(digest, seen[digest], group)

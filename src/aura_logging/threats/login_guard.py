@@ -165,8 +165,9 @@ class LoginGuard:
         threshold = options.requests_per_address
         if not threshold or not address:
             return False
-        if address in self._resting:
-            if self._clock() < self._resting[address]:
+        rests_until = self._resting.get(address)
+        if rests_until is not None:
+            if self._clock() < rests_until:
                 return False
             self._resting.pop(address, None)
         batch = self._batch
