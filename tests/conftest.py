@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from aura_logging import health
+
 INSTALLER = "scripts/install-test-services"
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -75,6 +77,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"Get it with {INSTALLER} (Debian, as root or with sudo), then run this again.",
             red=True, bold=True,
         )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _parts_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nobody hear of a part, such as an audit trail, that another test has set up."""
+    monkeypatch.setattr(health, "_parts", dict(health._parts))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -26,7 +26,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aura_logging import encoding, records
-from aura_logging.encoding import MAX_DEPTH, MAX_LINE_BYTES, decode, encode, message_of, plain_text, timestamp
+from aura_logging.encoding import decode, encode, message_of, timestamp
+from aura_logging.plain_data import MAX_DEPTH, MAX_LINE_BYTES, plain_text
 from aura_logging.schema import FIELDS, SCHEMAS
 
 BIDI_CONTROLS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

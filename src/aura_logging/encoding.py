@@ -10,11 +10,9 @@ drive a terminal.
 from __future__ import annotations
 
 import logging
-import re
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -24,47 +22,20 @@ import orjson
 from aura_logging import records
 from aura_logging.call_sites import OWN_NAMES, CallSites
 from aura_logging.levels import level_number
+from aura_logging.plain_data import MAX_DEPTH, MAX_LINE_BYTES, bounded_line, cut_marker, inert, plain, plain_text
 from aura_logging.schema import FIELDS, Spelling, spelling
 
 __all__ = [
-    "MAX_DEPTH",
-    "MAX_LINE_BYTES",
     "decode",
     "encode",
     "exception_text",
     "filled",
     "json_fields",
     "message_of",
-    "plain_text",
     "timestamp",
 ]
 
-MAX_LINE_BYTES = 65_536
-"""A longer line is cut. Half of what Fluent Bit's and a quarter of what Vector's readers take by default."""
-
-MAX_DEPTH = 12
-"""Deeper nesting is cut. Elasticsearch refuses a document beyond 20 levels; real log lines use three."""
-
 _MAX_TRACEBACK = 32_768
-_OBJECT_TEXT = 4_096
-
-# Characters of a text, items of a container, and characters of a line: each round leaves less until the line fits.
-# The first cuts only what could not fit. After the last it does: a character takes at most 7 bytes.
-_ROUNDS = (
-    (MAX_LINE_BYTES, MAX_LINE_BYTES, MAX_LINE_BYTES),
-    (16_384, 1_000, MAX_LINE_BYTES),
-    (2_048, 100, MAX_LINE_BYTES // 2),
-    (256, 20, MAX_LINE_BYTES // 8),
-)
-
-# Quotes, colon, comma and brackets about one value.
-_PUNCTUATION = 8
-
-# Text that JSON may carry raw but that a terminal obeys (DEL, C1 controls), a reader splits lines at (NEL, U+2028,
-# U+2029) or that makes text read in another order than it stands in (all that Unicode calls Bidi_Control).
-_TREACHEROUS = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
-
-_CONTAINERS = (Mapping, list, tuple, set, frozenset)
 
 _OURS = frozenset(name for field in FIELDS for name in (field.name, field.ecs, field.otel))
 
@@ -134,16 +105,16 @@ def decode(line: bytes, schema: str = "aura") -> logging.LogRecord:
 
 def _encode(fields: dict[str, Any]) -> bytes:
     try:
-        line: bytes = orjson.dumps(fields, _plain, orjson.OPT_APPEND_NEWLINE)
+        line: bytes = orjson.dumps(fields, plain, orjson.OPT_APPEND_NEWLINE)
     except Exception:  # noqa: BLE001  # whatever it was, the slow way writes the record down
-        return _encode_bounded(fields)
+        return bounded_line(fields, _OURS)
     if len(line) > MAX_LINE_BYTES:
-        return _encode_bounded(fields)
+        return bounded_line(fields, _OURS)
     # Looking for any nesting costs half of counting it, and most lines have none.
     if (line.find(b"{", 1) >= 0 or line.find(b"[") >= 0) and line.count(b"{") + line.count(b"[") > MAX_DEPTH:
-        return _encode_bounded(fields)
+        return bounded_line(fields, _OURS)
     # A byte is looked for ten times faster as a number.
-    return line if line.isascii() and 0x7F not in line else _TREACHEROUS.sub(_escaped, line)
+    return line if line.isascii() and 0x7F not in line else inert(line)
 
 
 _call_sites = CallSites()
@@ -169,7 +140,7 @@ def _filled_template(
     try:
         msg = record.msg
         message = _dumps((msg % record.args if record.args else msg) if type(msg) is str else message_of(record))
-        fields = _dumps(extras, _plain, _WITH_NEWLINE)
+        fields = _dumps(extras, plain, _WITH_NEWLINE)
         template = _call_sites.template(record)
         line = filled(template, record.created, message, fields)
     except Exception:  # noqa: BLE001  # whatever it was, the other way finds out and copes
@@ -201,12 +172,12 @@ def filled(template: bytes, created: float, message: bytes, fields: bytes) -> by
     # A byte is looked for ten times faster as a number.
     if (0x7B in rest or 0x5B in rest) and fields.count(b"{") + fields.count(b"[") > MAX_DEPTH:
         return None
-    return line if line.isascii() and 0x7F not in line else _TREACHEROUS.sub(_escaped, line)
+    return line if line.isascii() and 0x7F not in line else inert(line)
 
 
 def json_fields(values: Mapping[str, Any]) -> bytes:
     """Return fields as the JSON object, newline behind it, that `filled` takes; raises what `orjson` does."""
-    return _dumps(values, _plain, _WITH_NEWLINE)
+    return _dumps(values, plain, _WITH_NEWLINE)
 
 
 def _own_fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -239,7 +210,7 @@ def _encode_remains(record: logging.LogRecord, spelled: Spelling, error: Excepti
         "correlation_id": left.get("correlation_id"),
         "encoding_error": f"{type(error).__name__}: {plain_text(error)}",
     }
-    return _encode_bounded(_respelled(fields, spelled))
+    return bounded_line(_respelled(fields, spelled), _OURS)
 
 
 def _respelled(fields: Mapping[str, Any], spelled: Spelling) -> dict[str, Any]:
@@ -308,7 +279,7 @@ def exception_text(info: ExcInfo) -> str:
         return f"<{getattr(info[0], '__name__', info[0])}: its traceback raised {type(error).__name__}>"
     if len(text) > _MAX_TRACEBACK:
         half = _MAX_TRACEBACK // 2
-        text = f"{text[:half]}\n{_cut(len(text) - 2 * half)}\n{text[-half:]}"
+        text = f"{text[:half]}\n{cut_marker(len(text) - 2 * half)}\n{text[-half:]}"
     return text
 
 
@@ -320,140 +291,3 @@ def _add_exception(fields: dict[str, Any], record: logging.LogRecord) -> None:
         fields["exception"] = record.exc_text or exception_text(info)
     elif record.exc_text:
         fields["exception"] = record.exc_text
-
-
-def _plain(value: object) -> object:
-    """Give `orjson` something it can write for an object of a type that it does not know."""
-    if issubclass(type(value), (*_CONTAINERS, float)):
-        return _Bounds(*_ROUNDS[0]).value(value, 1)
-    return plain_text(value)
-
-
-def plain_text(value: object) -> str:
-    """Return an object's text; never raises, and never makes it ask a database for it."""
-    # Its type is asked, here and below, not isinstance: that asks a lazy object for its class, which evaluates it.
-    try:
-        if issubclass(type(value), (bytes, bytearray, memoryview)):
-            return bytes(value[:_OBJECT_TEXT]).decode("utf-8", "backslashreplace")  # type: ignore[index]  # just seen
-        if _is_unread(value):
-            return f"<{type(value).__name__}: not evaluated>"
-        text = str.__str__(str(value))  # a subclass of str may be anything
-    except Exception as error:  # noqa: BLE001  # the user's __str__
-        return f"<{type(value).__name__}: str() raised {type(error).__name__}>"
-    return text if len(text) <= _OBJECT_TEXT else text[:_OBJECT_TEXT] + _cut(len(text) - _OBJECT_TEXT)
-
-
-def _is_unread(value: object) -> bool:
-    """Tell a query that has not run or a lazy object that has not been looked at: writing it down would run it.
-
-    Known by shape, for this room does not import Django: a QuerySet without `_result_cache`, a LazyObject
-    whose `_wrapped` is still the bare `object()` that stands for "empty".
-    """
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return False
-    if "_result_cache" in attributes:
-        return attributes["_result_cache"] is None
-    return "_setupfunc" in attributes and type(attributes.get("_wrapped")) is object
-
-
-def _escaped(match: re.Match[bytes]) -> bytes:
-    return b"\\u%04x" % ord(match.group().decode())
-
-
-def _cut(characters: int) -> str:
-    return f"… [{characters:,} characters cut]"
-
-
-def _encode_bounded(fields: Mapping[str, Any]) -> bytes:
-    # Ours first: what comes last is cut first.
-    ordered = dict(sorted(fields.items(), key=lambda item: item[0] not in _OURS))
-    line = b""
-    for max_text, max_items, room in _ROUNDS:
-        bounds = _Bounds(max_text, max_items, room)
-        plain = bounds.mapping(ordered, 0)
-        if bounds.room >= 0 or room < MAX_LINE_BYTES:
-            line = _TREACHEROUS.sub(_escaped, orjson.dumps(plain, None, orjson.OPT_APPEND_NEWLINE))
-            if len(line) <= MAX_LINE_BYTES:
-                break
-    return line
-
-
-@dataclass(slots=True)
-class _Bounds:
-    """Copy any value as plain JSON data within limits, leaving a marker where something was cut; never raises."""
-
-    max_text: int
-    max_items: int
-    room: int
-    _above: set[int] = field(default_factory=set)
-
-    def value(self, value: Any, depth: int) -> Any:
-        self.room -= _PUNCTUATION
-        kind = type(value)
-        if value is None or kind is bool:
-            return value
-        if issubclass(kind, str):
-            return self.text(str.__str__(value))
-        if issubclass(kind, float):
-            return float.__float__(value)
-        if issubclass(kind, int):
-            number = int.__int__(value)
-            return number if -(2**63) <= number < 2**64 else self.text(_digits(number))
-        if issubclass(kind, _CONTAINERS):
-            return self.container(value, depth)
-        try:
-            plain = orjson.loads(orjson.dumps(value))
-        except Exception:  # noqa: BLE001  # not one of the types that orjson knows
-            return self.text(plain_text(value))
-        return self.value(plain, depth)
-
-    def text(self, text: str) -> str:
-        if len(text) > self.max_text:
-            text = text[: self.max_text] + _cut(len(text) - self.max_text)
-        self.room -= len(text)
-        # Half of a surrogate pair is no character; show which half it was.
-        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-    def container(self, value: Any, depth: int) -> Any:
-        if id(value) in self._above:
-            return "[cycle]"
-        if depth >= MAX_DEPTH:
-            return f"[cut: nested deeper than {MAX_DEPTH}]"
-        self._above.add(id(value))
-        try:
-            return self.mapping(value, depth) if issubclass(type(value), Mapping) else self.items(value, depth)
-        except Exception as error:  # noqa: BLE001  # a container's methods may be the user's code
-            return f"<{type(value).__name__}: reading it raised {type(error).__name__}>"
-        finally:
-            self._above.discard(id(value))
-
-    def mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
-        most = self.max_items if depth else MAX_LINE_BYTES  # of the record itself, as many as there is room for
-        for number, (key, inner) in enumerate(value.items()):
-            if number >= most or self.room <= 0:
-                kept["…"] = f"{len(value) - number:,} more cut"
-                break
-            name = self.text(str.__str__(key) if issubclass(type(key), str) else plain_text(key))
-            while name in kept:  # keys of other types may have the same text
-                name = f"{name}_{number}"
-            kept[name] = self.value(inner, depth + 1)
-        return kept
-
-    def items(self, value: Any, depth: int) -> list[Any]:
-        kept: list[Any] = []
-        for number, inner in enumerate(value):
-            if number >= self.max_items or self.room <= 0:
-                kept.append(f"… {len(value) - number:,} more cut")
-                break
-            kept.append(self.value(inner, depth + 1))
-        return kept
-
-
-def _digits(number: int) -> str:
-    try:
-        return str(number)
-    except ValueError:  # more digits than Python converts
-        return f"<int of {number.bit_length():,} bits>"

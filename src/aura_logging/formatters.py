@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from aura_logging import encoding, records
+from aura_logging.plain_data import plain_text
 from aura_logging.schema import spelling
 
 __all__ = ["ConsoleFormatter", "JsonFormatter"]
@@ -145,7 +146,7 @@ def _name(match: re.Match[str]) -> str:
 def _value(value: object) -> str:
     if type(value) is float and abs(value) < 10_000:
         return f"{value:.4g}"
-    text = escape(encoding.plain_text(value))
+    text = escape(plain_text(value))
     if text and not _AMBIGUOUS.search(text):
         return text
     return '"' + text.replace('"', '\\"') + '"'

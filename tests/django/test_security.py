@@ -24,7 +24,8 @@ from rest_framework.views import APIView
 from aura_logging import context
 from aura_logging.alerts.evaluator import AlertEvaluator
 from aura_logging.alerts.rules import standard_rules
-from aura_logging.django import conf, logins, security, security_events
+from aura_logging.diagnostics.cures import cure_for
+from aura_logging.django import conf, logins, security, security_events, shared_addresses
 from aura_logging.django.accounts import account_pseudonym
 from aura_logging.django.middleware import PerformanceMonitoringMiddleware
 from aura_logging.django.threat_options import ThreatOptions, login_store
@@ -379,6 +380,25 @@ def test_a_flood_is_told_once(lines) -> None:
         assert logins.beside.wait(10.0)
     (flood,) = lines.of("aura.security")
     assert (flood["threat_type"], flood["count"]) == ("request_flood", 40)
+
+
+def test_nobody_is_judged_by_the_address_of_a_proxy_that_nobody_named(lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_addresses, "_unnamed", set())
+    proxied = {"HTTP_X_FORWARDED_FOR": "198.51.100.7"}
+    with override_settings(AURA={"THREATS": {**ALONE, "login_guard": {"requests_per_address": 40}}}):
+        for _ in range(60):
+            security.observe_request(get("/", REMOTE_ADDR="10.0.0.5", **proxied))
+        assert logins.beside.wait(10.0)
+        assert lines.of("aura.security") == []
+        health = security.health()
+        assert "10.0.0.5" in health.detail
+        assert "trusted_proxies" in cure_for(health.detail)
+
+        # A stranger's headers hide nobody.
+        for _ in range(60):
+            security.observe_request(get("/", REMOTE_ADDR="203.0.113.9", **proxied))
+        assert logins.beside.wait(10.0)
+    assert [line["threat_type"] for line in lines.of("aura.security")] == ["request_flood"]
 
 
 def test_a_login_from_too_far_away_is_told(lines, database: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aura_logging.encoding import plain_text
+from aura_logging.plain_data import plain_text
 
 __all__ = ["describe"]
 

@@ -33,7 +33,7 @@ from uuid import UUID
 
 import orjson
 
-from aura_logging.encoding import plain_text
+from aura_logging.plain_data import plain_text
 
 __all__ = ["MAX_DEPTH", "MAX_ITEMS", "MAX_TEXT", "plain"]
 

@@ -6,8 +6,12 @@ import re
 
 __all__ = ["cure_for", "is_about_a_full_disk"]
 
+_FULL_DISK = re.compile(r"Errno 28|ENOSPC|No space left|disk is full|File too large|Errno 27", re.I)
+
 _CURES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"Errno 28|ENOSPC|No space left|disk is full|File too large|Errno 27", re.I),
+    (re.compile(r"trusted_proxies"),
+     'Name the proxy: AURA = {"CONTEXT": {"trusted_proxies": [...]}}, with its address or network.'),
+    (_FULL_DISK,
      "The disk is full (df -h, df -i): make room; it goes on by itself. To keep less, lower the limit."),
     (re.compile(r"Errno 13|EACCES|Permission denied|Errno 1\]|not permitted|readonly database", re.I),
      "This user may not write there: chown or chmod the file and its directory, or set AURA_LOG_DIR to another."),
@@ -38,4 +42,4 @@ def cure_for(detail: str) -> str:
 
 def is_about_a_full_disk(detail: str) -> bool:
     """Tell whether an error says that there is no room."""
-    return _CURES[0][0].search(detail) is not None
+    return _FULL_DISK.search(detail) is not None

@@ -15,6 +15,7 @@ from aura_logging import context
 from aura_logging.django.accounts import account_of, account_pseudonym
 from aura_logging.django.conf import options
 from aura_logging.django.security_events import account_event, never_raises, tell, tell_of_account
+from aura_logging.django.shared_addresses import is_everybodys
 from aura_logging.django.threat_options import ThreatOptions, login_store
 from aura_logging.options import fill
 from aura_logging.resilience.side_jobs import SideJobs
@@ -24,7 +25,16 @@ from aura_logging.threats.shared_windows import open_windows
 from aura_logging.threats.visits import SharedVisits
 from aura_logging.threats.windows import Windows
 
-__all__ = ["LOGIN_FAILED", "address_of", "beside", "connect", "count_request", "country_of", "guard", "watch"]
+__all__ = [
+    "LOGIN_FAILED",
+    "address_of",
+    "beside",
+    "connect",
+    "count_request",
+    "country_of",
+    "guard",
+    "watch",
+]
 
 LOGIN_FAILED = "_aura_login_failed"
 """The request's attribute that says that somebody failed to log in with it."""
@@ -42,6 +52,8 @@ def connect() -> None:
 def count_request(request: HttpRequest) -> None:
     """Count a request against floods: here and now; in the login store beside it, every so many."""
     address = context.current().get("client_ip") or address_of(request)
+    if is_everybodys(address, request):
+        return
     if guard().count_request(address):
         beside.do(_judge_requests, address)
 
@@ -76,7 +88,7 @@ def _login_failed(credentials: Mapping[str, Any], request: HttpRequest | None = 
     fields = _named(account, name)
     tell("login failed", "authentication_failure", address or account, **fields)
     tell_of_account("authentication_failure", account, fields)
-    beside.do(_judge_failure, account, name, address)
+    beside.do(_judge_failure, account, name, "" if is_everybodys(address, request) else address)
 
 
 def _logged_in(request: HttpRequest | None, user: Any, **_: Any) -> None:

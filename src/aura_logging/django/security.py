@@ -23,6 +23,7 @@ from aura_logging.django.security_events import (
     tell,
     tell_of_ended_storms,
 )
+from aura_logging.django.shared_addresses import unnamed_proxies
 from aura_logging.django.threat_options import HEADERS, ThreatOptions
 from aura_logging.health import Health, Status, hear, worst
 from aura_logging.options import OptionError
@@ -145,8 +146,14 @@ def health() -> Health:
     details = [part.detail for part in parts.values() if part.detail]
     if failed:
         details.append(f"{failed.total()} requests or logins could not be observed")
+    proxies = unnamed_proxies()
+    if proxies:
+        details.append(
+            f'requests come through {", ".join(proxies)}, which AURA["CONTEXT"]["trusted_proxies"] does not name: all '
+            "clients seem to have that address, so neither floods nor logins are judged by address"
+        )
     return Health(
-        worst([part.status for part in parts.values()] + [Status.DEGRADED] * bool(failed)),
+        worst([part.status for part in parts.values()] + [Status.DEGRADED] * bool(failed or proxies)),
         detail="; ".join(details),
         facts={
             **{name: part.as_dict() for name, part in parts.items()},

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from aura_logging.records import Prototypes
+from aura_logging.performance.prototypes import Prototypes
 from aura_logging.resilience.forks import notice_fork, tell_after_fork
 
 __all__ = ["write"]

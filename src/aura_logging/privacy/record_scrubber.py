@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from aura_logging import records
-from aura_logging.encoding import message_of, plain_text
+from aura_logging.encoding import message_of
+from aura_logging.plain_data import plain_text
 from aura_logging.privacy.findings import Finding
 from aura_logging.privacy.scrubber import Scrubber
 from aura_logging.privacy.stand_ins import stand_in

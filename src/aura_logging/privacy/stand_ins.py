@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from aura_logging.encoding import plain_text
+from aura_logging.plain_data import plain_text
 
 __all__ = ["same_error", "stand_in"]
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aura_logging.encoding import plain_text
+from aura_logging.plain_data import plain_text
 from aura_logging.privacy.assignments import SECRET
 from aura_logging.privacy.findings import Finding
 from aura_logging.privacy.replacements import MARKER, Replacements, marker

@@ -8,7 +8,7 @@ from struct import Struct
 from typing import Any
 
 from aura_logging import context
-from aura_logging.encoding import plain_text
+from aura_logging.plain_data import plain_text
 
 __all__ = ["identity_of", "share_of_identity", "share_of_message"]
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aura_logging.encoding import plain_text
+from aura_logging.plain_data import plain_text
 from aura_logging.resilience.clock import Clock
 from aura_logging.volume.fingerprints import exception_fingerprint, template_fingerprint
 
