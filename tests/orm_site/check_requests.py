@@ -258,6 +258,11 @@ def test_a_template_response_tells_how_long_its_template_took(records):
     assert 0 < record.template_time <= record.view_time <= record.request_duration
 
 
+def test_a_response_that_renders_itself_in_a_way_of_its_own_is_served(records):
+    assert Client().get("/rendering-itself/").content == b"rendered"
+    assert wide(records).view_time > 0
+
+
 def test_what_render_renders_counts_as_the_template_s_time(records):
     Client().get("/careful-template/")
 
