@@ -20,7 +20,9 @@ from django.test.utils import CaptureQueriesContext
 from misbehaving import sync_views
 
 from aura_logging import context, correlation_id
+from aura_logging.django import security_events
 from aura_logging.django.middleware import PerformanceMonitoringMiddleware
+from aura_logging.django.middleware.base import Middleware
 
 ALWAYS = {
     "timestamp", "level", "logger", "message", "correlation_id", "trace_id", "span_id", "client_ip", "method", "path",
@@ -521,6 +523,73 @@ def test_a_projects_filter_that_raises_costs_the_record_and_not_the_response(
 
     assert response.content == b"fine"
     assert "a filter of the project's" in capsys.readouterr().err
+
+
+class _Unfortunate(Middleware[str]):
+    """A middleware of ours with a mistake in one of its three methods."""
+
+    def __init__(self, get_response: Any, mistake: str) -> None:
+        super().__init__(get_response)
+        self._mistake = mistake
+
+    def _may_raise(self, method: str) -> None:
+        if method == self._mistake:
+            raise LookupError("a mistake of ours")
+
+    def begin(self, request: Any) -> str:
+        self._may_raise("begin")
+        return "under way"
+
+    def finish(self, state: str, response: Any) -> Any:
+        self._may_raise("finish")
+        return response
+
+    def fail(self, state: str, error: BaseException) -> None:
+        self._may_raise("fail")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("mistake", ["begin", "finish", "fail"])
+def test_a_mistake_of_ours_is_counted_and_the_request_is_served(mistake: str, is_async: bool) -> None:
+    def view(request: Any) -> HttpResponse:
+        if mistake == "fail":
+            raise ZeroDivisionError("the project's own")
+        return HttpResponse("fine")
+
+    async def async_view(request: Any) -> HttpResponse:
+        return view(request)
+
+    def serve() -> Any:
+        response = _Unfortunate(async_view if is_async else view, mistake)(RequestFactory().get("/"))
+        return asyncio.run(response) if is_async else response  # type: ignore[arg-type]  # a coroutine then
+
+    before = security_events.failures["LookupError"]
+    if mistake == "fail":
+        with pytest.raises(ZeroDivisionError):
+            serve()
+    else:
+        assert serve().content == b"fine"
+    assert security_events.failures["LookupError"] == before + 1
+    del security_events.failures["LookupError"]
+
+
+def test_a_loaded_user_that_raises_when_asked_is_shown_no_times(lines: Any) -> None:
+    class Moody:
+        is_authenticated = True
+
+        @property
+        def is_staff(self) -> bool:
+            raise LookupError("ask me later")
+
+    def view(request: Any) -> HttpResponse:
+        request._cached_user = Moody()
+        return HttpResponse("fine")
+
+    response = PerformanceMonitoringMiddleware(view)(RequestFactory().get("/"))
+
+    assert response.content == b"fine"
+    assert "Server-Timing" not in response
+    assert lines.request()["status_code"] == 200
 
 
 def test_an_unrendered_template_response_is_left_unrendered(lines: Any) -> None:

@@ -169,6 +169,31 @@ def a_field_read_again_on_purpose():
         author.refresh_from_db(fields=["name"])
 
 
+def related_objects_made_where_there_are_none():
+    for author in Author.objects.all():
+        author.books.get_or_create(title="collected works")
+        author.books.update_or_create(title="letters", defaults={"price": 3})
+        author.notes.get_or_create(text="a note")
+
+
+def related_objects_replaced():
+    fiction = list(Genre.objects.filter(name="fiction"))
+    for book in Book.objects.all():
+        book.genres.set(fiction)
+        book.notes.set([])
+
+
+def related_objects_changed_and_deleted():
+    for author in Author.objects.all():
+        author.books.update(price=1)
+        author.books.all().delete()
+
+
+def rows_deleted_with_their_children():
+    for book in Book.objects.all():
+        book.delete()
+
+
 def joined():
     for book in Book.objects.select_related("author__country", "editor"):
         book.author.country.name
@@ -235,6 +260,10 @@ INNOCENTS = [
     a_generic_object_twice,
     a_generic_relation_s_queryset_twice,
     left_out_fields_of_rows_fetched_alone,
+    related_objects_made_where_there_are_none,
+    related_objects_replaced,
+    related_objects_changed_and_deleted,
+    rows_deleted_with_their_children,
     prefetched_rows_that_were_fetched_alone,
     prefetched_where_joined_would_do,
     look_ups_on_lines_of_their_own,
@@ -250,7 +279,7 @@ INNOCENTS = [
 
 
 @pytest.mark.parametrize("innocent", INNOCENTS, ids=lambda function: function.__name__)
-def test_it_is_not_reported(innocent, observe):
+def test_it_is_not_reported(innocent, observe, rollback):
     report = observe(innocent)
 
     assert report.n_plus_one == ()

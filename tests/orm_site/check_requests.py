@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from django.template import TemplateDoesNotExist, engines
 from django.template.backends.django import DjangoTemplates
 from django.test import AsyncClient, Client, override_settings
-from library.models import Author, Book
+from library.models import Author, Book, Country
 
 from aura_logging.performance.budgets import BudgetExceededError, assert_request_budget
 from aura_logging.performance.queries import QueryLog, current
@@ -258,6 +258,11 @@ def test_a_template_response_tells_how_long_its_template_took(records):
     assert 0 < record.template_time <= record.view_time <= record.request_duration
 
 
+def test_a_response_that_renders_itself_in_a_way_of_its_own_is_served(records):
+    assert Client().get("/rendering-itself/").content == b"rendered"
+    assert wide(records).view_time > 0
+
+
 def test_what_render_renders_counts_as_the_template_s_time(records):
     Client().get("/careful-template/")
 
@@ -331,6 +336,23 @@ def test_a_refused_explanation_spoils_no_transaction(rollback, monkeypatch):
     assert Book.objects.exists()
 
 
+def test_what_stands_behind_a_slow_query_is_not_run_again_to_explain_it(observe):
+    from aura_logging.django.explain import explain
+
+    assert explain(connection, "SELECT name FROM library_country;", None)[0]
+    assert explain(connection, "SELECT 1; DELETE FROM library_country", None) == ("", ())
+
+    def read_and_write():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1; INSERT INTO library_country (name) VALUES ('once')")
+
+    if connection.vendor == "postgresql":  # the one that takes two statements at once
+        with transaction.atomic():
+            observe(read_and_write, slow_query_seconds=1e-9, explain_sample_rate=1.0)
+            assert Country.objects.filter(name="once").count() == 1
+            transaction.set_rollback(True)
+
+
 def test_a_long_transaction_is_told(observe):
     def work():
         with transaction.atomic():
@@ -364,6 +386,23 @@ def test_executemany_is_one_query_and_its_rows_count(observe, rollback):
 
     report = observe(insert)
     assert (report.count, report.writes, report.rows) == (1, 1, 3)
+
+
+if connection.vendor == "postgresql":
+    from psycopg import sql
+
+    def test_a_statement_that_a_driver_composes_is_counted_and_told_without_its_values(observe, caplog):
+        composed = sql.SQL("SELECT id FROM {} WHERE title = {}").format(sql.Identifier("library_book"), "a secret")
+
+        def ask():
+            with caplog.at_level(logging.DEBUG, "django.db.backends"), connection.cursor() as cursor:
+                cursor.execute(composed)
+                cursor.execute(b"SELECT id FROM library_book")
+
+        report = observe(ask)
+        assert report.count == 2
+        assert 'SELECT id FROM "library_book" WHERE title = ?' in caplog.text
+        assert "a secret" not in caplog.text
 
 
 def test_server_side_cursors_are_counted(observe):

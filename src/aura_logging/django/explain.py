@@ -29,11 +29,14 @@ def explain(connection: Any, sql: str, params: Any) -> tuple[str, tuple[str, ...
     """Return the plan's text, at most 4,000 characters, and the tables it reads from end to end.
 
     The query is planned, never run (`ANALYZE` is not used). Both are empty where the backend is none of PostgreSQL,
-    SQLite, MySQL and MariaDB, or where it refuses; a savepoint keeps a refusal from the transaction around it. The plan
-    may quote values of the query: it is for the eyes, not for the record.
+    SQLite, MySQL and MariaDB, where it refuses, or where a semicolon may begin another statement; a savepoint keeps a
+    refusal from the transaction around it. The plan may quote values of the query: it is for the eyes, not for the
+    record.
     """
     prefix = _PREFIXES.get(_product(connection))
-    if prefix is None or not sql.lstrip("( \n\t").upper().startswith("SELECT"):
+    # A second statement behind it would be run again, whatever it is.
+    is_one = ";" not in sql.rstrip("; \n\t")
+    if prefix is None or not is_one or not sql.lstrip("( \n\t").upper().startswith("SELECT"):
         return "", ()
     try:
         # Where there is a transaction already, this is a savepoint of it.

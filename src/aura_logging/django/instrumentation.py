@@ -18,6 +18,7 @@ from aura_logging.django.call_sites import Place, awaiting_place, locate, outer_
 from aura_logging.django.explain import explain
 from aura_logging.django.sql_lines import are_wanted as _sql_is_wanted
 from aura_logging.django.sql_lines import execute_and_tell
+from aura_logging.django.statement_text import text_of
 from aura_logging.performance.queries import NOWHERE, Load, QueryGroup, QueryLog, SlowQuery, current, observed_by
 
 __all__ = ["install"]
@@ -50,13 +51,13 @@ def _observe_connection(connection: Any, **_: Any) -> None:
         connection.execute_wrappers.insert(0, _observe)
 
 
-def _observe(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
     if _sql_is_wanted(_DEBUG):
         return execute_and_tell(_count, execute, sql, params, many, context)
     return _count(execute, sql, params, many, context)
 
 
-def _count(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+def _count(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
     log = current.get()
     if log is None or log.is_paused:
         return execute(sql, params, many, context)
@@ -85,7 +86,7 @@ def _count(execute: Callable[..., Any], sql: str, params: Any, many: bool, conte
                     blocks = connection.atomic_blocks
                     log.in_transaction(connection.alias, blocks[0] if blocks else None, began, ended, group.site)
                 return result
-    except (KeyError, ValueError):  # not seen before; the stack is not that deep this time
+    except (KeyError, ValueError, TypeError):  # not seen before; the stack is not that deep this time; no text
         pass
     except Exception:  # noqa: BLE001  # a query must not fail because it is watched; the log says that it was not
         log.uncounted += 1
@@ -96,7 +97,7 @@ def _count(execute: Callable[..., Any], sql: str, params: Any, many: bool, conte
 
 def _note(
     log: QueryLog,
-    sql: str,
+    sql: Any,
     params: Any,
     many: bool,
     context: dict[str, Any],
@@ -107,10 +108,11 @@ def _note(
     """Count a query that has ended; `rows` is negative when it failed. Straight on: every query pays for each line."""
     seconds = ended - began
     try:
+        connection = context["connection"]
+        sql = text_of(sql, connection)
         place = locate(sql)
         if place.frame is None and log.task is not None:
             place = awaiting_place(log.task, place)
-        connection = context["connection"]
         if rows == 0:
             rows = context["cursor"].cursor.rowcount
         group = log.add(sql, params, connection.alias, seconds, place.owner, place.instruction, rows)

@@ -122,5 +122,8 @@ def add_server_timing(
 
 def _is_staff(request: HttpRequest) -> bool:
     attributes = request.__dict__
-    user = attributes.get("_cached_user") or attributes.get("_acached_user")
-    return user is not None and bool(getattr(user, "is_staff", False))
+    try:
+        user = attributes.get("_cached_user") or attributes.get("_acached_user")
+        return user is not None and bool(getattr(user, "is_staff", False))
+    except Exception:  # noqa: BLE001  # a user may be of any class, with properties of its own
+        return False

@@ -11,6 +11,7 @@ from types import CodeType
 from typing import Any
 
 from aura_logging.django.call_sites import awaiting_place, locate, site_of
+from aura_logging.django.statement_text import text_of
 from aura_logging.performance.fingerprints import fingerprint
 from aura_logging.performance.queries import current
 
@@ -27,7 +28,7 @@ _telling: ContextVar[bool] = ContextVar("aura_logging_telling_sql", default=Fals
 
 
 def execute_and_tell(
-    run: Callable[..., Any], execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
+    run: Callable[..., Any], execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
 ) -> Any:
     """Return `run(execute, sql, …)`, and log the statement with `?` for every value, its duration, alias and place.
 
@@ -41,14 +42,16 @@ def execute_and_tell(
     try:
         return run(execute, sql, params, many, context)
     finally:
-        _tell(sql, connection.alias, _clock() - began)
+        _tell(sql, connection, _clock() - began)
 
 
-def _tell(sql: str, alias: str, seconds: float) -> None:
+def _tell(sql: Any, connection: Any, seconds: float) -> None:
     token = _telling.set(True)
     try:
-        file, line, function = _place(sql)
-        text = fingerprint(sql)
+        alias = connection.alias
+        written = text_of(sql, connection)
+        file, line, function = _place(written)
+        text = fingerprint(written)
         record = log.makeRecord(
             log.name, logging.DEBUG, file, line, "(%.3f) %s; alias=%s", (seconds, text, alias), None, function,
             {"duration": round(seconds, 6), "sql": text, "alias": alias},

@@ -23,6 +23,10 @@ _remembered: dict[tuple[Any, type], Subject | None] = {}
 _THIN = ("/django/db/models/manager.py", "/django/db/models/query.py", "/django/shortcuts.py", "/asgiref/sync.py")
 
 
+# What these read they need for writing, and no prefetch would spare them that.
+_WRITERS = frozenset({"get_or_create", "update_or_create", "update", "delete"})
+
+
 def lazily_loaded(loader: FrameType, statement: Statement) -> Found | None:
     """Tell what a descriptor or a prefetch is loading; `None` when it loads for many rows at once.
 
@@ -35,7 +39,7 @@ def lazily_loaded(loader: FrameType, statement: Statement) -> Found | None:
     if name != "__get__":
         return None
     descriptor, instance = values.get("self"), values.get("instance")
-    if not isinstance(instance, Model):
+    if not isinstance(instance, Model) or _is_deletion(loader.f_back):
         return None
     key = (descriptor, type(instance))
     try:
@@ -61,7 +65,7 @@ def chain_link(loader: FrameType) -> Hashable:
 def queried(frame: FrameType | None, statement: Statement, params: Any) -> Found | None:
     """Tell what a queryset that was not loaded lazily is about: a related manager's objects, or one looked-up row."""
     queryset, method, outside = _queryset(frame)
-    if queryset is None or statement.is_probe:
+    if queryset is None or statement.is_probe or method in _WRITERS or _is_replacing(outside):
         return None
     found = _by_manager(queryset, statement)
     if found is not None:
@@ -125,6 +129,16 @@ def _queryset(frame: FrameType | None) -> tuple[Any, str, FrameType | None]:
         if isinstance(owner, QuerySet):
             return owner, candidate.f_code.co_name, candidate.f_back
     return None, "", start
+
+
+def _is_deletion(frame: FrameType | None) -> bool:
+    """Tell whether Django's own deletion asks: it looks for parents itself, and takes any `select_related` away."""
+    return frame is not None and frame.f_code.co_filename.endswith("/django/db/models/deletion.py")
+
+
+def _is_replacing(frame: FrameType | None) -> bool:
+    """Tell whether it is `related.set(…)` that asks what is there already: it does so whatever was prefetched."""
+    return frame is not None and frame.f_code.co_name == "set" and "/django/" in frame.f_code.co_filename
 
 
 def _is_thin(frame: FrameType | None) -> bool:

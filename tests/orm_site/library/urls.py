@@ -15,6 +15,7 @@ urlpatterns = [
     path("cached/", views.cached),
     path("books/<int:pk>/", views.book),
     path("failing/", views.failing),
+    path("rendering-itself/", views.rendering_itself),
     path("streaming/", views.streaming),
     path("saving/", views.saving),
     path("careless-async/", views.careless_async),

@@ -46,6 +46,18 @@ def book(request, pk):
     return HttpResponse(get_object_or_404(Book, pk=pk).byline)
 
 
+class RendersItself(HttpResponse):
+    """All that Django asks of a response before it renders it."""
+
+    def render(self):
+        self.content = b"rendered"
+        return self
+
+
+def rendering_itself(request):
+    return RendersItself()
+
+
 def failing(request):
     list(Book.objects.all())
     raise RuntimeError("on purpose")

@@ -9,6 +9,8 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from aura_logging.django.security_events import failed_to_watch
+
 __all__ = ["Middleware"]
 
 State = TypeVar("State")
@@ -16,6 +18,8 @@ State = TypeVar("State")
 
 class Middleware(Generic[State]):
     """Calls `begin` before the rest of the project and `finish`, or `fail`, after it.
+
+    An error in one of the three is counted in health and kept from the request, which is served all the same.
 
     Whether it is sync or async is decided once, by what it wraps. What a request needs is in the state that
     `begin` returns, never in the middleware, which serves many requests at once.
@@ -34,22 +38,45 @@ class Middleware(Generic[State]):
         """Serve one request."""
         if self._is_async:
             return self._call_async(request)
-        state = self.begin(request)
+        try:
+            state = self.begin(request)
+        except Exception as error:  # noqa: BLE001  # no request fails for being watched
+            failed_to_watch(error)
+            unwatched: HttpResponseBase = self.get_response(request)
+            return unwatched
         try:
             response: HttpResponseBase = self.get_response(request)
         except BaseException as error:
-            self.fail(state, error)
+            self._fail_or_count(state, error)
             raise
-        return self.finish(state, response)
+        return self._finish_or_count(state, response)
 
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
-        state = self.begin(request)
+        try:
+            state = self.begin(request)
+        except Exception as error:  # noqa: BLE001  # as above
+            failed_to_watch(error)
+            unwatched: HttpResponseBase = await self.get_response(request)
+            return unwatched
         try:
             response: HttpResponseBase = await self.get_response(request)
         except BaseException as error:
-            self.fail(state, error)
+            self._fail_or_count(state, error)
             raise
-        return self.finish(state, response)
+        return self._finish_or_count(state, response)
+
+    def _finish_or_count(self, state: State, response: HttpResponseBase) -> HttpResponseBase:
+        try:
+            return self.finish(state, response)
+        except Exception as error:  # noqa: BLE001  # as above
+            failed_to_watch(error)
+            return response
+
+    def _fail_or_count(self, state: State, error: BaseException) -> None:
+        try:
+            self.fail(state, error)
+        except Exception as ours:  # noqa: BLE001  # as above
+            failed_to_watch(ours)
 
     def begin(self, request: HttpRequest) -> State:
         """Look at a request that has come; must not wait."""

@@ -22,6 +22,7 @@ from aura_logging.django.conf import declare, options
 from aura_logging.django.late_fields import LateFields
 from aura_logging.django.middleware.base import Middleware
 from aura_logging.django.requests import ContextOptions, first_fields, trace_of
+from aura_logging.django.security_events import never_raises
 from aura_logging.django.view_code import ViewCode, view_code
 from aura_logging.performance import outgoing, wide_record
 from aura_logging.performance.outgoing import OutgoingLog
@@ -151,7 +152,7 @@ def _resume(trace: propagation.Trace, bound: Mapping[str, Any]) -> None:
         context.start(bound)
 
 
-def _write(state: _Request, probe: RequestProbe, status_code: int, view: ViewCode) -> None:
+def _write_or_raise(state: _Request, probe: RequestProbe, status_code: int, view: ViewCode) -> None:
     summary = probe.summary(status_code)
     level = summary.level
     seen = security.observe_request(state.request)
@@ -164,3 +165,7 @@ def _write(state: _Request, probe: RequestProbe, status_code: int, view: ViewCod
         measured.update(state.outgoing.fields())
     measured.update(seen)
     wide_record.write(log, level, "request finished", view, measured)
+
+
+# A body that ends calls it, in the server's hands.
+_write = never_raises(_write_or_raise, None)

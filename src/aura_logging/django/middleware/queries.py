@@ -71,7 +71,8 @@ class DatabaseQueryTrackingMiddleware(Middleware[_Passage]):
     def process_template_response(self, request: HttpRequest, response: Any) -> Any:
         """Time how long a `TemplateResponse` takes to render; for `render()` see our template backend."""
         queries = current.get()
-        if queries is not None:
+        # Django renders whatever has a `render`, whether or not it takes callbacks.
+        if queries is not None and hasattr(response, "add_post_render_callback"):
             before = queries.template_seconds
             began = time.perf_counter()
 

@@ -12,6 +12,7 @@ from django.db.backends.signals import connection_created
 
 from aura_logging.django import audit_survivors
 from aura_logging.django.audit_telling import tell
+from aura_logging.django.statement_text import text_of
 from aura_logging.django.tracking import migrating
 from aura_logging.django.tracking.registry import Watched, watched
 from aura_logging.django.tracking.statements import Use, tables_of, written_rows
@@ -50,7 +51,7 @@ def _watch_connection(connection: Any, **_: Any) -> None:
 
 def _watch(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
     connection = context["connection"]
-    text = sql if type(sql) is str else _text_of(sql, connection)
+    text = sql if type(sql) is str else text_of(sql, connection)
     found = _of_interest(text) if len(text) <= _LONGEST_CACHED else _look(text)
     if not found:
         return execute(sql, params, many, context)
@@ -81,14 +82,6 @@ def _watch(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
         done.is_counted = True
         done.tell(writes)
         return result
-
-
-def _text_of(sql: Any, connection: Any) -> str:
-    """Return a statement that is no text: a driver's own object, or bytes."""
-    if isinstance(sql, bytes):
-        return sql.decode("utf-8", "replace")
-    render = getattr(sql, "as_string", None)
-    return str(sql) if render is None else str(render(connection.connection))
 
 
 class _Done:
