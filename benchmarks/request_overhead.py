@@ -8,7 +8,8 @@ what is logged is written to a file. Counted is the processor time of the whole 
 site has a model and therefore a connection, which Django looks at when a request begins and ends.
 
 `ours, alone` is our outer middleware before one `FileHandler` with our filter and formatter, `ours, both` has the inner
-one as well, `ours, buffered` has our own handler write the file; `ours, production` is the outer one with the preset: scrubbed, counted, journalled, delivered by a thread.
+one as well, `ours, buffered` has our own handler write the file; `ours, production` is the outer one with the preset:
+scrubbed, counted, journalled, delivered by a thread.
 """
 
 from __future__ import annotations

@@ -291,3 +291,16 @@ def test_what_a_log_line_or_an_address_says_is_text(visitor, site) -> None:
         assert page.locator("main img, main script, main iframe, [onerror]").count() == 0
         if HOSTILE_ID in path or path == "/aura/":
             assert HOSTILE in page.locator("main").inner_text()
+
+
+def test_a_phone_shows_that_there_is_more_and_leaves_no_empty_place(visitor) -> None:
+    page = visitor.open("/aura/", viewport={"width": 390, "height": 800})
+
+    shadows = page.evaluate(
+        """() => { const table = document.querySelector(".scroll");
+        return [table.scrollWidth > table.clientWidth, getComputedStyle(table).backgroundAttachment] }"""
+    )
+    wide, narrow = (page.locator(".figures div").nth(place).bounding_box()["width"] for place in (-1, 0))
+
+    assert shadows == [True, "local, local, scroll, scroll"]
+    assert wide > 1.9 * narrow
