@@ -194,6 +194,15 @@ def test_a_request_that_is_not_there_is_said_so(seeded: None, client: Client) ->
     assert "No line has this id" in response.content.decode()
 
 
+def test_a_log_that_is_not_there_is_named(seeded: None, client: Client, log: Path) -> None:
+    log.unlink()
+
+    page = get(client, "/aura/logs/")
+
+    assert f"There is no log file that can be read: <code>{log}</code>" in page
+    assert "No such line" not in page
+
+
 def test_a_store_that_is_down_is_a_page_that_says_so(client: Client, log: Path) -> None:
     with override_settings(
         AURA={"METRICS": {"store": "sqlite:////proc/nowhere/m.db"}, "DASHBOARD": {"log_files": [str(log)]}}

@@ -382,6 +382,18 @@ def test_a_monitor_reads_the_same_over_http_and_nobody_else_does(config: Logging
         assert client.post(path).status_code == 405
 
 
+def test_the_worker_that_is_asked_answers_for_one_that_was_killed(config: Logging) -> None:
+    logging.config.dictConfig(config)
+    pid = worker(children := [], log_one_request)
+    os.kill(children.pop(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+    report = Client().get("/aura/health")
+
+    assert (report.status_code, report.json()["status"]) == (200, "degraded")
+    assert "; 1/2 workers; " in report.json()["summary"]
+
+
 def test_a_worker_whose_lines_do_not_arrive_is_alive_and_not_ready(config: Logging) -> None:
     config["handlers"]["async_file"].update(target="json", failure_threshold=1, journal=None, emergency=None)
     config["handlers"]["json"]["filename"] = "/dev/full"

@@ -96,6 +96,7 @@ def examine(store: MetricsStore | None, questions: Questions | None = None, cloc
                 for each in topology.handlers
                 if isinstance(each.handler, AsyncBufferedHandler)
             },
+            is_serving=asked.is_serving,
         )
     )
     status = worst(each.status for each in recommendations)

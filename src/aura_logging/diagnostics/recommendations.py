@@ -49,6 +49,8 @@ class Evidence:
     rotating: frozenset[str] = frozenset()
     """Names of the handlers that rotate a file."""
     sizes: Mapping[str, int] = field(default_factory=dict)
+    is_serving: bool = False
+    """Whether the process that asks is one of the workers, and no command."""
 
 
 def advise(evidence: Evidence) -> list[Recommendation]:
@@ -127,7 +129,7 @@ _AFTER_A_LOSS: Mapping[str, str] = {
 
 
 def _at_workers(evidence: Evidence) -> Iterator[Recommendation]:
-    served = [each for each in evidence.workers if each.condition is not Condition.SELF]
+    served = [each for each in evidence.workers if evidence.is_serving or each.condition is not Condition.SELF]
     gone = [each for each in served if each.condition is Condition.GONE]
     for worker in gone:
         yield Recommendation(

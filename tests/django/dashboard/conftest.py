@@ -50,7 +50,7 @@ def browser(require_service: Callable[[str], Path]) -> Iterator[Browser]:
 
     with sync_playwright() as playwright:
         # Its sandbox does not start for root.
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser
         browser.close()

@@ -215,7 +215,7 @@ def test_everything_works_without_javascript(visitor) -> None:
 
 def test_every_page_is_for_everybody(visitor, site) -> None:
     visitor.expected += ("404",)  # of the page that is not there
-    page = visitor.open("/aura/")
+    page = visitor.open("/aura/alerts/")
     wrong = {}
 
     for name, path in PAGES.items():
@@ -277,7 +277,7 @@ def test_the_keyboard_goes_through_a_page_in_order_and_is_seen(visitor, name: st
 
 def test_what_a_log_line_or_an_address_says_is_text(visitor, site) -> None:
     visitor.expected += ("404",)
-    page = visitor.open("/aura/")
+    page = visitor.open("/aura/alerts/")
     for path in (
         "/aura/", "/aura/routes/", "/aura/logs/?level=ERROR",
         "/aura/routes/?route=%22%3E%3Cscript%3Ealert(1)%3C/script%3E", f"/aura/logs/{HOSTILE_ID}/", "/aura/alerts/",

@@ -11,7 +11,7 @@ from aura_logging.diagnostics.topology import file_of, read_topology
 from aura_logging.django.conf import options
 from aura_logging.django.dashboard.options import DashboardOptions
 
-__all__ = ["all_files", "security_files"]
+__all__ = ["all_files", "places", "security_files"]
 
 _SECURITY_LOGGER = "aura.security"
 
@@ -23,6 +23,11 @@ def all_files() -> list[LogFile]:
     """
     patterns = options(DashboardOptions).log_files
     return _files_of(_matching(patterns) if patterns else _written_from(""))
+
+
+def places() -> list[str]:
+    """Return where `all_files` looks, be there anything or not: paths, or the patterns of the setting."""
+    return list(options(DashboardOptions).log_files) or [str(path) for path in _written_from("")]
 
 
 def security_files() -> list[LogFile]:

@@ -18,7 +18,7 @@ from aura_logging.django.dashboard.audit import audit_state
 from aura_logging.django.dashboard.findings import hints_of, read_findings
 from aura_logging.django.dashboard.guard import staff_only
 from aura_logging.django.dashboard.log_pages import Place, read_page
-from aura_logging.django.dashboard.log_sources import all_files, security_files
+from aura_logging.django.dashboard.log_sources import all_files, places, security_files
 from aura_logging.django.dashboard.rendering import page, with_store
 from aura_logging.django.dashboard.request_page import beside, busiest_queries, ending, facts, heading
 from aura_logging.django.dashboard.request_search import search_request
@@ -124,7 +124,8 @@ def logs(request: HttpRequest) -> HttpResponse:
         since=times["since"],
         until=times["until"],
     )
-    found = read_page(all_files(), wanted, Place.parse(request.GET.get("before", "")))
+    files = all_files()
+    found = read_page(files, wanted, Place.parse(request.GET.get("before", "")))
     given = {name: value for name, value in asked.items() if value}
     values = {
         "title": "Log",
@@ -135,6 +136,7 @@ def logs(request: HttpRequest) -> HttpResponse:
         "rows": [_row(line) for line in found.lines],
         "further": f"?{urlencode({**given, 'before': str(found.further)})}" if found.further else "",
         "is_filtered": bool(given),
+        "nowhere": [] if files else places(),
     }
     return page(request, "logs.html", values, is_live="before" not in request.GET and not given)
 

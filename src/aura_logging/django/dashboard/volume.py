@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ __all__ = ["LeftOut", "LevelVolume", "Lost", "VolumeView", "volume"]
 
 _LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 _MOST_LOGGERS = 5
+_BUFFER_FACTS = {"discarded": "request_went_well", "unwanted": "below_its_level"}
+"""What a `RequestBuffer` tells of the lines it held and did not hand on, and the reason to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,12 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What a filter left out on purpose for one reason, since the processes that are there began."""
+    """What was left out on purpose for one reason, since the processes that are there began.
 
-    filter: str
-    handler: str
+    By a filter `before` a handler, or by a request buffer `in` which it was held: `place` says it in words.
+    """
+
+    place: str
     reason: str
     number: int
 
@@ -55,7 +60,7 @@ class VolumeView:
 
 
 def volume(window: Window, workers: Iterable[Worker]) -> VolumeView:
-    """Return what the window counted, and what the workers' filters tell."""
+    """Return what the window counted, and what the workers' filters and request buffers tell."""
     by_level = {level: amount.sum for level, amount in window.by(catalogue.LOG_RECORDS.name, "level").items()}
     total = sum(by_level.values())
     order = {level: place for place, level in enumerate(_LEVELS)}
@@ -74,12 +79,15 @@ def volume(window: Window, workers: Iterable[Worker]) -> VolumeView:
 
 
 def _left_out(workers: Iterable[Worker]) -> tuple[LeftOut, ...]:
-    counts: dict[tuple[str, str, str], int] = {}
+    counts: Counter[tuple[str, str]] = Counter()
     for worker in workers:
         if worker.condition is not Condition.GONE:
             for each in worker.filters:
                 for reason, number in each.dropped.items():
-                    key = each.kind, each.handler, reason
-                    counts[key] = counts.get(key, 0) + number
-    found = (LeftOut(*key, number) for key, number in counts.items() if number)
+                    counts[f"before {each.handler}", reason] += number
+            for handler in worker.handlers:
+                for fact, reason in _BUFFER_FACTS.items():
+                    told = handler.facts.get(fact)
+                    counts[f"in {handler.name}", reason] += told if isinstance(told, int) else 0
+    found = (LeftOut(place, reason, number) for (place, reason), number in counts.items() if number)
     return tuple(sorted(found, key=lambda each: (-each.number, each.reason)))
