@@ -122,6 +122,8 @@ class QueryGroup:
     # What is in the key only as an identity: alive, so that it is nobody else's.
     owner: Any = None
     wants_subject: bool = True
+    # The load that is known to be a loop, where the queries are made by loading lazily: most that follow are its own.
+    loop: Load | None = None
     is_repeatable: bool = False
 
     def __post_init__(self) -> None:
