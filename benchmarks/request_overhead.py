@@ -8,7 +8,8 @@ what is logged is written to a file. Counted is the processor time of the whole 
 site has a model and therefore a connection, which Django looks at when a request begins and ends.
 
 `ours, alone` is our outer middleware before one `FileHandler` with our filter and formatter, `ours, both` has the inner
-one as well; `ours, production` is the outer one with the preset: scrubbed, counted, journalled, delivered by a thread.
+one as well, `ours, buffered` has our own handler write the file; `ours, production` is the outer one with the preset:
+scrubbed, counted, journalled, delivered by a thread.
 """
 
 from __future__ import annotations
@@ -61,6 +62,17 @@ def ours_both(directory: str) -> dict[str, Any]:
     return {**ours_alone(directory), "MIDDLEWARE": [OURS, QUERIES]}
 
 
+def ours_buffered(directory: str) -> dict[str, Any]:
+    """Both, delivered by our own handler's thread instead of by the request's."""
+    logging = to_file(directory, **JSON)
+    file = {"()": "aura_logging.handlers.StructuredFileHandler", "filename": f"{directory}/app.log"}
+    logging["handlers"] = {
+        "file": {"()": "aura_logging.handlers.AsyncBufferedHandler", "target": {**file, "formatter": "json"},
+                 "filters": ["context"]}
+    }  # fmt: skip
+    return {**ours_both(directory), "LOGGING": logging}
+
+
 def ours_silent(directory: str) -> dict[str, Any]:
     """The ids alone, nothing measured, nothing written."""
     return {**ours_alone(directory), "AURA": {"PERFORMANCE": {"enabled": False}}}
@@ -110,6 +122,7 @@ CANDIDATES = {
     "bare": bare,
     "ours, alone": ours_alone,
     "ours, both": ours_both,
+    "ours, buffered": ours_buffered,
     "ours, ids only": ours_silent,
     "ours, production": ours_production,
     "django-guid": django_guid,

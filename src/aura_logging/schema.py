@@ -70,6 +70,7 @@ FIELDS: tuple[Field, ...] = (
     Field("time_to_first_byte", "float", "seconds until a streaming body began"),
     Field("cpu_time", "float", "seconds of processor time of the thread that served it; not under ASGI"),
     Field("slow", "boolean", "whether it took longer than a request should; absent where not"),
+    Field("own", "boolean", "whether one of our pages answered it, which is not counted as traffic; absent where not"),
     Field("disconnected", "boolean", "whether the client left before the end; absent where not"),
     Field("response_bytes", "long", "size of the body", "http.response.body.bytes", "http.response.body.size"),
     Field("db_queries", "long", "database queries in the request"),

@@ -9,7 +9,6 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
-from weakref import WeakValueDictionary
 
 import pytest
 from hypothesis import example, given, settings
@@ -84,8 +83,9 @@ def test_a_usual_report_needs_nothing_cut() -> None:
 
 def test_no_sentence_ends_within_the_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_parts", {"audit trail": lambda: Health(Status.UNHEALTHY, "the disk is full.")})
-
-    monkeypatch.setattr(logging, "_handlers", WeakValueDictionary())  # without those of other tests
+    # Without what other tests have left there.
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging.root.manager, "loggerDict", {})
 
     summary = examine(None, Questions(probe_handlers=True)).summary
 

@@ -282,3 +282,22 @@ def test_without_a_subcommand_all_are_named(capsys: pytest.CaptureFixture[str]) 
         call_command("aura_logs")
 
     assert "level|query|recover|scan|show|tail" in f"{refused.value}{capsys.readouterr().err}"
+
+
+@pytest.mark.parametrize(
+    "command", ["aura_logs query level>=DEBUG --log {log}", "aura_logs tail --log {log} -n 100", "logging_health_check"]
+)
+def test_who_reads_may_stop_reading(database: Path, tmp_path: Path, command: str) -> None:
+    log = tmp_path / "app.jsonl"
+    log.write_text(f"{json.dumps(REQUEST)}\n" * 100)
+    reading, writing = os.pipe()
+    os.close(reading)  # as `head` does when it has seen enough
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command.format(log=log).split()],
+        cwd=SITE, env=os.environ | {"SITE_STATE_DIR": str(database.parent), "AURA_LOG_DIR": str(tmp_path)},
+        stdout=writing, stderr=subprocess.PIPE, timeout=60,
+    )  # fmt: skip
+
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")

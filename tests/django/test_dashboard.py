@@ -237,9 +237,10 @@ def test_a_time_that_is_said_to_be_utc_is_utc_whatever_the_project_has(seeded: N
 @override_settings(LANGUAGE_CODE="de", USE_THOUSAND_SEPARATOR=True)
 def test_numbers_are_written_alike_in_every_project(seeded: None, client: Client) -> None:
     page = get(client, "/aura/alerts/")
-    assert ">0.2<" in page, "the value that was told"
-    assert ">0.05<" in page, "the threshold of the error rate"
-    assert not re.search(r">\d+,\d{1,2}<", page)
+    assert ">20 %<" in page, "the value that was told"
+    assert ">5 %<" in page, "the threshold of the error rate"
+    assert ">80 %<" in page, "the threshold of memory"
+    assert not re.search(r">\d+,\d{1,2}\b", page)
 
 
 class Outline(HTMLParser):

@@ -7,6 +7,7 @@ import json
 import logging
 import logging.config
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -300,6 +301,11 @@ def test_an_exceeded_threshold_is_unhealthy_only_when_it_is_asked(config: Loggin
     assert Answer().code == 0
     answer = Answer("--format=json", "--alert-thresholds", "--metrics-window=60")
     assert answer.code == 1
+    units = {each["rule"]: (each["threshold"], each["unit"]) for each in answer.report["thresholds"]}
+    assert units["error_rate"] == (0.05, "share")
+    table = Answer("--alert-thresholds").out
+    assert re.search(r"error_rate +no data +5 %  ✔", table)
+    assert re.search(r"slow_requests +1 +0  ✘ exceeded", table)
     (exceeded,) = answer.advice("threshold_exceeded")
     assert "most of all on reports/" in exceeded["problem"]
     assert exceeded["setting"] == 'AURA["ALERTS"]["slow_request_seconds"]'
@@ -357,14 +363,16 @@ def test_the_table_is_plain_in_a_pipe_and_coloured_for_a_person(config: Logging,
     assert "\x1b[" not in shown()
 
 
-def test_a_monitor_reads_the_same_over_http_and_nobody_else_does(config: Logging) -> None:
+def test_a_monitor_reads_the_same_over_http_and_nobody_else_does(config: Logging, children: list[int]) -> None:
     logging.config.dictConfig(config)
     client = Client()
 
+    worker(children, log_one_request)
     report = client.get("/aura/health?thresholds")
 
     assert report.status_code == 200
     assert report.json()["handlers"]["async_file"]["circuit_open"] is False
+    assert "; 2/2 workers; " in report.json()["summary"], "the one that answers, and the other"
     assert report["Content-Type"] == "application/json"
     assert client.get("/aura/health?window=soon").status_code == 400
     assert client.get("/aura/health/live").json() == {"status": "alive"}

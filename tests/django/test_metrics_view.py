@@ -16,9 +16,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from aura_logging.django import metrics_store
 from aura_logging.django.metrics_store import store_of_settings
 from aura_logging.handlers.metrics import MetricsHandler
+from aura_logging.metrics import catalogue
 from aura_logging.metrics.stores.memory import MemoryStore
 from aura_logging.metrics.stores.redis import RedisStore
 from aura_logging.metrics.stores.sqlite import SqliteStore
+from aura_logging.metrics.window import read_sums
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -44,6 +46,19 @@ def served_by_another_process(path: Path) -> None:
     fields = {"route": "orders/", "method": "GET", "status_code": 200, "request_duration": 0.3, "trace_id": TRACE}
     handler.handle(logging.getLogger("aura.request").makeRecord("aura.request", 20, "", 0, "", (), None, extra=fields))
     handler.close()
+
+
+def test_who_watches_is_no_traffic(root: logging.Logger, database: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "aura.request")
+    handler = attached(root, store="memory://")
+
+    for path in ("/aura/metrics", "/aura/health/live", "/aura/", "/plain"):
+        Client().get(path)
+
+    handler.flush()
+    found = read_sums(handler.store, 300, [catalogue.REQUESTS.name, catalogue.LOG_RECORDS.name])
+    assert found.total(catalogue.REQUESTS.name) == 1
+    assert found.total(catalogue.LOG_RECORDS.name, logger="aura.request") == 4
 
 
 def test_what_others_have_counted_is_served_as_text_and_as_openmetrics_with_exemplars(tmp_path: Path) -> None:

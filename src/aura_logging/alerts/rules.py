@@ -11,9 +11,10 @@ from aura_logging.metrics import catalogue
 from aura_logging.metrics.window import Window
 from aura_logging.options import from_env
 
-__all__ = ["AlertOptions", "Reading", "Rule", "Severity", "standard_rules"]
+__all__ = ["AlertOptions", "Reading", "Rule", "Severity", "Unit", "standard_rules"]
 
 Severity = Literal["warning", "critical"]
+Unit = Literal["number", "share", "percent"]
 
 _WORST_NAMED = 3
 _LOGIN_FAILURE = "authentication_failure"
@@ -35,6 +36,7 @@ class Rule:
     measure, which is not too much. The alert fires when the value has been above the threshold for `for_seconds`
     (0: at once); it is resolved when it has not been for `resolve_seconds`. It does not fire again within
     `cooldown_seconds` of having fired. It is measured at every evaluation, or only every `every_seconds`.
+    `unit` is how the value is said: a number, a share (0 to 1) or percent (0 to 100).
     `ValueError` names what cannot be.
     """
 
@@ -49,6 +51,7 @@ class Rule:
     cooldown_seconds: float = 300.0
     every_seconds: float = 0.0
     severity: Severity = "warning"
+    unit: Unit = "number"
 
     def __post_init__(self) -> None:
         if not self.name or not self.metrics:
@@ -129,6 +132,7 @@ def standard_rules(options: AlertOptions | None = None) -> tuple[Rule, ...]:
             window_seconds=chosen.error_rate_window_seconds,
             cooldown_seconds=chosen.cooldown_seconds,
             severity="critical",
+            unit="share",
         ),
         Rule(
             "memory",
@@ -139,6 +143,7 @@ def standard_rules(options: AlertOptions | None = None) -> tuple[Rule, ...]:
             window_seconds=120.0,
             cooldown_seconds=chosen.cooldown_seconds,
             severity="critical",
+            unit="percent",
         ),
         Rule(
             "threats",

@@ -102,7 +102,7 @@ def examine(store: MetricsStore | None, questions: Questions | None = None, cloc
     return HealthReport(
         now,
         status,
-        _summary(status, workers, metrics, probes, recommendations),
+        _summary(status, workers if asked.is_serving else others, metrics, probes, recommendations),
         aura_logging.__version__,
         system,
         Configuration(tuple(each.as_state() for each in topology.loggers), len(about_configuration)),
@@ -185,7 +185,7 @@ def _names(topology: Topology, kind: type) -> frozenset[str]:
 
 def _summary(
     status: Status,
-    workers: Sequence[Worker],
+    served: Sequence[Worker],
     metrics: Metrics,
     probes: Sequence[Probe] | None,
     recommendations: Sequence[Recommendation],
@@ -196,9 +196,8 @@ def _summary(
     if bad:
         rest = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
         parts.append(f"{bad[0].about}: {bad[0].problem.rstrip('.')}{rest}")
-    served = [each for each in workers if each.condition is not Condition.SELF]
     if served:
-        well = sum(each.condition is Condition.ALIVE for each in served)
+        well = sum(each.condition in (Condition.ALIVE, Condition.SELF) for each in served)
         parts.append(f"{well}/{len(served)} workers")
     if metrics.traffic is not None:
         traffic = metrics.traffic

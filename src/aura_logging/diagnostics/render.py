@@ -208,9 +208,15 @@ def _thresholds(report: HealthReport, paint: Paint) -> Iterator[str]:
     if report.thresholds:
         yield paint(f"  {'':<30} {'now':>10} {'threshold':>10}", "quiet")
     for each in report.thresholds:
-        value = "no data" if each.value is None else f"{each.value:.4g}"
+        value = "no data" if each.value is None else _measure(each.value, each.unit)
         mark = paint("✘ exceeded", "red") if each.is_exceeded else paint("✔", "green")
-        yield f"  {fitted(each.rule, 30):<30} {value:>10} {each.threshold:>10g}  {mark}"
+        yield f"  {fitted(each.rule, 30):<30} {value:>10} {_measure(each.threshold, each.unit):>10}  {mark}"
+
+
+def _measure(value: float, unit: str) -> str:
+    if unit == "number":
+        return f"{value:.4g}"
+    return f"{value * 100 if unit == 'share' else value:.3g} %"
 
 
 def _to_do(report: HealthReport, paint: Paint) -> Iterator[str]:

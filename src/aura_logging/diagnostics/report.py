@@ -280,6 +280,8 @@ class Threshold:
     severity: str
     window_seconds: float
     facts: Mapping[str, Any] = field(default_factory=dict)
+    unit: str = "number"
+    """Of `value` and `threshold`: `number`, `share` (0 to 1) or `percent` (0 to 100)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,4 +44,5 @@ def _measured(rule: Rule, window: Window) -> Threshold:
         severity=rule.severity,
         window_seconds=rule.window_seconds,
         facts={} if reading is None else reading.facts,
+        unit=rule.unit,
     )

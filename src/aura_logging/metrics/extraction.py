@@ -79,7 +79,10 @@ class Extraction:
         fields = record.__dict__
         self.count_one(record.levelname, record.name)
         if record.name == REQUEST_LOGGER:
-            self._count_request(record, fields)
+            self._note_system(fields)
+            # Whoever watches is no traffic: an open dashboard would be the busiest user of a quiet site.
+            if fields.get("own") is not True:
+                self._count_request(record, fields)
         elif (record.levelno or 0) >= logging.ERROR and record.name != ALERTS_LOGGER:
             # Not for requests: one that failed was logged as an error by whoever saw it fail (`django.request`). Not
             # for alerts: that there are errors is no further error.
@@ -140,6 +143,8 @@ class Extraction:
         growth = _number(fields.get("memory_delta"))
         if growth is not None:
             self._memory_growth.of(route).observe(max(growth, 0.0))
+
+    def _note_system(self, fields: Mapping[str, Any]) -> None:
         for name, gauge in self._system.items():
             value = _number(fields.get(name))
             if value is not None:

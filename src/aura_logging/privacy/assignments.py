@@ -46,6 +46,8 @@ def secret_assignments(names: SecretNames) -> Detector:
         value = _IDENTIFIER.match(text, span[0])
         if value is None:
             return False
+        if len(value.group()) == 1 and value.end() == span[1]:
+            return True  # minified: `a.password=b;`
         names_one_itself = "_" in value.group() and names.is_secret(value.group())
         if text[value.end() : value.end() + 1] == "(":
             return names_one_itself or (match["sign"] == "=" and text[match.end("sign") : span[0]] == " ")
@@ -164,6 +166,7 @@ _COUNTER_EXAMPLES = (
     "secretary: Jane",
     "passwordless=1",
     "token = parser.next_token()",
+    "e.token=t,a.password=b;",
     "self.password = make_password(raw_password)",
     "self._password = raw_password",
     "send(credentials=_clean_credentials(given))",

@@ -21,6 +21,16 @@ _NUMBER = re.compile(r"(?<![0-9])(?<![0-9]\.)[0-9]+(?:" + _GAP + r"[0-9]+)*")
 _UNEVEN_GROUPINGS = frozenset({(4, 6, 5), (4, 6, 4), (4, 5, 6), (8, 8), (6, 10), (6, 13)})
 _PIECES = re.compile(r"([0-9]+)(" + _GAP + r"|$)")
 _FRACTION = re.compile(r"\.[0-9]{2}")
+# One in ten of the products of some countries, whose numbers begin as cards do, has a card's check digit too.
+_OTHER_NAME = re.compile(
+    r"(?i)(?<![a-z])(?:ean|gtin|upc|jan|isbn|barcode|imei|iccid)(?:[ _-]?(?:8|1[234]))?"
+    r"(?:[ _-]?(?:code|number|nr|no)\.?)?[\"'\s:=#>]{0,5}$"
+)
+_LONGEST_ROW_WITH_CARD = 6
+_SIZE_AFTER = re.compile(r" bytes(?![a-z])")
+# A parcel of the United Parcel Service's, and an account of Amazon's in a resource's name.
+_PART_BEFORE = re.compile(r"(?<![0-9A-Za-z])1Z[0-9A-Z]{3,6}$|(?<![a-z])arn:[a-z0-9-]*:[a-z0-9-]*:[a-z0-9-]*:$")
+_AS_FAR_AS_A_NAME = 48
 _TOKEN_BEFORE = re.compile(r"[0-9A-Za-z]*$")
 _TOKEN_AFTER = re.compile(r"[0-9A-Za-z]*")
 # Words with a card glued to them ("card4111...") are typed; longer mixtures of letters and digits are hashes and
@@ -54,13 +64,16 @@ def _issued_cards(text: str) -> Iterator[Span]:
         while first < len(groups):
             fraction = first > 0 and groups[first - 1][2] == "."
             last = None if fraction else _last_group_of_card(groups, first)
-            if last is None:
+            if last is None or _is_in_row(groups, first, last):
                 first += 1
                 continue
             start = run.start() + groups[first][1]
             end = run.start() + groups[last][1] + len(groups[last][0])
             if not (
-                _FRACTION.match(text, end) or _inside_encoded_data(text, start, end) or is_in_uuid(text, start, end)
+                _FRACTION.match(text, end)
+                or _inside_encoded_data(text, start, end)
+                or is_in_uuid(text, start, end)
+                or _is_called_else(text, start, end)
             ):
                 yield start, end
             first = last + 1
@@ -93,6 +106,28 @@ def _is_grouping(sizes: list[int], gap: str) -> bool:
     even = all(size == 4 for size in sizes[:-1])
     # A point also stands in a decimal number.
     return even and (gap != "." or (len(sizes) > 2 and sizes[-1] <= 4))
+
+
+def _is_in_row(groups: list[tuple[str, int, str]], first: int, last: int) -> bool:
+    """Tell groups of four in a longer row of them, a table's; what may follow a card is a date and little more.
+
+    Three groups would be a short card of Maestro's. Rows of eight or twelve may be two or three cards.
+    """
+    if any(len(digits) != 4 for digits, _, _ in groups[first : last + 1]):
+        return False
+    gap = groups[first][2]
+    begin, end = first, last
+    while begin > 0 and groups[begin - 1][2] == gap and len(groups[begin - 1][0]) == 4:
+        begin -= 1
+    while groups[end][2] == gap and len(groups[end + 1][0]) == 4:
+        end += 1
+    row = end - begin + 1
+    return row > 3 if last - first == 2 else row > _LONGEST_ROW_WITH_CARD and row % 4 != 0
+
+
+def _is_called_else(text: str, start: int, end: int) -> bool:
+    before = text[max(0, start - _AS_FAR_AS_A_NAME) : start]
+    return bool(_OTHER_NAME.search(before) or _SIZE_AFTER.match(text, end) or _PART_BEFORE.search(before))
 
 
 def _inside_encoded_data(text: str, start: int, end: int) -> bool:
@@ -148,6 +183,11 @@ CREDIT_CARD = Detector(
         "12 4111 1111 1111 1111 12/27",
         "\x014111111111111111\n",
         "my credit card: 122000000000003",
+        "5067310000000010",
+        "6363680000000015",
+        "5057850331306950",
+        "4111 1111 1111 1111 1227 123",
+        "6759 6498 2643 8453",
         "4111\u20111111\u20111111\u20111111",
     ),
     counter_examples=(
@@ -173,6 +213,13 @@ CREDIT_CARD = Detector(
         "dc97ad4c-4fde-239c-6242-575486255025",
         "snowflake 1175928847299117063",
         "4006381333931",
+        "9181 8780 9314 6759 3450 8978 3353",
+        "arn:aws:iam::585321780082:role/admin",
+        "9999 5471 5611 6899 2730 3388 9696",
+        "EAN: 4003442653366",
+        'barcode="4003442653366"',
+        "4928176421400 bytes",
+        "1ZFAW4840109280581",
     ),
 )
 

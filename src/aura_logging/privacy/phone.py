@@ -23,16 +23,27 @@ _GAP = rf"[ .\-+{_WIDE}]"
 _MARK = rf"(?:[ .\-/(){_WIDE}]|\+(?=[0-9(]))"
 _EXTENSION = r"(?:[ ,;+]{0,2}(?:ext(?:ension|n)?\.?|x|#)[ .:+]{0,2}[0-9]{1,6})?"
 _START = r"(?<![0-9])(?<![0-9][.,:/\-])"
-_STOP = r"(?![0-9]|[-.:/][0-9]|-[Xx])"
+# Neither the middle of an address of hardware: "04-90-29-16-A0-69".
+_STOP = r"(?![0-9]|[-.:/][0-9]|-[Xx]|-[0-9A-Fa-f]{2}(?![0-9A-Za-z]))"
 
 _GROUPS = re.compile(r"[0-9]+")
 _DIGIT = re.compile(r"[0-9]")
 _DATE = re.compile(
     r"[0-9]{1,2}([-./ ])[0-9]{1,2}\1(?:19|20)[0-9]{2}(?![0-9])|(?:19|20)[0-9]{2}([-./ ])[0-9]{1,2}\2[0-9]{1,2}(?![0-9])"
+    r"|[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}[-.][0-9]{2}"
 )
-# A ZIP code with its four more digits, and an employer's number for US taxes.
-_OF_US_FORMS = re.compile(r"0[0-9]{4}-[0-9]{4}|0[1-7]-[0-9]{7}")
-_DECIMAL = re.compile(r"\+[0-9]+\.[0-9]+(?:[-+,][0-9].*)?")
+# A ZIP code with its four more digits, an employer's number for US taxes, a drug's code, and a supply's.
+_OF_US_FORMS = re.compile(
+    r"0[0-9]{4}-[0-9]{4}|0[1-7]-[0-9]{7}|0[0-9]{3}-[0-9]{4}-[0-9]{2}|0[0-9]{4}-[0-9]{3,4}-[0-9]{2}"
+    r"|0[0-9]{3}-[0-9]{2}-[0-9]{3}-[0-9]{4}"
+)
+_DECIMAL = re.compile(r"\+[0-9]+\.[0-9]+(?:[-+,][0-9].*| [0-9]{1,3}\.[0-9]+)?")
+_PADDED_DECIMAL = re.compile(r"0[0-9]+\.[0-9]+")
+# "649 372 708 EUR" is a sum, "649 372 708 bytes" a size.
+_UNIT = re.compile(
+    r"[ \u00a0\u202f]?(?:[€$£¥%]|(?:EUR|USD|GBP|CHF|PLN|CZK|SEK|NOK|DKK|HUF|RON|RUB|JPY|Kč|zł|kr|Ft"
+    r"|[kKMGT]?i?B|bytes|rows|records|items|lines|tokens|ms|ns|[uµ]s|sec|seconds|steps)(?!\w))"
+)
 # "ZZC-500-137-7430" is a part number.
 _PART_NUMBER = re.compile(r"(?<![a-z])[A-Z]{2,6}-$")
 _YEARS = re.compile(r"(?:19|20)[0-9]{2}-(?:19|20)[0-9]{2}$")
@@ -68,12 +79,13 @@ def _national(match: re.Match[str]) -> bool:
     number = match.group()
     count = len(_digits(number))
     enough = 9 <= count <= 13 or (count == 8 and len(_GROUPS.findall(number)) > 3)
-    known_else = _DATE.search(number) or _OF_US_FORMS.fullmatch(number)
+    known_else = _DATE.search(number) or _OF_US_FORMS.fullmatch(number) or _PADDED_DECIMAL.fullmatch(number)
     return enough and not known_else and not _in_columns(match)
 
 
 def _paired(match: re.Match[str]) -> bool:
-    return _YEARS.search(match.group()) is None and not _in_columns(match)
+    is_sum = _UNIT.match(match.string, match.end()) is not None
+    return not is_sum and _YEARS.search(match.group()) is None and not _in_columns(match)
 
 
 def _bare(match: re.Match[str]) -> bool:
@@ -122,7 +134,7 @@ _SHAPES = (
     ),
     _Shape(
         re.compile(
-            rf"{_START}(?P<number>00[ +-]?[1-9][0-9]{{0,2}}(?:{_MARK}{{1,2}}[0-9]{{1,8}}){{1,6}})(?![0-9]){_EXTENSION}"
+            rf"{_START}(?<![A-Za-z])(?<![A-Z]-)(?P<number>00[ +-]?[1-9][0-9]{{0,2}}(?:{_MARK}{{1,2}}[0-9]{{1,8}}){{1,6}})(?![0-9]){_EXTENSION}"
         ),
         _dialled_00,
     ),
@@ -154,24 +166,53 @@ _TRUNK_ZERO_BARE = re.compile(r"(?<![^\s(\"'<,;])0[1-9][0-9]{8,9}(?![^\s)\"'>,;.
 
 _NUMBER = rf"[+(]?[0-9](?:{_MARK}{{0,2}}[0-9]){{6,14}}"
 _WORDS = (
-    r"(?:tele)?phone|t[eé]l[eé]phone|telefone?|tel[eé]fono|telefoon|handynummer|rufnummer|mobile|m[oó]vil|mobil|"
-    r"cell(?:ular)?|celular|t[eé]l|fax|handy|msisdn|whatsapp|sms|"
-    r"(?:contact|callback|my|your|his|her) (?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in) )?"
-    r"(?:number|no\.|nr\.?)"
+    r"(?:tele)?phone|t[eé]l[eé]phone|telefon(?:e|o|nummer)?|tel[eé]fono|handynummer|rufnummer|mobile|m[oó]vil|mobil|"
+    r"cell(?:ular|ulare)?|celular|t[eé]l[eé]?|fax|handy|portable|msisdn|whatsapp|sms|hotline|dial|phoned|ph|mob|tlf|"
+    r"telno|wa\.me/|(?:(?:contact|callback|customer's)[ _]?|(?:my|your|his|her)[ _])(?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in) )?"
+    r"(?:number|no\.|nr\.?|no(?![a-z]))|contact(?=:)"
 )
-_ASKS = r"(?:call(?:ed|ing)?|reach|text|dial|ring)(?: (?:me|us|him|her|them|at|on|back|now)){1,3}"
+# In scripts without small letters, or without spaces between words.
+_FOREIGN_WORDS = r"电话(?:号码)?|電話(?:番号)?|手机号?码?|전화(?:번호)?|[Тт]елефона?|[Тт]ел|[Мм]обильный"
+_ASKS = (
+    r"(?:call(?:ed|ing)?|contact|reach|text|dial|ring)(?: (?:me|us|him|her|them|at|on|back|now)){1,3}"
+    r"|(?:please|pls) (?:call|dial|ring|text|contact)"
+    r"|(?:otp|code|pin|sms|message|text) (?:was |is )?(?:sent|delivered) to|sending (?:otp|code|pin|sms|message|text) to"
+)
 _AFTER_WORD = re.compile(
-    rf"(?i:(?<![a-z])(?:{_WORDS}|{_ASKS})|(?<=[a-z_])(?:phone|mobile|cell))"
+    rf"(?:(?i:(?<![a-z])(?:{_WORDS}|{_ASKS})|(?<=[a-z_])(?:phone|mobile|cell))(?![a-z])(?:_?[0-9](?=[\"'=:\]]))?|{_FOREIGN_WORDS})"
     rf"(?P<between>[^0-9+(]{{0,24}})(?P<number>{_NUMBER})(?![0-9A-Za-z])"
+)
+# Or the word stands behind it.
+_BEFORE_WORD = re.compile(
+    r"(?<![0-9A-Za-z.:/_-])(?P<number>[0-9]{10,12})"
+    r"(?= \((?:mobile|cell|phone|tel|fax|home|work)\)| is (?:my|his|her|their|our|the) (?:phone|cell|mobile|tel))"
 )
 # What may stand between the word and the number; anything else says that the number is of another thing.
 _LETTERS = re.compile(r"[A-Za-z]+")
 _BETWEEN = frozenset(
     {"number", "numbers", "num", "no", "nr", "is", "was", "at", "on", "my", "our", "the", "your", "his", "her", "their"}
     | {"to", "home", "work", "office", "business", "private", "cell", "mobile", "phone", "telephone", "contact"}
-    | {"customer", "user", "line", "us", "uk", "or", "and"}
+    | {
+        "customer",
+        "user",
+        "line",
+        "us",
+        "uk",
+        "or",
+        "and",
+        "sent",
+        "file",
+        "nummer",
+        "portable",
+        "value",
+        "toll",
+        "free",
+    }
 )
-_FIELD = re.compile(r"(?i)phone|(?:^|[^a-z])(?:tel|mobile|cell|fax|msisdn|whatsapp)(?:$|[^a-z])")
+_FIELD = re.compile(
+    r"(?i:phone|telefon|msisdn|whatsapp|handynummer|rufnummer|(?<![a-z])contact_?n(?:o|um|umber|r)(?![a-z]))"
+    r"|(?i:(?<![a-z])(?:tel|mobile?|m[oó]vil|cell|celular|fax))(?![a-z])|(?<=[a-z])(?:Tel|Mobile|Cell|Fax)(?![a-z])"
+)
 _FIELD_OF_IDS = re.compile(r"(?i)(?:id|ids|uuid|sku|ean|isbn|gtin|upc|code|ref|reference|order|hash|version)$")
 _WHOLE = re.compile(rf"\s*({_NUMBER}){_EXTENSION}\s*")
 
@@ -184,6 +225,7 @@ def _phones(text: str, field: str) -> Iterator[Span]:
         spans.extend(match.span() for match in _TRUNK_ZERO_BARE.finditer(text) if _bare(match))
     for shape in _SHAPES:
         spans.extend(match.span() for match in shape.pattern.finditer(text) if shape.accept(match))
+    spans.extend(match.span("number") for match in _BEFORE_WORD.finditer(text))
     spans.extend(
         match.span("number")
         for match in _AFTER_WORD.finditer(text)
@@ -206,11 +248,14 @@ def _signs(count: int) -> bytes:
 
 _BEFORE_TRUNK = rb"(?:^|[^0-9a-z.,:/+-]|(?:^|[^0-9])[.,:/+]|(?:^|[^0-9a-z])-|\\[nrtbf]|" + ESCAPED + rb"[.,:/+-]?)"
 _SCAN_WORD = any_of(
-    rb"phone|mobile|msisdn|whatsapp|handy|rufnummer|telefo|tel\xc3\xa9fono|t\xc3\xa9l|m\xc3\xb3vil",
-    rb"(?:contact|callback|my|your|his|her)[ +](?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in)[ +])?"
-    rb"(?:number|no\.|nr)",
-    rb"(?:^|[^a-z]|\\[nrtbf])(?:cell|celular|tel|fax|sms|movil|mobil)",
-    rb"(?:call|called|calling|reach|text|dial|ring)[ +](?:me|us|him|her|them|at|on|back|now)",
+    rb"phone|mobile|msisdn|whatsapp|handy|rufnummer|telefo|tel\xc3\xa9fono|t\xc3\xa9l|m\xc3\xb3vil|portable|hotline",
+    rb"telno|wa\.me/|(?:contact|callback|my|your|his|her|customer's)[ +_]?(?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in)[ +])?"
+    rb"(?:number|no|nr)|contact(?:_?n[our]|:)",
+    rb"(?:^|[^a-z]|\\[nrtbf])(?:cell|celular|tel|tele|fax|sms|movil|mobil|dial|ph|mob|tlf)",
+    rb"(?-i:[a-z](?:Tel|Cell|Fax))",
+    rb"(?:call|called|calling|contact|reach|text|dial|ring)[ +](?:me|us|him|her|them|at|on|back|now)",
+    rb"(?:please|pls)[ +](?:call|dial|ring|text|contact)|(?:sent|delivered|sms|otp|code|pin|message|text)[ +]to",
+    *(word.encode() for word in ("电话", "電話", "手机", "전화", "елефон", "тел", "Тел", "обильный")),
 )
 
 PHONE = Detector(
@@ -246,7 +291,9 @@ PHONE = Detector(
         rb"[0-9]{3}" + _CLOSE + GAP + rb"{0,2}[0-9]{3}" + GAP + rb"?[0-9]{4}",
         _OPEN + rb"[1-9][0-9]{1,2}" + _CLOSE + GAP + rb"?[0-9]{3,5}" + GAP + rb"[0-9]{2}",
         _OPEN + rb"(?:3[578][0-9]|42[013]|9[679][0-9])" + _CLOSE + GAP + rb"?[0-9]{3}" + GAP + rb"?[0-9]{3}",
-        _SCAN_WORD + rb"[^0-9]{0,32}[0-9]" + _signs(6),
+        _SCAN_WORD + rb"(?:_?[0-9])?[^0-9]{0,32}[0-9]" + _signs(6),
+        rb"[0-9]{10} (?:\((?:mobile|cell|phone|tel|fax|home|work)|is (?:my|his|her|their|our|the) (?:phone|cell|mobile|tel))",
+        BEFORE_DIGIT + rb"1\.[0-9]{3}\.[0-9]{3}\.[0-9]{4}",
     ),
     find=_phones,
     keep_last=2,
@@ -316,6 +363,20 @@ PHONE = Detector(
         "?tel=%2B14155552671",
         "?tel=+1%20415%20555%202671",
         "phone: 4155552671",
+        "1.415.555.2671",
+        "phone1=4155552671",
+        "contactNo=4155552671",
+        "contact_number: 4155552671",
+        "Telefonnummer: 4155552671",
+        "telefono 4155552671",
+        "Ph: 4155552671",
+        "please call 4155552671",
+        "contact her at 4155552671",
+        "OTP sent to 4155552671",
+        "phone number on file: 4155552671",
+        "手机号: 13812345678",
+        "4155552671 (mobile)",
+        "4155552671 is my phone number",
         "customer_phone=4155552671",
         "call me at 4155552671.",
         "Tel.:\t4155552671",
@@ -361,5 +422,22 @@ PHONE = Detector(
         "parcel GM 088 892 791 VP",
         "(500) 123456789",
         "1/250",
+        "row=10 44 15 15 11 2;",
+        "x=487 630 242 437&y=2",
+        "paid 649 372 708 EUR",
+        "read 649 372 708 bytes",
+        "05-07-29 21-39-51",
+        "NDC 0868-1201-55",
+        "NDC 02344-406-10",
+        "0326.78876",
+        "32U KE 98763 25029",
+        "712183c6: 218e 0204 4433 6350 2e7b 2e9a 0693 d10c",
+        "total 357\u202f037\u202f120\u202f611;",
+        "id=+29.121+7.546086/",
+        "04-90-29-16-A0-69",
+        'W/"a00118-25606e65c0"',
+        "graph 4155552671",
+        "call 1763876460 returned",
+        "contact 1763876460 updated",
     ),
 )

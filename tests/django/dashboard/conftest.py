@@ -21,6 +21,8 @@ sys.path.append(str(SITE))
 from serving import Site, serving  # noqa: E402  # it lies in SITE
 
 TIMEOUT_MS = 20_000
+PAGE_SECONDS = 600
+"""No open page renews itself while a test lasts, unless the test turns its clock: see `Visitor.wait`."""
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def viewer(database: Path) -> Client:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return the seeded site; for the session, because tests may be handed to another worker one by one."""
-    with serving(tmp_path_factory.mktemp("watched"), is_hostile=True, page_seconds=1) as served:
+    with serving(tmp_path_factory.mktemp("watched"), is_hostile=True, page_seconds=PAGE_SECONDS) as served:
         yield served
 
 
@@ -70,6 +72,8 @@ class Visitor:
     def open(self, path: str, user: str = "susan", **options: Any) -> Page:
         """Open a page in a window of its own, logged in as that user; as nobody for an empty one."""
         context = self._browser.new_context(**options)
+        if options.get("java_script_enabled", True):
+            context.clock.install()  # it runs on by itself
         self._contexts.append(context)
         context.set_default_timeout(TIMEOUT_MS)
         context.add_init_script(
@@ -85,6 +89,10 @@ class Visitor:
         page.on("dialog", lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.goto(self._site.url + path)
         return page
+
+    def wait(self, page: Page) -> None:
+        """Turn the page's clock on until it renews itself; whether that went well is for the test to look at."""
+        page.clock.fast_forward(PAGE_SECONDS * 1_000)
 
     def leave(self) -> None:
         for context in self._contexts:

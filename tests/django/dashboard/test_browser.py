@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -129,14 +130,17 @@ def test_an_open_page_tells_what_is_new_until_it_is_paused(visitor, site) -> Non
     store = open_store(f"sqlite:///{site.state}/metrics.db")
     remember(store, [with_news])
     store.close()
+    visitor.wait(page)
 
     page.wait_for_selector("text=Something new happened")
     assert page.evaluate("document.querySelector('.scroll').scrollLeft") == moved > 0, "it stays where it was put"
     assert page.inner_text("#live span") == "Live"
     page.click("#live button")
+    visitor.wait(page)
     assert page.inner_text("#live") == "Paused Go on"
     renewed = page.get_attribute("body", "data-renewed")
     page.click("#live button")
+    visitor.wait(page)
     page.wait_for_selector(f"body:not([data-renewed='{renewed}'])")
 
 
@@ -146,8 +150,10 @@ def test_an_alert_that_begins_or_ends_meanwhile_is_told_to_who_cannot_see_it(vis
     page = visitor.open("/aura/")
 
     assert store.swap(KEY, fires, encoded({}, []))
+    visitor.wait(page)
     page.wait_for_selector("#news:text-is('No alert fires any more')", state="attached")
     assert store.swap(KEY, store.load(KEY), fires)
+    visitor.wait(page)
 
     page.wait_for_selector("#news:text('Requests made more than 20 database queries since ')", state="attached")
     assert page.get_attribute("#news", "role") == "status"
@@ -156,14 +162,19 @@ def test_an_alert_that_begins_or_ends_meanwhile_is_told_to_who_cannot_see_it(vis
 
 def test_an_open_page_stands_still_for_who_reads_it_and_says_so(visitor) -> None:
     page = visitor.open("/aura/logs/")
-    page.wait_for_selector("body[data-renewed]")
+    visitor.wait(page)
+    page.wait_for_selector("body[data-renewed='1']")
 
     page.locator("summary").first.click()
+    visitor.wait(page)
 
     page.wait_for_selector("#live :text('Held while you read')")
     page.locator("summary").first.click()
     page.locator("h1").click()
     page.wait_for_selector("#live :text-is('Live')")
+    assert page.get_attribute("body", "data-renewed") == "1"
+    visitor.wait(page)
+    page.wait_for_selector("body[data-renewed='2']")
 
 
 def test_a_page_that_cannot_be_renewed_says_since_when(visitor) -> None:
@@ -172,12 +183,15 @@ def test_a_page_that_cannot_be_renewed_says_since_when(visitor) -> None:
     shown = page.inner_text("footer time")[11:]
 
     page.context.set_offline(True)
+    visitor.wait(page)
 
     page.wait_for_selector("#live.bad :text('No answer since ')")
     assert page.inner_text("#news") >= f"No answer since {shown} UTC"
     page.context.set_offline(False)
+    visitor.wait(page)
     page.wait_for_selector("#live:not(.bad) :text-is('Live')")
     page.context.clear_cookies()
+    visitor.wait(page)
     page.wait_for_selector("#live.bad :text('Logged out since ')")
 
 
@@ -199,19 +213,19 @@ def test_everything_works_without_javascript(visitor) -> None:
     assert "TimeoutError: bookkeeping did not answer" in page.locator("pre").first.inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_for_everybody(visitor, site, scheme: str) -> None:
+def test_every_page_is_for_everybody(visitor, site) -> None:
     visitor.expected += ("404",)  # of the page that is not there
-    page = visitor.open("/aura/", color_scheme=scheme)
+    page = visitor.open("/aura/")
     wrong = {}
 
     for name, path in PAGES.items():
         page.goto(site.url + path)
-        for width in (1280, 320):
+        for scheme, width in itertools.product(("light", "dark"), (1280, 320)):
+            page.emulate_media(color_scheme=scheme)
             page.set_viewport_size({"width": width, "height": 900})
             found = page.evaluate(ACCESSIBILITY)
             if found:
-                wrong[name, width] = found
+                wrong[name, scheme, width] = found
 
     assert wrong == {}
 
@@ -277,3 +291,16 @@ def test_what_a_log_line_or_an_address_says_is_text(visitor, site) -> None:
         assert page.locator("main img, main script, main iframe, [onerror]").count() == 0
         if HOSTILE_ID in path or path == "/aura/":
             assert HOSTILE in page.locator("main").inner_text()
+
+
+def test_a_phone_shows_that_there_is_more_and_leaves_no_empty_place(visitor) -> None:
+    page = visitor.open("/aura/", viewport={"width": 390, "height": 800})
+
+    shadows = page.evaluate(
+        """() => { const table = document.querySelector(".scroll");
+        return [table.scrollWidth > table.clientWidth, getComputedStyle(table).backgroundAttachment] }"""
+    )
+    wide, narrow = (page.locator(".figures div").nth(place).bounding_box()["width"] for place in (-1, 0))
+
+    assert shadows == [True, "local, local, scroll, scroll"]
+    assert wide > 1.9 * narrow

@@ -68,6 +68,8 @@ def test_a_line_goes_from_edge_to_edge_and_a_missing_value_is_a_gap() -> None:
 
 def test_one_value_alone_is_a_dot_and_none_is_no_chart() -> None:
     assert drawn([1.0]).curves[0].path == "M0.0,0.0L0.0,0.0"
+    assert drawn([None, 2.0, None, 1.0, 1.0]).curves[0].dots == "M150.0,0.0L150.0,0.0"
+    assert drawn([1.0, 1.0]).curves[0].dots == ""
     assert drawn([None, None]).is_empty
     assert drawn([0.0, 0.0], [0.0, None]).is_empty
     assert drawn([]).is_empty

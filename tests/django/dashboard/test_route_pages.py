@@ -16,7 +16,7 @@ from django.test import Client, override_settings
 
 from aura_logging.diagnostics.log_reader import files_of
 from aura_logging.django.dashboard.route_page import read_slowest
-from aura_logging.django.dashboard.traffic import latency_chart
+from aura_logging.django.dashboard.traffic import headline, latency_chart, traffic_chart
 from aura_logging.metrics import catalogue, open_store
 from aura_logging.metrics.model import Amount, Sample, Series
 from aura_logging.metrics.window import Window
@@ -140,3 +140,22 @@ def test_two_releases_with_other_buckets_are_not_drawn_as_one() -> None:
     chart = latency_chart(Window(0, 10, 10, samples))
 
     assert {curve.newest for curve in chart.curves} == {"1 s"}
+
+
+@pytest.mark.parametrize(("before", "shown"), [(1.0, ("60", "0")), (9.0, ("0.90", "0"))])
+def test_the_newest_moments_are_drawn_only_where_more_was_counted_than_before(
+    before: float, shown: tuple[str, ...]
+) -> None:
+    series = Series(catalogue.REQUESTS.name, "counter", (("status", "2xx"),))
+    samples = (Sample(series, 0, Amount(sum=before)), Sample(series, 600, Amount(sum=5)))
+
+    chart = traffic_chart(Window(0, 605, 600, samples))
+
+    assert tuple(curve.newest for curve in chart.curves) == shown
+    assert len({len(row) for row in chart.rows}) == 1
+
+
+def test_where_nobody_asked_nothing_is_said_of_how_many_failed() -> None:
+    failed = headline(Window(0, 600, 600, ()))[1]
+
+    assert (failed.name, failed.value, failed.kind) == ("Failed", "–", "")

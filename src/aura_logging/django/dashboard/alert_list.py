@@ -18,7 +18,7 @@ from aura_logging.handlers.metrics import MetricsHandler
 from aura_logging.metrics.stores.base import MetricsStore
 from aura_logging.resilience.clock import Clock
 
-__all__ = ["AlertRow", "alert_rows", "firing", "history"]
+__all__ = ["AlertRow", "ToldAlert", "alert_rows", "firing", "history"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,14 @@ class AlertRow:
     phase: str
     since: float | None
     measured: Threshold | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldAlert:
+    """What was told once, and the unit of its value as far as its rule is still there."""
+
+    alert: Alert
+    unit: str
 
 
 def alert_rows(store: MetricsStore, clock: Clock = time.time) -> list[AlertRow]:
@@ -72,9 +80,10 @@ def firing(store: MetricsStore) -> list[AlertRow]:
     ]
 
 
-def history(store: MetricsStore, most: int) -> list[Alert]:
+def history(store: MetricsStore, most: int) -> list[ToldAlert]:
     """Return what was told last, the newest first."""
-    return told_before(store)[:most]
+    units = {rule.name: rule.unit for rule in _rules()}
+    return [ToldAlert(alert, units.get(alert.rule, "number")) for alert in told_before(store)[:most]]
 
 
 def _rules() -> Sequence[Rule]:

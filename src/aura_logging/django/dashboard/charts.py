@@ -31,12 +31,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A line as it is drawn: two SVG paths, of which `area` may be empty, and its newest value in words."""
+    """A line as it is drawn: SVG paths, and its newest value in words.
+
+    `dots` are the points of `path` that have no neighbour, to be drawn large enough to be seen. `area` and `dots` may
+    be empty.
+    """
 
     name: str
     kind: str
     path: str
     area: str
+    dots: str
     newest: str
 
 
@@ -80,6 +85,7 @@ def draw(
             line.kind,
             _path(line.values, top),
             _area(line.values, top) if line.is_filled else "",
+            " ".join(_stroke(points) for points in _points(line.values, top) if len(points) == 1),
             words(next((value for value in reversed(line.values) if value is not None), None)),
         )
         for line in lines
@@ -131,11 +137,12 @@ def _points(values: Sequence[float | None], top: float) -> Iterator[list[tuple[f
 
 
 def _path(values: Sequence[float | None], top: float) -> str:
+    return " ".join(_stroke(points) for points in _points(values, top))
+
+
+def _stroke(points: Sequence[tuple[float, float]]) -> str:
     # One point alone is a dot: a line of no length with round ends.
-    return " ".join(
-        f"M{_at(points[0])}{''.join(f'L{_at(point)}' for point in points[1:] or points)}"
-        for points in _points(values, top)
-    )
+    return f"M{_at(points[0])}{''.join(f'L{_at(point)}' for point in points[1:] or points)}"
 
 
 def _area(values: Sequence[float | None], top: float) -> str:

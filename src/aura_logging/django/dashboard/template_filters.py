@@ -10,5 +10,5 @@ __all__ = ["register"]
 
 register = Library()
 
-for _name in ("age", "count", "date_time", "duration", "number", "rate", "share", "size"):
+for _name in ("age", "count", "date_time", "duration", "measure", "number", "rate", "share", "size"):
     register.filter(_name, getattr(wording, _name))

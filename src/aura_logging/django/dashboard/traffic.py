@@ -84,7 +84,7 @@ def headline(window: Window) -> list[Figure]:
         Figure("Requests per minute", rate(outcome.requests / minutes), f"{count(outcome.requests)} altogether"),
         Figure(
             "Failed",
-            share(outcome.error_rate),
+            share(outcome.error_rate if outcome.requests else None),
             f"{count(outcome.failed)} with a 5xx",
             "bad" if outcome.failed else "",
         ),
@@ -192,14 +192,20 @@ class _Point:
 
 
 def _points(course: Window, name: str, **labels: str) -> Sequence[_Point]:
-    """Return at most sixty points over the window; the newest is left out while it is too young to say anything."""
+    """Return at most sixty points over the window, for any labels the same ones.
+
+    The newest is left out while it is too young to say anything, but not where it holds more than the one before:
+    traffic that has just begun would not be seen.
+    """
     buckets = course.over_time(name, **labels)
+    weights = [each.count or each.sum for _, each in (course.over_time(name) if labels else buckets)]
     together = -(-len(buckets) // _MOST_POINTS)
     points = []
     for first in range(0, len(buckets), together):
         at = buckets[first][0]
         ends = min(at + together * course.step, course.until)
-        if first and ends - at < together * course.step * _LEAST_SHARE_OF_A_BUCKET:
+        is_young = ends - at < together * course.step * _LEAST_SHARE_OF_A_BUCKET
+        if first and is_young and sum(weights[first:]) <= sum(weights[first - together : first]):
             break
         amount = _NOTHING
         for _, each in buckets[first : first + together]:

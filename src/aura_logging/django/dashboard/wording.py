@@ -6,7 +6,19 @@ import math
 from datetime import UTC, datetime
 from typing import TypeGuard
 
-__all__ = ["NOTHING", "age", "clock_time", "count", "date_time", "duration", "number", "rate", "share", "size"]
+__all__ = [
+    "NOTHING",
+    "age",
+    "clock_time",
+    "count",
+    "date_time",
+    "duration",
+    "measure",
+    "number",
+    "rate",
+    "share",
+    "size",
+]
 
 NOTHING = "\N{EN DASH}"
 """What stands where nothing is known."""
@@ -32,6 +44,13 @@ def number(value: float | None) -> str:
     if value == round(value) or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
+
+
+def measure(value: float | None, unit: str) -> str:
+    """Return what an alert rule measures: `unit` is a share (0 to 1), percent (0 to 100) or a plain number."""
+    if unit == "number" or value is None:
+        return number(value)
+    return share(value if unit == "share" else value / 100)
 
 
 def rate(number: float | None) -> str:

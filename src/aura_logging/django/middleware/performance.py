@@ -33,6 +33,9 @@ __all__ = ["PerformanceMonitoringMiddleware"]
 
 log = logging.getLogger("aura.request")
 
+OWN_URLS = "aura"
+"""The `app_name` of `aura_logging.django.urls`: the dashboard, the probe and the scrape."""
+
 declare("PERFORMANCE", PerformanceOptions)
 
 
@@ -152,6 +155,11 @@ def _resume(trace: propagation.Trace, bound: Mapping[str, Any]) -> None:
         context.start(bound)
 
 
+def _is_own(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    return match is not None and OWN_URLS in match.app_names
+
+
 def _write_or_raise(state: _Request, probe: RequestProbe, status_code: int, view: ViewCode) -> None:
     summary = probe.summary(status_code)
     level = summary.level
@@ -163,6 +171,8 @@ def _write_or_raise(state: _Request, probe: RequestProbe, status_code: int, view
         measured.update(request_queries.fields(state.queries, state.options))
     if state.outgoing is not None:
         measured.update(state.outgoing.fields())
+    if _is_own(state.request):
+        measured["own"] = True
     measured.update(seen)
     wide_record.write(log, level, "request finished", view, measured)
 

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from aura_logging.django.management.logs import SUBCOMMANDS
 from aura_logging.django.management.logs.wording import HelpText
+from aura_logging.django.management.reader import may_leave
 
 __all__ = ["Command"]
 
@@ -31,6 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the subcommand; end the process with its code if that is not 0."""
         del args
-        code = SUBCOMMANDS[options["subcommand"]].run(options, self.stdout, self.stderr)
+        with may_leave(self.stdout):
+            code = SUBCOMMANDS[options["subcommand"]].run(options, self.stdout, self.stderr)
         if code:
             sys.exit(code)

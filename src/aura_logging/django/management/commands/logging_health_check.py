@@ -17,6 +17,7 @@ from aura_logging.diagnostics.report import HealthReport
 from aura_logging.diagnostics.terminal_text import ascii_only, wants_colour
 from aura_logging.django.checks import findings_about_requests
 from aura_logging.django.mail_server import mail_server
+from aura_logging.django.management.reader import may_leave
 from aura_logging.django.metrics_store import store_of_settings
 
 __all__ = ["Command"]
@@ -73,7 +74,8 @@ class Command(BaseCommand):
         except ImproperlyConfigured as error:
             raise CommandError(str(error), returncode=2) from error
         report = examine(store, questions)
-        self.stdout.write(self._shown(report, options), ending="")
+        with may_leave(self.stdout):
+            self.stdout.write(self._shown(report, options), ending="")
         if not report.is_healthy:
             sys.exit(1)
 
