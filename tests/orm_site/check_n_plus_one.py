@@ -293,6 +293,20 @@ def test_deferred_fields_of_rows_that_come_in_chunks_are_found(observe):
     assert careful.n_plus_one == ()
 
 
+def test_two_fields_loaded_by_one_line_are_counted_each(observe):
+    def load():
+        for field in ("author", "editor"):
+            for book in Book.objects.exclude(editor=None):
+                getattr(book, field)
+
+    report = observe(load)
+
+    assert [(str(finding.subject), finding.queries) for finding in report.n_plus_one] == [
+        ("Book.author", 12),
+        ("Book.editor", 12),
+    ]
+
+
 def test_the_number_of_rows_that_is_too_many_can_be_chosen(observe):
     def load():
         forward(books()[:4])

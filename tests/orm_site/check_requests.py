@@ -219,6 +219,20 @@ def test_a_budget_is_kept_or_the_test_fails_with_the_hint():
     assert isinstance(failed.value, AssertionError)
 
 
+def test_a_budget_inside_another_counts_in_both():
+    def ask():
+        for book in Book.objects.all():
+            book.author.name  # noqa: B018  # it loads
+
+    with pytest.raises(BudgetExceededError, match=r"queries 33 > 20\n  - Book.author .*\(31 queries become 1\)"):
+        with assert_request_budget(queries=20):
+            with assert_request_budget(queries=16):
+                ask()
+            with assert_request_budget(queries=16):
+                ask()
+            Book.objects.count()
+
+
 def test_a_question_asked_twice_breaks_the_budget():
     def ask():
         return Book.objects.filter(pk=1).first()

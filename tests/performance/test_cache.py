@@ -13,7 +13,11 @@ from aura_logging.performance.cache import CacheLog, key_pattern
         ("page.d41d8cd98f00b204e9800998ecf8427e.en", "page.*.en"),
         ("mail:jane@example.com", "mail:*"),
         ("faced", "faced"),
-        ("x" * 200, "x" * 79 + "…"),
+        ("django.contrib.sessions.cachev0qk2hsiwzlp9xod8m3ucr5yntj7ebgf", "django.contrib.sessions.*"),
+        ("django.contrib.sessions.cached_db" + "abcdefgh" * 4, "django.contrib.sessions.cached_*"),
+        ("reset:_pP3nHD1WBfGe-x0Y2sV9dK", "reset:*"),
+        ("product_list_v2:by_category_and_price", "product_list_v*:by_category_and_price"),
+        ("xy-" * 60, "xy-" * 26 + "x…"),
         (17, "*"),
     ],
 )

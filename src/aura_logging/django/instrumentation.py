@@ -6,7 +6,8 @@ import logging
 import random
 import sys
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from types import CodeType, FrameType
 from typing import Any
 
 import django
@@ -72,15 +73,22 @@ def _count(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
     # A query like one before, from the same place: `_note` would come to the same, for twice the price (see
     # benchmarks/request_queries.py). What is not as usual, and what fails, is left to it.
     try:
-        depth, code, _, loader_code = routes[sql]
+        depth, code, loader_depth, loader_code = routes[sql]
         frame = _frame(depth)
-        if loader_code is None and frame.f_code is code:
+        if frame.f_code is code:
             connection = context["connection"]
             group = log.known(sql, connection.alias, code, frame.f_lasti)
             seconds = ended - began
-            if group is not None and not group.wants_subject and seconds <= log.slow_query_seconds:
+            loads: Iterable[Load] | None = None
+            if group is None or seconds > log.slow_query_seconds:
+                pass
+            elif loader_code is not None:
+                loads = _loop(group, _frame(loader_depth), loader_code)
+            elif not group.wants_subject:
+                loads = group.loads.values()
+            if group is not None and loads is not None:
                 log.count(group, sql, params, seconds, context["cursor"].cursor.rowcount)
-                for load in group.loads.values():
+                for load in loads:
                     load.queries += 1
                 if connection.in_atomic_block:
                     blocks = connection.atomic_blocks
@@ -93,6 +101,14 @@ def _count(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
         return result
     _note(log, sql, params, many, context, began, ended, 0)
     return result
+
+
+def _loop(group: QueryGroup, loader: FrameType, code: CodeType) -> tuple[Load] | None:
+    """Return the group's loop if what is loaded lazily is once more what that loads."""
+    loop = group.loop
+    if loop is None or loader.f_code is not code or subjects.lazy_subject(loader) is not loop.subject:
+        return None
+    return (loop,)
 
 
 def _note(
@@ -149,6 +165,8 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
         load.seen((id(place.owner), outer_path(place.frame)), row, log.n_plus_one_threshold)
     if place.loader is None:
         group.wants_subject = load.wants_evidence
+    elif load.is_settled:
+        group.loop = load
 
 
 def _is_chain(load: Load, place: Place, row: Hashable) -> bool:

@@ -53,6 +53,12 @@ def lazily_loaded(loader: FrameType, statement: Statement) -> Found | None:
     return subject, _row(instance)
 
 
+def lazy_subject(loader: FrameType) -> Subject | None:
+    """Return what a descriptor's `__get__` loads, if `lazily_loaded` has told it before: the very same object."""
+    values = loader.f_locals
+    return _remembered.get((values.get("self"), type(values.get("instance"))))
+
+
 def chain_link(loader: FrameType) -> Hashable:
     """Return the key of the row a self-referring foreign key leads to, `None` for anything else."""
     values = loader.f_locals

@@ -79,7 +79,7 @@ def assert_request_budget(
     """Fail with `BudgetExceededError` if the block costs more; the message has the hints.
 
     What runs in the block counts together, requests of a test client included: the middlewares add to the log they
-    find. Nothing needs to be in `MIDDLEWARE`, but `aura_logging.django` must be in `INSTALLED_APPS`.
+    find. A budget inside another counts in both. Nothing needs to be in `MIDDLEWARE`, but `aura_logging.django` must be in `INSTALLED_APPS`.
     """
     budget = RequestBudget(queries, duplicates, n_plus_one, seconds)
     if not is_observed():
@@ -89,12 +89,15 @@ def assert_request_budget(
         )
     log = QueryLog()
     log.is_pinned = True
+    outer = current.get()
     token = current.set(log)
     try:
         yield log
     finally:
         current.reset(token)
     report = judge(log)
+    if outer is not None and outer.is_pinned:
+        outer.absorb(log)
     over = budget.exceeded(report)
     if over:
         advice = "".join(f"\n  - {hint}" for hint in hints(report)[:10])

@@ -15,11 +15,15 @@ _MAX_PATTERN = 80
 _MOST_SHOWN = 5
 _NOTABLE_MISSES = 3
 
-# A key's parts that tell one thing from another: numbers, UUIDs, digests, and what is quoted or percent-encoded.
+# A key's parts that tell one thing from another: numbers, UUIDs, digests, addresses, and keys and tokens, such as the 32
+# letters and digits that Django's sessions have behind a word of theirs. Sixteen with a digit among them are no word, nor
+# are twenty with capitals and small letters too (base64url).
 _VARYING = re.compile(
     r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
     r"|\b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{12,}\b"
-    r"|[^\s@:/|]+@[^\s@:/|]+"
+    r"|(?<![A-Za-z0-9])(?:(?=[A-Za-z]*\d)[A-Za-z0-9]{16,}|[A-Za-z0-9]{32,})"
+    r"|(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{20,}"
+    r"|(?<![^\s@:/|])[^\s@:/|]+@[^\s@:/|]+"
     r"|\d+"
 )
 
@@ -48,7 +52,7 @@ class KeyPattern:
 
 
 def key_pattern(key: object) -> str:
-    """Return the key with `*` for each part that varies; at most 80 characters, no value of anybody's.
+    """Return the key with `*` for each part that varies; at most 80 characters. Words stay, and so does a name.
 
     >>> key_pattern("user:4711:basket")
     'user:*:basket'

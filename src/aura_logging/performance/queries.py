@@ -122,10 +122,24 @@ class QueryGroup:
     # What is in the key only as an identity: alive, so that it is nobody else's.
     owner: Any = None
     wants_subject: bool = True
+    # The load that is known to be a loop, where the queries are made by loading lazily: most that follow are its own.
+    loop: Load | None = None
     is_repeatable: bool = False
 
     def __post_init__(self) -> None:
         self.is_repeatable = self.statement.is_repeatable
+
+    def absorb(self, other: QueryGroup) -> None:
+        """Count another's queries as this one's."""
+        self.count += other.count
+        self.seconds += other.seconds
+        self.rows += other.rows
+        self.repeats += other.repeats
+        for subject, load in other.loads.items():
+            known = self.loads.setdefault(subject, load)
+            if known is not load:
+                known.queries += load.queries
+                known.is_settled = known.is_settled or load.is_settled
 
 
 @dataclass(slots=True)
@@ -301,6 +315,18 @@ class QueryLog:
                 load = group.loads[subject] = Load(subject, began)
             load.queries += 1
             return load
+
+    def absorb(self, other: QueryLog) -> None:
+        """Count what another log has counted, which nobody adds to any more; repeats between the two are not seen."""
+        with self._lock:
+            self.writes += other.writes
+            self.failed += other.failed
+            self.uncounted += other.uncounted
+            self.repeats.update(other.repeats)
+            for key, group in other.groups.items():
+                known = self.groups.setdefault(key, group)
+                if known is not group:
+                    known.absorb(group)
 
     def _new_group(self, key: Hashable, sql: str, alias: str, owner: Any) -> QueryGroup:
         if len(self.groups) < MAX_GROUPS:
