@@ -23,7 +23,7 @@ import aura_logging
 from aura_logging.encoding import encode
 from aura_logging.fast_lane import FastLogger
 from aura_logging.fast_lane.lane import Lane
-from aura_logging.fast_lane.lines import line_of_call
+from aura_logging.fast_lane.lines import wrote
 from aura_logging.filters import RequestContextFilter, SecurityFilter
 from aura_logging.handlers import AsyncBufferedHandler, StructuredFileHandler
 from aura_logging.patterns import re_set
@@ -169,6 +169,13 @@ def in_a_handler() -> None:
     print(f"{'added by the filter in a handler: clean':44}{best[1] - best[0]:8.2f}")
 
 
+class Taken:
+    """Stand in for the handler of a lane: it has the line, and writes nothing."""
+
+    def emit_line(self, level: int, line: bytes) -> bool:
+        return True
+
+
 def in_the_fast_lane() -> None:
     """Print what the filter adds where there is no record: it scans what is new on the line, and the rest once."""
     fields = orjson.loads(clean_lines(1)[0])
@@ -184,10 +191,11 @@ def in_the_fast_lane() -> None:
             for _ in range(2):
                 logger.info("the first starts the worker")
             lane = logger._aura_lanes[logging.INFO]
+            lane.handler = Taken()
 
             def without_writing(lane: Lane = lane) -> None:
                 for _ in range(200):
-                    line_of_call("shop.views", lane, "order %s placed in %.3f s", (88123, 0.03), extra, sys._getframe())
+                    wrote("shop.views", lane, "order %s placed in %.3f s", (88123, 0.03), extra, sys._getframe())
 
             spent.append((without_writing, handler))
         best = [float("inf"), float("inf")]
