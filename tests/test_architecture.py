@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -51,6 +53,20 @@ def test_every_room_has_a_layer_and_all_but_one_are_kept_from_django(module: str
 
     assert layers.count(module) == 1
     assert without_django.count(module) == (module != "django")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_asks_for_nothing_of_ours_that_is_gone(path: Path) -> None:
+    gone = [
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and re.match(r"aura_logging(?!\.django)", node.module or "")
+        for alias in node.names
+        if not hasattr(importlib.import_module(str(node.module)), alias.name)
+        and importlib.util.find_spec(f"{node.module}.{alias.name}") is None
+    ]
+
+    assert gone == []
 
 
 def test_the_contracts_name_no_room_that_is_not_there() -> None:

@@ -222,7 +222,7 @@ def test_a_budget_is_kept_or_the_test_fails_with_the_hint():
 def test_a_budget_inside_another_counts_in_both():
     def ask():
         for book in Book.objects.all():
-            book.author.name  # noqa: B018  # it loads
+            book.author.name  # it loads
 
     with pytest.raises(BudgetExceededError, match=r"queries 33 > 20\n  - Book.author .*\(31 queries become 1\)"):
         with assert_request_budget(queries=20):

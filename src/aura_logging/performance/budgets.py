@@ -79,7 +79,8 @@ def assert_request_budget(
     """Fail with `BudgetExceededError` if the block costs more; the message has the hints.
 
     What runs in the block counts together, requests of a test client included: the middlewares add to the log they
-    find. A budget inside another counts in both. Nothing needs to be in `MIDDLEWARE`, but `aura_logging.django` must be in `INSTALLED_APPS`.
+    find. A budget inside another counts in both. Nothing needs to be in `MIDDLEWARE`, but `aura_logging.django` must be
+    in `INSTALLED_APPS`.
     """
     budget = RequestBudget(queries, duplicates, n_plus_one, seconds)
     if not is_observed():

@@ -15,9 +15,9 @@ _MAX_PATTERN = 80
 _MOST_SHOWN = 5
 _NOTABLE_MISSES = 3
 
-# A key's parts that tell one thing from another: numbers, UUIDs, digests, addresses, and keys and tokens, such as the 32
-# letters and digits that Django's sessions have behind a word of theirs. Sixteen with a digit among them are no word, nor
-# are twenty with capitals and small letters too (base64url).
+# A key's parts that tell one thing from another: numbers, UUIDs, digests, addresses, and keys and tokens, such as the
+# 32 letters and digits that Django's sessions have behind a word of theirs. Sixteen with a digit among them are no
+# word, nor are twenty with capitals and small letters too (base64url).
 _VARYING = re.compile(
     r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
     r"|\b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{12,}\b"

@@ -26,7 +26,7 @@ _OTHER_NAME = re.compile(
     r"(?i)(?<![a-z])(?:ean|gtin|upc|jan|isbn|barcode|imei|iccid)(?:[ _-]?(?:8|1[234]))?"
     r"(?:[ _-]?(?:code|number|nr|no)\.?)?[\"'\s:=#>]{0,5}$"
 )
-_LONGEST_ROW_WITH_CARD = 6
+_LONGEST_ROW_WITH_CARD, _ROW_OF_THREE_CARDS = 6, 12
 _SIZE_AFTER = re.compile(r" bytes(?![a-z])")
 # A parcel of the United Parcel Service's, and an account of Amazon's in a resource's name.
 _PART_BEFORE = re.compile(r"(?<![0-9A-Za-z])1Z[0-9A-Z]{3,6}$|(?<![a-z])arn:[a-z0-9-]*:[a-z0-9-]*:[a-z0-9-]*:$")
@@ -117,12 +117,15 @@ def _is_in_row(groups: list[tuple[str, int, str]], first: int, last: int) -> boo
         return False
     gap = groups[first][2]
     begin, end = first, last
-    while begin > 0 and groups[begin - 1][2] == gap and len(groups[begin - 1][0]) == 4:
+    farthest = max(0, first - _ROW_OF_THREE_CARDS), last + _ROW_OF_THREE_CARDS  # so that a long row is not read again
+    while begin > farthest[0] and groups[begin - 1][2] == gap and len(groups[begin - 1][0]) == 4:
         begin -= 1
-    while groups[end][2] == gap and len(groups[end + 1][0]) == 4:
+    while end < farthest[1] and groups[end][2] == gap and len(groups[end + 1][0]) == 4:
         end += 1
     row = end - begin + 1
-    return row > 3 if last - first == 2 else row > _LONGEST_ROW_WITH_CARD and row % 4 != 0
+    if last - first == 2:
+        return row > 3
+    return row > _ROW_OF_THREE_CARDS or (row > _LONGEST_ROW_WITH_CARD and row % 4 != 0)
 
 
 def _is_called_else(text: str, start: int, end: int) -> bool:

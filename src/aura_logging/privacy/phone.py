@@ -134,7 +134,8 @@ _SHAPES = (
     ),
     _Shape(
         re.compile(
-            rf"{_START}(?<![A-Za-z])(?<![A-Z]-)(?P<number>00[ +-]?[1-9][0-9]{{0,2}}(?:{_MARK}{{1,2}}[0-9]{{1,8}}){{1,6}})(?![0-9]){_EXTENSION}"
+            rf"{_START}(?<![A-Za-z])(?<![A-Z]-)"
+            rf"(?P<number>00[ +-]?[1-9][0-9]{{0,2}}(?:{_MARK}{{1,2}}[0-9]{{1,8}}){{1,6}})(?![0-9]){_EXTENSION}"
         ),
         _dialled_00,
     ),
@@ -168,7 +169,8 @@ _NUMBER = rf"[+(]?[0-9](?:{_MARK}{{0,2}}[0-9]){{6,14}}"
 _WORDS = (
     r"(?:tele)?phone|t[eé]l[eé]phone|telefon(?:e|o|nummer)?|tel[eé]fono|handynummer|rufnummer|mobile|m[oó]vil|mobil|"
     r"cell(?:ular|ulare)?|celular|t[eé]l[eé]?|fax|handy|portable|msisdn|whatsapp|sms|hotline|dial|phoned|ph|mob|tlf|"
-    r"telno|wa\.me/|(?:(?:contact|callback|customer's)[ _]?|(?:my|your|his|her)[ _])(?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in) )?"
+    r"telno|wa\.me/|(?:(?:contact|callback|customer's)[ _]?|(?:my|your|his|her)[ _])"
+    r"(?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in) )?"
     r"(?:number|no\.|nr\.?|no(?![a-z]))|contact(?=:)"
 )
 # In scripts without small letters, or without spaces between words.
@@ -176,10 +178,12 @@ _FOREIGN_WORDS = r"电话(?:号码)?|電話(?:番号)?|手机号?码?|전화(?:�
 _ASKS = (
     r"(?:call(?:ed|ing)?|contact|reach|text|dial|ring)(?: (?:me|us|him|her|them|at|on|back|now)){1,3}"
     r"|(?:please|pls) (?:call|dial|ring|text|contact)"
-    r"|(?:otp|code|pin|sms|message|text) (?:was |is )?(?:sent|delivered) to|sending (?:otp|code|pin|sms|message|text) to"
+    r"|(?:otp|code|pin|sms|message|text) (?:was |is )?(?:sent|delivered) to"
+    r"|sending (?:otp|code|pin|sms|message|text) to"
 )
 _AFTER_WORD = re.compile(
-    rf"(?:(?i:(?<![a-z])(?:{_WORDS}|{_ASKS})|(?<=[a-z_])(?:phone|mobile|cell))(?![a-z])(?:_?[0-9](?=[\"'=:\]]))?|{_FOREIGN_WORDS})"
+    rf"(?:(?i:(?<![a-z])(?:{_WORDS}|{_ASKS})|(?<=[a-z_])(?:phone|mobile|cell))(?![a-z])"
+    rf"(?:_?[0-9](?=[\"'=:\]]))?|{_FOREIGN_WORDS})"
     rf"(?P<between>[^0-9+(]{{0,24}})(?P<number>{_NUMBER})(?![0-9A-Za-z])"
 )
 # Or the word stands behind it.
@@ -249,7 +253,8 @@ def _signs(count: int) -> bytes:
 _BEFORE_TRUNK = rb"(?:^|[^0-9a-z.,:/+-]|(?:^|[^0-9])[.,:/+]|(?:^|[^0-9a-z])-|\\[nrtbf]|" + ESCAPED + rb"[.,:/+-]?)"
 _SCAN_WORD = any_of(
     rb"phone|mobile|msisdn|whatsapp|handy|rufnummer|telefo|tel\xc3\xa9fono|t\xc3\xa9l|m\xc3\xb3vil|portable|hotline",
-    rb"telno|wa\.me/|(?:contact|callback|my|your|his|her|customer's)[ +_]?(?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in)[ +])?"
+    rb"telno|wa\.me/|(?:contact|callback|my|your|his|her|customer's)[ +_]?"
+    rb"(?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in)[ +])?"
     rb"(?:number|no|nr)|contact(?:_?n[our]|:)",
     rb"(?:^|[^a-z]|\\[nrtbf])(?:cell|celular|tel|tele|fax|sms|movil|mobil|dial|ph|mob|tlf)",
     rb"(?-i:[a-z](?:Tel|Cell|Fax))",
@@ -292,7 +297,8 @@ PHONE = Detector(
         _OPEN + rb"[1-9][0-9]{1,2}" + _CLOSE + GAP + rb"?[0-9]{3,5}" + GAP + rb"[0-9]{2}",
         _OPEN + rb"(?:3[578][0-9]|42[013]|9[679][0-9])" + _CLOSE + GAP + rb"?[0-9]{3}" + GAP + rb"?[0-9]{3}",
         _SCAN_WORD + rb"(?:_?[0-9])?[^0-9]{0,32}[0-9]" + _signs(6),
-        rb"[0-9]{10} (?:\((?:mobile|cell|phone|tel|fax|home|work)|is (?:my|his|her|their|our|the) (?:phone|cell|mobile|tel))",
+        rb"[0-9]{10} (?:\((?:mobile|cell|phone|tel|fax|home|work)"
+        rb"|is (?:my|his|her|their|our|the) (?:phone|cell|mobile|tel))",
         BEFORE_DIGIT + rb"1\.[0-9]{3}\.[0-9]{3}\.[0-9]{4}",
     ),
     find=_phones,
