@@ -156,7 +156,10 @@ _SHAPES = (
         _national,
     ),
     _Shape(
-        re.compile(rf"{_START}\([1-9][0-9]{{1,2}}\){_GAP}?[0-9]{{3,5}}{_GAP}[0-9]{{2,4}}(?:{_GAP}[0-9]{{2}})?{_STOP}"),
+        re.compile(
+            # 8 is what Russia dials in front.
+            rf"{_START}(?:8{_GAP}?)?\([1-9][0-9]{{1,2}}\){_GAP}?[0-9]{{3,5}}{_GAP}[0-9]{{2,4}}(?:{_GAP}[0-9]{{2}})?{_STOP}"
+        ),
         _national,
     ),
     _Shape(re.compile(rf"{_START}(?:{'|'.join(_GROUPED)}){_STOP}"), _paired),
@@ -196,22 +199,8 @@ _LETTERS = re.compile(r"[A-Za-z]+")
 _BETWEEN = frozenset(
     {"number", "numbers", "num", "no", "nr", "is", "was", "at", "on", "my", "our", "the", "your", "his", "her", "their"}
     | {"to", "home", "work", "office", "business", "private", "cell", "mobile", "phone", "telephone", "contact"}
-    | {
-        "customer",
-        "user",
-        "line",
-        "us",
-        "uk",
-        "or",
-        "and",
-        "sent",
-        "file",
-        "nummer",
-        "portable",
-        "value",
-        "toll",
-        "free",
-    }
+    | {"customer", "user", "line", "us", "uk", "or", "and", "sent", "file", "nummer", "portable", "value", "toll"}
+    | {"free"}
 )
 _FIELD = re.compile(
     r"(?i:phone|telefon|msisdn|whatsapp|handynummer|rufnummer|(?<![a-z])contact_?n(?:o|um|umber|r)(?![a-z]))"
