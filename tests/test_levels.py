@@ -11,6 +11,17 @@ from aura_logging import presets
 from aura_logging.levels import level_names, level_number
 
 
+LEVELS = {0: "NOTSET", 10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+
+
+@pytest.fixture(autouse=True)
+def _levels_of_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Know no level that some package has added."""
+    monkeypatch.setattr(logging, "_levelToName", LEVELS.copy())
+    names = {name: level for level, name in LEVELS.items()} | {"WARN": logging.WARNING, "FATAL": logging.CRITICAL}
+    monkeypatch.setattr(logging, "_nameToLevel", names)
+
+
 @pytest.mark.parametrize(
     ("given", "number"),
     [
@@ -22,9 +33,7 @@ def test_a_level_is_a_known_name_in_any_case_or_a_number(given: object, number: 
     assert level_number(given) == number
 
 
-def test_a_name_that_somebody_added_is_known_and_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logging, "_levelToName", {**logging._levelToName})
-    monkeypatch.setattr(logging, "_nameToLevel", {**logging._nameToLevel})
+def test_a_name_that_somebody_added_is_known_and_offered() -> None:
     logging.addLevelName(5, "trace")
 
     assert level_number("trace") == 5

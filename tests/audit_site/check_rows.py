@@ -318,9 +318,9 @@ def test_a_change_rolled_back_to_a_savepoint_leaves_no_entry(news, whole):
 def test_a_change_rolled_back_to_a_savepoint_of_the_applications_own_leaves_the_chain_whole(news, whole):
     with transaction.atomic():
         make(name="stays")
-        savepoint = transaction.savepoint()
+        savepoint = connection.savepoint()
         make(name="goes")
-        transaction.savepoint_rollback(savepoint)
+        connection.savepoint_rollback(savepoint)
         make(name="comes instead")
         with connection.cursor() as cursor:
             cursor.execute("SAVEPOINT by_hand")

@@ -24,6 +24,7 @@ _THIN = ("/django/db/models/manager.py", "/django/db/models/query.py", "/django/
 
 
 # What these read they need for writing, and no prefetch would spare them that.
+_SETTERS = ("set", "set_base")  # the second from Django 6.1 on
 _WRITERS = frozenset({"get_or_create", "update_or_create", "update", "delete"})
 
 
@@ -144,7 +145,7 @@ def _is_deletion(frame: FrameType | None) -> bool:
 
 def _is_replacing(frame: FrameType | None) -> bool:
     """Tell whether it is `related.set(…)` that asks what is there already: it does so whatever was prefetched."""
-    return frame is not None and frame.f_code.co_name == "set" and "/django/" in frame.f_code.co_filename
+    return frame is not None and frame.f_code.co_name in _SETTERS and "/django/" in frame.f_code.co_filename
 
 
 def _is_thin(frame: FrameType | None) -> bool:
