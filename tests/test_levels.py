@@ -10,7 +10,6 @@ import pytest
 from aura_logging import presets
 from aura_logging.levels import level_names, level_number
 
-
 LEVELS = {0: "NOTSET", 10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 
 
