@@ -11,26 +11,18 @@ from aura_logging.performance.memory import ResidentMemory
 from aura_logging.testing import ManualClock
 
 
-def test_it_says_what_the_system_says() -> None:
+def is_right(reading: int | None) -> bool:
+    """Hold a reading against psutil's of this process; differences over time prove nothing, for systems reclaim."""
+    return reading is not None and abs(reading - psutil.Process().memory_info().rss) < 16 * 1024 * 1024
+
+
+def test_it_says_what_the_system_says_also_after_growth() -> None:
     memory = ResidentMemory()
-
-    ours = memory()
-
-    assert ours is not None
-    assert abs(ours - psutil.Process().memory_info().rss) < 16 * 1024 * 1024
-    memory.close()
-
-
-def test_it_notices_growth() -> None:
-    memory = ResidentMemory()
-    before = memory()
-    assert before is not None
+    assert is_right(memory())
 
     ballast = bytearray(os.urandom(1)) * (64 * 1024 * 1024)
 
-    after = memory()
-    assert after is not None
-    assert after - before > 32 * 1024 * 1024
+    assert is_right(memory())
     assert len(ballast)
     memory.close()
 
@@ -39,21 +31,14 @@ def test_it_notices_growth() -> None:
 def test_a_forked_child_reads_its_own() -> None:
     memory = ResidentMemory()
     memory()
-    reader, writer = os.pipe()
 
     child = os.fork()
     if child == 0:
-        before = memory() or 0
         ballast = bytearray(os.urandom(1)) * (64 * 1024 * 1024)
-        os.write(writer, str((memory() or 0) - before).encode())
-        os._exit(len(ballast) == 0)
-    os.close(writer)
+        os._exit(len(ballast) == 0 or not is_right(memory()))
     _, status = os.waitpid(child, 0)
-    grown = int(os.read(reader, 64))
-    os.close(reader)
 
     assert status == 0
-    assert grown > 32 * 1024 * 1024  # the parent did not
     memory.close()
 
 
@@ -82,9 +67,7 @@ def test_requests_that_follow_within_a_millisecond_share_a_reading() -> None:
     clock.advance(0.0002)
     later = memory.recent()
 
-    assert first is not None
-    assert later is not None
     assert at_once == first
-    assert later - first > 32 * 1024 * 1024
+    assert is_right(later)
     assert len(ballast)
     memory.close()
