@@ -14,14 +14,20 @@ from dataclasses import dataclass
 from aura_logging.privacy.checksums import is_isbn10
 from aura_logging.privacy.detector import Detector, Span
 from aura_logging.privacy.numbers_in_text import is_column_of_numbers, is_in_uuid
+from aura_logging.privacy.phone_words import (
+    EXTENSION,
+    MARK,
+    SCAN_WORD,
+    WIDE,
+    is_of_ids,
+    numbers_with_words,
+    whole_number,
+)
 from aura_logging.privacy.scan_syntax import BEFORE_DIGIT, ESCAPED, GAP, PUNCTUATION, any_of
 
 __all__ = ["PHONE"]
 
-_WIDE = r"\u00a0\u2000-\u200a\u2010-\u2015\u202f"
-_GAP = rf"[ .\-+{_WIDE}]"
-_MARK = rf"(?:[ .\-/(){_WIDE}]|\+(?=[0-9(]))"
-_EXTENSION = r"(?:[ ,;+]{0,2}(?:ext(?:ension|n)?\.?|x|#)[ .:+]{0,2}[0-9]{1,6})?"
+_GAP = rf"[ .\-+{WIDE}]"
 _START = r"(?<![0-9])(?<![0-9][.,:/\-])"
 # Neither the middle of an address of hardware: "04-90-29-16-A0-69".
 _STOP = r"(?![0-9]|[-.:/][0-9]|-[Xx]|-[0-9A-Fa-f]{2}(?![0-9A-Za-z]))"
@@ -128,14 +134,14 @@ _SHAPES = (
     _Shape(
         re.compile(
             rf"(?<![0-9A-Za-z+])(?P<number>(?:\((?=\+[0-9 ]{{1,5}}\)))?\+ ?"
-            rf"(?:\([0-9]{{1,3}}\)|[1-9])(?:{_MARK}{{0,3}}[0-9]){{6,15}})(?![0-9])" + _EXTENSION
+            rf"(?:\([0-9]{{1,3}}\)|[1-9])(?:{MARK}{{0,3}}[0-9]){{6,15}})(?![0-9])" + EXTENSION
         ),
         _international,
     ),
     _Shape(
         re.compile(
             rf"{_START}(?<![A-Za-z])(?<![A-Z]-)"
-            rf"(?P<number>00[ +-]?[1-9][0-9]{{0,2}}(?:{_MARK}{{1,2}}[0-9]{{1,8}}){{1,6}})(?![0-9]){_EXTENSION}"
+            rf"(?P<number>00[ +-]?[1-9][0-9]{{0,2}}(?:{MARK}{{1,2}}[0-9]{{1,8}}){{1,6}})(?![0-9]){EXTENSION}"
         ),
         _dialled_00,
     ),
@@ -143,7 +149,7 @@ _SHAPES = (
         re.compile(
             rf"{_START}(?:[0-9]{{1,3}}{_GAP}{{1,2}}|1(?=\())?"
             rf"(?:\([0-9]{{3}}\){_GAP}{{0,2}}(?P<exchange0>[0-9]{{3}}){_GAP}?"
-            rf"|(?P<area>[0-9]{{3}})(?P<gap>{_GAP}|/)(?P<exchange>[0-9]{{3}})(?P<gap2>{_GAP}))[0-9]{{4}}{_STOP}{_EXTENSION}"
+            rf"|(?P<area>[0-9]{{3}})(?P<gap>{_GAP}|/)(?P<exchange>[0-9]{{3}})(?P<gap2>{_GAP}))[0-9]{{4}}{_STOP}{EXTENSION}"
         ),
         _north_american,
     ),
@@ -168,62 +174,16 @@ _SHAPES = (
 # A trunk prefix and nothing else: 07911123456. Ids that begin with one zero are the price, book numbers are not.
 _TRUNK_ZERO_BARE = re.compile(r"(?<![^\s(\"'<,;])0[1-9][0-9]{8,9}(?![^\s)\"'>,;.!?]|\.[0-9])")
 
-_NUMBER = rf"[+(]?[0-9](?:{_MARK}{{0,2}}[0-9]){{6,14}}"
-_WORDS = (
-    r"(?:tele)?phone|t[eé]l[eé]phone|telefon(?:e|o|nummer)?|tel[eé]fono|handynummer|rufnummer|mobile|m[oó]vil|mobil|"
-    r"cell(?:ular|ulare)?|celular|t[eé]l[eé]?|fax|handy|portable|msisdn|whatsapp|sms|hotline|dial|phoned|ph|mob|tlf|"
-    r"telno|wa\.me/|(?:(?:contact|callback|customer's)[ _]?|(?:my|your|his|her)[ _])"
-    r"(?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in) )?"
-    r"(?:number|no\.|nr\.?|no(?![a-z]))|contact(?=:)"
-)
-# In scripts without small letters, or without spaces between words.
-_FOREIGN_WORDS = r"电话(?:号码)?|電話(?:番号)?|手机号?码?|전화(?:번호)?|[Тт]елефона?|[Тт]ел|[Мм]обильный"
-_ASKS = (
-    r"(?:call(?:ed|ing)?|contact|reach|text|dial|ring)(?: (?:me|us|him|her|them|at|on|back|now)){1,3}"
-    r"|(?:please|pls) (?:call|dial|ring|text|contact)"
-    r"|(?:otp|code|pin|sms|message|text) (?:was |is )?(?:sent|delivered) to"
-    r"|sending (?:otp|code|pin|sms|message|text) to"
-)
-_AFTER_WORD = re.compile(
-    rf"(?:(?i:(?<![a-z])(?:{_WORDS}|{_ASKS})|(?<=[a-z_])(?:phone|mobile|cell))(?![a-z])"
-    rf"(?:_?[0-9](?=[\"'=:\]]))?|{_FOREIGN_WORDS})"
-    rf"(?P<between>[^0-9+(]{{0,24}})(?P<number>{_NUMBER})(?![0-9A-Za-z])"
-)
-# Or the word stands behind it.
-_BEFORE_WORD = re.compile(
-    r"(?<![0-9A-Za-z.:/_-])(?P<number>[0-9]{10,12})"
-    r"(?= \((?:mobile|cell|phone|tel|fax|home|work)\)| is (?:my|his|her|their|our|the) (?:phone|cell|mobile|tel))"
-)
-# What may stand between the word and the number; anything else says that the number is of another thing.
-_LETTERS = re.compile(r"[A-Za-z]+")
-_BETWEEN = frozenset(
-    {"number", "numbers", "num", "no", "nr", "is", "was", "at", "on", "my", "our", "the", "your", "his", "her", "their"}
-    | {"to", "home", "work", "office", "business", "private", "cell", "mobile", "phone", "telephone", "contact"}
-    | {"customer", "user", "line", "us", "uk", "or", "and", "sent", "file", "nummer", "portable", "value", "toll"}
-    | {"free"}
-)
-_FIELD = re.compile(
-    r"(?i:phone|telefon|msisdn|whatsapp|handynummer|rufnummer|(?<![a-z])contact_?n(?:o|um|umber|r)(?![a-z]))"
-    r"|(?i:(?<![a-z])(?:tel|mobile?|m[oó]vil|cell|celular|fax))(?![a-z])|(?<=[a-z])(?:Tel|Mobile|Cell|Fax)(?![a-z])"
-)
-_FIELD_OF_IDS = re.compile(r"(?i)(?:id|ids|uuid|sku|ean|isbn|gtin|upc|code|ref|reference|order|hash|version)$")
-_WHOLE = re.compile(rf"\s*({_NUMBER}){_EXTENSION}\s*")
-
 
 def _phones(text: str, field: str) -> Iterator[Span]:
     spans: list[Span] = []
-    if not _FIELD_OF_IDS.search(field):
-        if _FIELD.search(field) and (whole := _WHOLE.fullmatch(text)) is not None:
-            spans.append((whole.start(1), len(text.rstrip())))
+    if not is_of_ids(field):
+        if (whole := whole_number(text, field)) is not None:
+            spans.append(whole)
         spans.extend(match.span() for match in _TRUNK_ZERO_BARE.finditer(text) if _bare(match))
     for shape in _SHAPES:
         spans.extend(match.span() for match in shape.pattern.finditer(text) if shape.accept(match))
-    spans.extend(match.span("number") for match in _BEFORE_WORD.finditer(text))
-    spans.extend(
-        match.span("number")
-        for match in _AFTER_WORD.finditer(text)
-        if _BETWEEN.issuperset(word.lower() for word in _LETTERS.findall(match["between"]))
-    )
+    spans.extend(numbers_with_words(text))
     end = -1
     for span in sorted(spans, key=lambda found: (found[0], -found[1])):
         if span[0] >= end and not is_in_uuid(text, *span):
@@ -240,18 +200,6 @@ def _signs(count: int) -> bytes:
 
 
 _BEFORE_TRUNK = rb"(?:^|[^0-9a-z.,:/+-]|(?:^|[^0-9])[.,:/+]|(?:^|[^0-9a-z])-|\\[nrtbf]|" + ESCAPED + rb"[.,:/+-]?)"
-_SCAN_WORD = any_of(
-    rb"phone|mobile|msisdn|whatsapp|handy|rufnummer|telefo|tel\xc3\xa9fono|t\xc3\xa9l|m\xc3\xb3vil|portable|hotline",
-    rb"telno|wa\.me/|(?:contact|callback|my|your|his|her|customer's)[ +_]?"
-    rb"(?:(?:new|work|home|direct|office|private|cn|us|uk|de|fr|in)[ +])?"
-    rb"(?:number|no|nr)|contact(?:_?n[our]|:)",
-    rb"(?:^|[^a-z]|\\[nrtbf])(?:cell|celular|tel|tele|fax|sms|movil|mobil|dial|ph|mob|tlf)",
-    rb"(?-i:[a-z](?:Tel|Cell|Fax))",
-    rb"(?:call|called|calling|contact|reach|text|dial|ring)[ +](?:me|us|him|her|them|at|on|back|now)",
-    rb"(?:please|pls)[ +](?:call|dial|ring|text|contact)|(?:sent|delivered|sms|otp|code|pin|message|text)[ +]to",
-    *(word.encode() for word in ("电话", "電話", "手机", "전화", "елефон", "тел", "Тел", "обильный")),
-)
-
 PHONE = Detector(
     name="phone",
     # Where a shape takes separators freely, its signs are counted and not its digits: that keeps the automaton small
@@ -285,7 +233,7 @@ PHONE = Detector(
         rb"[0-9]{3}" + _CLOSE + GAP + rb"{0,2}[0-9]{3}" + GAP + rb"?[0-9]{4}",
         _OPEN + rb"[1-9][0-9]{1,2}" + _CLOSE + GAP + rb"?[0-9]{3,5}" + GAP + rb"[0-9]{2}",
         _OPEN + rb"(?:3[578][0-9]|42[013]|9[679][0-9])" + _CLOSE + GAP + rb"?[0-9]{3}" + GAP + rb"?[0-9]{3}",
-        _SCAN_WORD + rb"(?:_?[0-9])?[^0-9]{0,32}[0-9]" + _signs(6),
+        SCAN_WORD + rb"(?:_?[0-9])?[^0-9]{0,32}[0-9]" + _signs(6),
         rb"[0-9]{10} (?:\((?:mobile|cell|phone|tel|fax|home|work)"
         rb"|is (?:my|his|her|their|our|the) (?:phone|cell|mobile|tel))",
         BEFORE_DIGIT + rb"1\.[0-9]{3}\.[0-9]{3}\.[0-9]{4}",
