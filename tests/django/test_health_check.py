@@ -60,20 +60,6 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Logging]
         handler.close()
 
 
-@pytest.fixture
-def children() -> Iterator[list[int]]:
-    """Processes that a test started; none is left."""
-    pids: list[int] = []
-    yield pids
-    for pid in pids:
-        with_signal = signal.SIGKILL
-        try:
-            os.kill(pid, with_signal)
-            os.waitpid(pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            continue
-
-
 def worker(children: list[int], work: Callable[[], object]) -> int:
     """Fork a process that does its work, says how it is, and then does nothing until it is killed."""
     reading, writing = os.pipe()

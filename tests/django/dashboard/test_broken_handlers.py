@@ -45,16 +45,6 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Logging]
         handler.close()
 
 
-@pytest.fixture
-def children() -> Iterator[list[int]]:
-    """Processes that a test started; none is left."""
-    pids: list[int] = []
-    yield pids
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-
-
 def command_says() -> list[dict[str, Any]]:
     out = io.StringIO()
     with contextlib.suppress(SystemExit):
