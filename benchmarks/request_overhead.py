@@ -5,7 +5,7 @@
 Every candidate runs in a process of its own, all take their rounds in turn, and each round is set against the bare
 site's of the same turn. A request goes through Django's whole WSGI handler, from environ to the response's close;
 what is logged is written to a file. Counted is the processor time of the whole process, its threads included. Every
-site has a model and therefore a connection, which Django looks at when a request begins and ends.
+site has a database connection, as any site with a model has: Django looks at it when a request begins and ends.
 
 `ours, alone` is our outer middleware before one `FileHandler` with our filter and formatter, `ours, both` has the inner
 one as well, `ours, buffered` has our own handler write the file; `ours, production` is the outer one with the preset:
@@ -148,8 +148,10 @@ def serve(name: str) -> None:
     apps = ["django.contrib.contenttypes", *chosen.pop("INSTALLED_APPS", [])]
     settings.configure(**{**defaults, **chosen}, INSTALLED_APPS=apps)
     from django.core.wsgi import get_wsgi_application
+    from django.db import connections
 
     application = get_wsgi_application()
+    connections.all()  # as in every site with a model: Django looks at them when a request begins and ends
     environ = {
         "REQUEST_METHOD": "GET", "PATH_INFO": "/things/7/", "QUERY_STRING": "", "SERVER_NAME": "localhost",
         "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "203.0.113.7", "wsgi.url_scheme": "http",

@@ -18,7 +18,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aura_logging import bind, bound, context, outgoing_headers, propagation, run_in_context
+from aura_logging import bind, bound, context, outgoing_headers, run_in_context
 from aura_logging.encoding import encode
 from aura_logging.filters import RequestContextFilter
 from aura_logging.propagation import Trace, accept, emit, is_valid_id
@@ -30,10 +30,8 @@ GOOD = f"00-{TRACE}-{SPAN}-01"
 @pytest.fixture(autouse=True)
 def _nothing_bound() -> Iterator[None]:
     context.release()
-    propagation.release()
     yield
     context.release()
-    propagation.release()
 
 
 def mint(count: int) -> str:
@@ -175,8 +173,7 @@ def test_minted_ids_are_random() -> None:
 
 
 def begin(trace: Trace) -> None:
-    context.start(trace.fields())
-    propagation.start(trace)
+    context.start(trace.fields(), trace=trace)
 
 
 def test_outside_a_request_nothing_is_added_but_a_bound_id() -> None:
@@ -251,7 +248,6 @@ def test_the_trace_ends_with_the_unit_of_work() -> None:
     begin(accepted(x_request_id="abc"))
 
     context.release()
-    propagation.release()
 
     assert outgoing_headers() == {}
 
@@ -287,14 +283,12 @@ logging.basicConfig(level="INFO", handlers=[handler])
 class Service(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         trace = propagation.accept(self.headers.get)
-        context.start(trace.fields())
-        propagation.start(trace)
+        context.start(trace.fields(), trace=trace)
         logging.getLogger("stock").info("asked for %s", self.path)
         self.send_response(200)
         self.send_header("X-Request-ID", trace.correlation_id)
         self.end_headers()
         context.release()
-        propagation.release()
 
     def log_message(self, *args): pass
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from aura_logging.performance.probe import RequestSummary
+from aura_logging.performance.probe import RequestProbe
 from aura_logging.propagation import Trace
 from aura_logging.schema import FIELDS, SCHEMAS, spelling
 
@@ -38,8 +40,15 @@ def test_a_field_has_the_type_that_search_indexes_were_made_for(name: str) -> No
 
 
 def test_what_the_request_record_and_the_trace_add_is_in_the_list() -> None:
-    everything = RequestSummary(500, 3.0, 1.0, 1.0, 1, 1, is_slow=True, is_disconnected=True, exception_type="KeyError")
-    written = everything.fields().keys() | Trace("a", "b", "c", "d").fields().keys()
+    memory = iter([1, 2])
+    probe = RequestProbe(1e-9, cpu_clock=time.thread_time, memory=lambda: next(memory))
+    probe.sent(1)
+    probe.is_disconnected = True
+    probe.failed(KeyError)
+    _, everything = probe.summary(500)
+    written = everything.keys() | Trace("a", "b", "c", "d").fields().keys()
+
+    assert len(everything) == 10
 
     assert written - {field.name for field in FIELDS} == set()
 

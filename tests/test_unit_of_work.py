@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from aura_logging import bind, bound, context, fields, outgoing_headers, propagation
+from aura_logging import bind, bound, context, fields, outgoing_headers
 from aura_logging.propagation import unit_of_work
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -15,7 +15,6 @@ TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 @pytest.fixture(autouse=True)
 def _nothing_bound() -> None:
     context.release()
-    propagation.release()
 
 
 def test_a_block_has_ids_and_the_headers_to_go_with_them() -> None:

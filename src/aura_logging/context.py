@@ -19,6 +19,7 @@ from aura_logging import units
 from aura_logging.records import STANDARD_ATTRIBUTES, attribute_name
 
 __all__ = [
+    "Deferred",
     "bind",
     "bind_late",
     "bound",
@@ -27,6 +28,7 @@ __all__ = [
     "defer",
     "fields",
     "release",
+    "resume",
     "run_in_context",
     "settle",
     "start",
@@ -39,7 +41,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _fields: ContextVar[Mapping[str, Any]] = ContextVar("aura_logging_fields", default=_NOTHING)
-_deferred: ContextVar[_Deferred | None] = ContextVar("aura_logging_deferred", default=None)
+_deferred: ContextVar[Deferred | None] = ContextVar("aura_logging_deferred", default=None)
 _entered: ContextVar[tuple[tuple[bound, Mapping[str, Any]], ...]] = ContextVar("aura_logging_entered", default=())
 
 
@@ -171,20 +173,56 @@ def run_in_context(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-def start(fields: Mapping[str, Any], learn: Callable[[], None] | None = None) -> None:
-    """Begin a unit of work with these fields and no others, whatever an earlier one left behind.
+class Deferred:
+    """What is not known yet when a unit of work begins, and is learnt before each of its records.
 
-    The mapping itself is kept, so it must not change any more. `learn` is deferred, as by `defer`.
+    A subclass says how in `learn`, which binds what it finds. See `defer`.
     """
-    _fields.set(_with_attribute_names(fields))
+
+    _is_asking = False
+
+    def learn(self) -> None:
+        """Look, and bind."""
+        raise NotImplementedError
+
+    def ask(self) -> None:
+        """Have it learnt, unless it is just being learnt; never raises."""
+        if self._is_asking:
+            return
+        self._is_asking = True
+        try:
+            self.learn()
+        except Exception as error:  # noqa: BLE001  # it reads the user's objects, and a log call must not fail
+            _deferred.set(None)
+            bind(context_error=type(error).__name__)
+        finally:
+            self._is_asking = False
+
+
+class _Call(Deferred):
+    def __init__(self, learn: Callable[[], None]) -> None:
+        self.learn = learn  # type: ignore[method-assign]  # that is what it is for
+
+
+def start(fields: Mapping[str, Any], later: Deferred | None = None, trace: Any = None) -> units.Unit:
+    """Begin a unit of work with these fields and no others, whatever an earlier one left behind; return it.
+
+    The mapping itself is kept, so it must not change any more. `later` is asked before each record; `trace` is what
+    its outgoing requests carry, a `propagation.Trace`.
+    """
+    _fields.set(fields if STANDARD_ATTRIBUTES.isdisjoint(fields) else _with_attribute_names(fields))
     # Setting a variable copies a part of the context, looking at it does not; mostly there is nothing to forget.
-    if learn is not None:
-        _deferred.set(_Deferred(learn))
-    elif _deferred.get() is not None:
-        _deferred.set(None)
+    if later is not None or _deferred.get() is not None:
+        _deferred.set(later)
     if _entered.get():
         _entered.set(())
-    units.start()
+    return units.start(trace)
+
+
+def resume(fields: Mapping[str, Any], unit: units.Unit) -> None:
+    """Go on with a unit of work that was begun in another context, with these fields and no others."""
+    _fields.set(fields)
+    units.resume(unit)
 
 
 def defer(learn: Callable[[], None]) -> None:
@@ -193,7 +231,7 @@ def defer(learn: Callable[[], None]) -> None:
     It runs on the logging thread and must be cheap. What it logs itself is not a reason to ask again. If it raises, it
     is not asked any more in this unit of work, whose records say so in the field `context_error`.
     """
-    _deferred.set(_Deferred(learn))
+    _deferred.set(_Call(learn))
 
 
 def settle() -> Mapping[str, Any]:
@@ -203,28 +241,6 @@ def settle() -> Mapping[str, Any]:
         deferred.ask()
         _deferred.set(None)
     return _fields.get()
-
-
-class _Deferred:
-    """What is to be asked before each record; knows whether it is being asked already."""
-
-    __slots__ = ("_is_asking", "_learn")
-
-    def __init__(self, learn: Callable[[], None]) -> None:
-        self._learn = learn
-        self._is_asking = False
-
-    def ask(self) -> None:
-        if self._is_asking:
-            return
-        self._is_asking = True
-        try:
-            self._learn()
-        except Exception as error:  # noqa: BLE001  # it reads the user's objects, and a log call must not fail
-            _deferred.set(None)
-            bind(context_error=type(error).__name__)
-        finally:
-            self._is_asking = False
 
 
 def release() -> None:

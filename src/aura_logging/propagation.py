@@ -11,7 +11,6 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from aura_logging import context, units
@@ -24,8 +23,6 @@ __all__ = [
     "is_valid_id",
     "mint_trace",
     "outgoing_headers",
-    "release",
-    "start",
     "unit_of_work",
 ]
 
@@ -60,9 +57,6 @@ class Trace(NamedTuple):
         if self.parent_span_id is not None:
             known["parent_span_id"] = self.parent_span_id
         return known
-
-
-_trace: ContextVar[Trace | None] = ContextVar("aura_logging_trace", default=None)
 
 
 def is_valid_id(text: str) -> bool:
@@ -129,15 +123,9 @@ def _tracestate(value: str | None) -> tuple[str | None, str]:
     return ours, ",".join(others)
 
 
-def start(trace: Trace) -> None:
-    """Remember the trace for the outgoing requests of this unit of work; its fields are bound by `context`."""
-    _trace.set(trace)
-
-
-def release() -> None:
-    """Forget the trace: the unit of work is over."""
-    if _trace.get() is not None:
-        _trace.set(None)
+def _current_trace() -> Trace | None:
+    unit = units.current()
+    return None if unit is None else unit.trace
 
 
 @contextmanager
@@ -159,7 +147,7 @@ def unit_of_work(
 
     `bound(correlation_id=…)` alone is enough for the records; it starts no trace.
     """
-    outer = _trace.get()
+    outer = _current_trace()
     if headers is not None:
         given = {name.lower(): value for name, value in headers.items()}
         trace = accept(lambda name: given.get(name.lower()), mint=mint)
@@ -170,12 +158,8 @@ def unit_of_work(
     if trace.parent_span_id is None and outer is not None and outer.parent_span_id is not None:
         # Work of its own inside a request: the request's caller is not its parent.
         fields = {"parent_span_id": None, **fields}
-    _trace.set(trace)
-    try:
-        with units.begin(), context.bound(**{**fields, **trace.fields()}):
-            yield trace
-    finally:
-        _trace.set(outer)
+    with units.begin(trace), context.bound(**{**fields, **trace.fields()}):
+        yield trace
 
 
 def emit(trace: Trace) -> dict[str, str]:
@@ -202,7 +186,7 @@ def outgoing_headers(headers: Mapping[str, str] | None = None) -> dict[str, str]
     there is none, nothing is added. A header that is given already wins.
     """
     own: dict[str, str] = {}
-    trace = _trace.get()
+    trace = _current_trace()
     correlation_id = context.correlation_id()
     if correlation_id is not None and is_valid_id(correlation_id):
         own["X-Request-ID"] = correlation_id

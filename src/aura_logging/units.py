@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 __all__ = ["Unit", "begin", "current", "end", "start"]
 
@@ -20,11 +21,13 @@ class Unit:
     end does not. An abandoned unit (a task nobody awaits) may never end: then it is collected, and nothing is called.
     """
 
-    __slots__ = ("__weakref__", "_at_end", "failed", "outer")
+    __slots__ = ("__weakref__", "_at_end", "failed", "outer", "trace")
 
-    def __init__(self, outer: Unit | None = None) -> None:
+    def __init__(self, outer: Unit | None = None, trace: Any = None) -> None:
         self.outer = outer
         """The unit that this one is a part of."""
+        self.trace = trace
+        """Where it stands in a trace: a `propagation.Trace`, or `None`."""
         self.failed: bool | None = None
         """Whether it ended in an exception; `None` while it goes on."""
         self._at_end: list[Callable[[bool], None]] = []
@@ -55,9 +58,16 @@ def current() -> Unit | None:
     return _unit.get()
 
 
-def start() -> None:
-    """Begin a unit in the place of whatever an earlier one left behind."""
-    _unit.set(Unit())
+def start(trace: Any = None) -> Unit:
+    """Begin a unit in the place of whatever an earlier one left behind, and return it."""
+    unit = Unit(None, trace)
+    _unit.set(unit)
+    return unit
+
+
+def resume(unit: Unit) -> None:
+    """Have this unit be the one at hand here, in the place of any other."""
+    _unit.set(unit)
 
 
 def end() -> None:
@@ -69,10 +79,10 @@ def end() -> None:
 
 
 @contextmanager
-def begin() -> Iterator[None]:
+def begin(trace: Any = None) -> Iterator[None]:
     """Make the block a unit of its own, inside another one or not; it has failed if it ends in an exception."""
     outer = _unit.get()
-    own = Unit(outer)
+    own = Unit(outer, trace)
     _unit.set(own)
     try:
         yield

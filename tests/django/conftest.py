@@ -23,7 +23,7 @@ from asgiref.sync import SyncToAsync
 from django.apps import apps
 from django.conf import settings
 
-from aura_logging import context, propagation
+from aura_logging import context
 from aura_logging.filters import RequestContextFilter
 from aura_logging.formatters import JsonFormatter
 
@@ -119,10 +119,8 @@ def lines() -> Iterator[Lines]:
 def _no_context() -> Iterator[None]:
     """Let no test see another's context."""
     context.release()
-    propagation.release()
     yield
     context.release()
-    propagation.release()
 
 
 @pytest.fixture(autouse=True, scope="module")

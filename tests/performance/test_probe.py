@@ -24,9 +24,9 @@ def test_seconds_run_from_its_making_to_the_summary() -> None:
     probe.sent(7)
     clock.advance(0.5)
     probe.sent(5)
-    summary = probe.summary(200)
+    _, fields = probe.summary(200)
 
-    assert (summary.request_duration, summary.time_to_first_byte, summary.response_bytes) == (0.75, 0.25, 12)
+    assert (fields["request_duration"], fields["time_to_first_byte"], fields["response_bytes"]) == (0.75, 0.25, 12)
 
 
 @pytest.mark.parametrize(("seconds", "is_slow"), [(1.99, False), (2.0, False), (2.01, True)])
@@ -36,7 +36,7 @@ def test_a_request_is_slow_above_the_threshold_and_not_at_it(seconds: float, is_
 
     clock.advance(seconds)
 
-    assert probe.summary(200).is_slow is is_slow
+    assert probe.summary(200)[1].get("slow", False) is is_slow
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_the_level_tells_how_bad_it_was(status: int, seconds: float, error: type
         probe.failed(error)
     clock.advance(seconds)
 
-    assert probe.summary(status).level == level
+    assert probe.summary(status)[0] == level
 
 
 def test_what_was_not_measured_is_left_out() -> None:
-    fields = _probe(ManualClock()).summary(204).fields()
+    _, fields = _probe(ManualClock()).summary(204)
 
     assert fields == {"status_code": 204, "request_duration": 0.0, "security_event": False}
 
@@ -76,7 +76,7 @@ def test_everything_that_can_be_known_is_there_under_its_name() -> None:
     probe.is_disconnected = True
     probe.failed(TimeoutError)
 
-    assert probe.summary(200).fields() == {
+    assert probe.summary(200)[1] == {
         "status_code": 200, "request_duration": 3.0, "security_event": False, "time_to_first_byte": 3.0,
         "cpu_time": 0.125, "memory_delta": 8_192, "response_bytes": 10, "slow": True, "disconnected": True,
         "exception_type": "TimeoutError",
@@ -94,14 +94,14 @@ def test_an_exception_of_a_package_is_named_with_its_module() -> None:
 def test_processor_time_is_unknown_when_the_request_ends_on_another_thread() -> None:
     cpu = ManualClock(50.0)
     probe = _probe(ManualClock(), cpu_clock=cpu)
-    ended: list[float | None] = []
+    ended: list[object] = []
 
-    thread = threading.Thread(target=lambda: ended.append(probe.summary(200).cpu_time))
+    thread = threading.Thread(target=lambda: ended.append(probe.summary(200)[1].get("cpu_time")))
     thread.start()
     thread.join()
 
     assert ended == [None]
-    assert probe.summary(200).cpu_time == 0.0
+    assert probe.summary(200)[1]["cpu_time"] == 0.0
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -11,12 +11,14 @@ from django.core.signals import setting_changed
 
 from aura_logging.options import OptionError, fill, nearest
 
-__all__ = ["check_all", "declare", "options"]
+__all__ = ["check_all", "declare", "made_of_options", "options"]
 
 Options = TypeVar("Options")
+Made = TypeVar("Made")
 
 _declared: dict[str, type[Any]] = {}
 _filled: dict[type[Any], Any] = {}
+_made: dict[Callable[[], Any], Any] = {}
 
 
 def declare(section: str, kind: type[Options]) -> None:
@@ -37,6 +39,15 @@ def options(kind: type[Options]) -> Options:
             raise ImproperlyConfigured(str(error)) from None
     filled: Options = _filled[kind]
     return filled
+
+
+def made_of_options(make: Callable[[], Made]) -> Made:
+    """Return what `make()` makes of the settings, `AURA` or others; the same object until one of them changes."""
+    try:
+        made: Made = _made[make]
+    except KeyError:
+        made = _made[make] = make()
+    return made
 
 
 def check_all() -> None:
@@ -65,6 +76,7 @@ def _sections() -> Mapping[str, Any]:
 def _forget(*, setting: str, **_: Any) -> None:
     if setting == "AURA":
         _filled.clear()
+    _made.clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="aura_logging.conf")

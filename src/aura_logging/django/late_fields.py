@@ -21,41 +21,42 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _bound_here: ContextVar[Mapping[str, Any]] = ContextVar("aura_logging_late_fields", default=_NOTHING)
 
 
-class LateFields:
-    """Called before each record of the request (`context.defer`); binds what has become known since.
+class LateFields(context.Deferred):
+    """Asked before each record of the request; binds what has become known since.
 
     It looks only at what is there and makes nothing load. A name that the application has bound itself is left as
     it is. The request is held weakly, so that a task that outlives it does not keep it. All the tasks and threads
     of a request may call it at once.
     """
 
+    # On the class until they change: each that is set costs every request.
+    _users = NOBODY
+    _route_known = False
+    _known: Mapping[str, Any] = _NOTHING  # replaced, never changed
+
     def __init__(self, request: HttpRequest) -> None:
         self._request = weakref.ref(request)
-        self._users = NOBODY
-        self._route_known = False
-        self._known: Mapping[str, Any] = _NOTHING  # replaced, never changed
 
-    def __call__(self) -> None:
+    def learn(self) -> None:
         """Look, and bind in the context of the caller."""
         request = self._request()
         if request is not None:
-            self._look_at(request)
+            if not self._route_known and (match := request.resolver_match) is not None:
+                self._route_known = True
+                # The home page's pattern is empty, and no line and no metric would tell it from a request without a
+                # route.
+                self._known = {**self._known, "route": match.route or "/"}
+            users = loaded_users(request)
+            if users is not self._users:
+                self._look_at(users, request)
         known = self._known
         before = _bound_here.get()
-        if before is known:
-            return
-        _bound_here.set(known)
-        context.bind_late(known, before)
+        if before is not known:
+            _bound_here.set(known)
+            context.bind_late(known, before)
 
-    def _look_at(self, request: HttpRequest) -> None:
-        if not self._route_known and (match := request.resolver_match) is not None:
-            self._route_known = True
-            known = self._known
-            # The home page's pattern is empty, and no line and no metric would tell it from a request without a route.
-            route = match.route or "/"
-            self._known = {**known, "route": route} if known else {"route": route}
-        users = loaded_users(request)
-        if users is self._users or (len(users) == len(self._users) and all(map(_is, users, self._users))):
+    def _look_at(self, users: tuple[Any, ...], request: HttpRequest) -> None:
+        if len(users) == len(self._users) and all(map(_is, users, self._users)):
             return
         # Before asking the user: its properties may log, and so call us again.
         self._users = users

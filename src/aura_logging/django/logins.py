@@ -49,18 +49,12 @@ def connect() -> None:
     user_logged_in.connect(_when_logged_in, dispatch_uid="aura_logging.logged_in")
 
 
-def count_request(request: HttpRequest) -> None:
-    """Count a request against floods: here and now; in the login store beside it, every so many."""
-    address = context.current().get("client_ip") or address_of(request)
+def count_request(request: HttpRequest, address: str) -> None:
+    """Count a request of this client against floods: here and now; in the login store beside it, every so many."""
     if is_everybodys(address, request):
         return
     if guard().count_request(address):
         beside.do(_judge_requests, address)
-
-
-def country_of(address: str) -> str | None:
-    """Return the ISO code of an address's country, if a database is configured and knows it."""
-    return _country_of(address) if options(ThreatOptions).geoip_database else None
 
 
 def _look_up_country(address: str) -> str | None:
@@ -68,7 +62,8 @@ def _look_up_country(address: str) -> str | None:
     return place.country_code or None if place is not None else None
 
 
-_country_of = never_raises(_look_up_country, None)
+country_of = never_raises(_look_up_country, None)
+"""Return the ISO code of an address's country, if the database that must be configured knows it."""
 
 
 def address_of(request: HttpRequest | None) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -19,7 +17,10 @@ from aura_logging.performance.probe import PerformanceOptions, RequestProbe
 from aura_logging.performance.queries import QueryLog, current
 from aura_logging.performance.server_timing import server_timing
 
-__all__ = ["add_server_timing", "begin", "fields", "track"]
+__all__ = ["add_server_timing", "begin", "belongs_to", "fields", "is_staff", "track"]
+
+_LOG = "_aura_queries"
+"""The attribute of a request that holds its log."""
 
 _tracking: list[bool] = []
 
@@ -43,19 +44,19 @@ def begin(request: HttpRequest, chosen: PerformanceOptions, is_async: bool) -> Q
     if not _tracking:
         return None
     log = current.get()
-    if log is not None and (log.is_pinned or (log.work is not None and log.work() is request)):
+    if log is not None and (log.is_pinned or belongs_to(log, request)):
         if is_async and log.task is None:
             log.task = asyncio.current_task()
         return log
-    log = QueryLog(
+    log = request.__dict__[_LOG] = QueryLog(
         chosen.slow_query_seconds,
         chosen.n_plus_one_threshold,
         chosen.explain_sample_rate if chosen.explain_slow_queries else 0.0,
     )
-    log.work = weakref.ref(request)
     if is_async:
         log.task = asyncio.current_task()
-    log.allocations = allocations.sample(chosen.allocation_sample_rate)
+    if chosen.allocation_sample_rate:
+        log.allocations = allocations.sample(chosen.allocation_sample_rate)
     if chosen.observe_caches:
         log.cache = cache_log.CacheLog()
         cache_log.current.set(log.cache)
@@ -63,20 +64,20 @@ def begin(request: HttpRequest, chosen: PerformanceOptions, is_async: bool) -> Q
     return log
 
 
-def fields(log: QueryLog | None, chosen: PerformanceOptions) -> dict[str, Any]:
+def belongs_to(log: QueryLog, request: HttpRequest) -> bool:
+    """Tell whether the log is the request's own."""
+    return request.__dict__.get(_LOG) is log
+
+
+def fields(log: QueryLog, request: HttpRequest, chosen: PerformanceOptions) -> dict[str, Any]:
     """Return what the request's record says of its queries."""
-    if log is None:
-        return {}
-    return findings(log, chosen.long_transaction_seconds, _budget(log, chosen) if log.groups else None)
+    return findings(log, chosen.long_transaction_seconds, _budget(request, chosen) if log.groups else None)
 
 
-def _budget(log: QueryLog, chosen: PerformanceOptions) -> RequestBudget:
+def _budget(request: HttpRequest, chosen: PerformanceOptions) -> RequestBudget:
     """Return the budget of the route, else the one for all: no more than `max_queries`."""
     routes, default = _budgets(chosen)
-    if not routes or log.work is None:
-        return default
-    request = log.work()
-    match = getattr(request, "resolver_match", None)
+    match = request.resolver_match if routes else None
     # As in lines: the home page's pattern is empty.
     return routes.get(match.route or "/", default) if match is not None else default
 
@@ -104,24 +105,18 @@ def _release() -> None:
             log.allocations.cancel()  # the record was never written
 
 
-def add_server_timing(
-    response: HttpResponseBase,
-    request: HttpRequest,
-    log: QueryLog | None,
-    probe: RequestProbe,
-    chosen: PerformanceOptions,
-) -> None:
-    """Answer with the times so far, if whoever asked may see them; a staff user counts when already loaded."""
-    audience = chosen.server_timing
-    if audience == "never" or (audience == "staff" and not settings.DEBUG and not _is_staff(request)):
-        return
+def add_server_timing(response: HttpResponseBase, log: QueryLog | None, probe: RequestProbe) -> None:
+    """Answer with the times so far."""
     timing = server_timing(probe.elapsed(), log, log.cache if log is not None else None)
     known = response.get("Server-Timing")
     response["Server-Timing"] = f"{known}, {timing}" if known else timing
 
 
-def _is_staff(request: HttpRequest) -> bool:
+def is_staff(request: HttpRequest) -> bool:
+    """Tell whether a user who is staff has asked; one who has not been loaded is not."""
     attributes = request.__dict__
+    if "_cached_user" not in attributes and "_acached_user" not in attributes:
+        return False
     try:
         user = attributes.get("_cached_user") or attributes.get("_acached_user")
         return user is not None and bool(getattr(user, "is_staff", False))

@@ -58,8 +58,13 @@ def trace_of(request: HttpRequest, options: ContextOptions) -> Trace:
     return accept(lambda name: meta.get(_meta_name(name)), request_id_headers=options.request_id_headers, mint=_mint)
 
 
-def first_fields(request: HttpRequest, trace: Trace, proxies: TrustedProxies) -> dict[str, Any]:
-    """Return what is known before any middleware ran: ids, client, method, path."""
+def first_fields(
+    request: HttpRequest, trace: Trace, proxies: TrustedProxies, *, with_country: bool = False
+) -> dict[str, Any]:
+    """Return what is known before any middleware ran: ids, client, method, path.
+
+    `with_country` where a database of countries is configured.
+    """
     meta = request.META
     fields: dict[str, Any] = trace.fields()
     fields["method"] = request.method
@@ -67,7 +72,7 @@ def first_fields(request: HttpRequest, trace: Trace, proxies: TrustedProxies) ->
     client_ip = proxies.client(*address_headers(request))
     if client_ip is not None:
         fields["client_ip"] = client_ip
-        country_code = country_of(client_ip)
+        country_code = country_of(client_ip) if with_country else None
         if country_code is not None:
             fields["country_code"] = country_code
     user_agent = meta.get("HTTP_USER_AGENT")

@@ -28,7 +28,7 @@ from aura_logging.django.threat_options import HEADERS, ThreatOptions
 from aura_logging.health import Health, Status, hear, worst
 from aura_logging.options import OptionError
 from aura_logging.privacy.field_names import SecretNames
-from aura_logging.threats import Inspection, Inspector, Threat
+from aura_logging.threats import QUIET, Inspection, Inspector, Threat
 
 __all__ = [
     "ThreatOptions",
@@ -68,7 +68,19 @@ def inspect_request(request: HttpRequest) -> Inspection:
     """
     chosen = options(ThreatOptions)
     if not chosen.inspect_requests:
-        return Inspection()
+        return QUIET
+    if not chosen.inspect_bodies:
+        try:
+            # What nearly every request comes to, for a third of what it costs to lay out its parts by name.
+            told = filter(None, map(request.META.get, _meta_keys(chosen.headers)))
+            if _inspector.is_quiet("\n".join((request.path, *told))):
+                return QUIET
+        except TypeError:  # a part is no string: it is made one below
+            pass
+    return _inspect(request, chosen)
+
+
+def _inspect(request: HttpRequest, chosen: ThreatOptions) -> Inspection:
     meta = request.META
     parts: dict[str, Any] = {"path": request.path, "query": meta.get("QUERY_STRING") or ""}
     for name, key in _meta_names(chosen.headers):
@@ -85,27 +97,28 @@ def inspect_request(request: HttpRequest) -> Inspection:
 
 
 @functools.cache
+def _meta_keys(headers: tuple[str, ...]) -> tuple[str, ...]:
+    """Return where a request has its query and the headers that are looked at."""
+    return "QUERY_STRING", *(HEADERS[name] for name in headers)
+
+
+@functools.cache
 def _meta_names(headers: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Return the headers that are looked at, with where a request has them."""
     return tuple((name, HEADERS[name]) for name in headers)
 
 
-def _observe(request: HttpRequest) -> dict[str, Any]:
-    logins.count_request(request)
-    seen = inspect_request(request)
+def _tell_of_threats(address: str, seen: Inspection) -> dict[str, Any]:
     fields: dict[str, Any] = {"security_event": False}
     if seen.cut:
         fields["inspection_cut"] = list(seen.cut)
     if not seen.threats:
-        if logins.LOGIN_FAILED in request.__dict__:
-            fields |= {"security_event": True, "threat_type": "authentication_failure"}
-        tell_of_ended_storms()
         return fields
     first = seen.threats[0]
     tell(
         "threat seen in request",
         first.kind,
-        logins.address_of(request),
+        address,
         threat_score=first.score,
         threat_rule=first.rule,
         threat_location=first.location,
@@ -115,18 +128,26 @@ def _observe(request: HttpRequest) -> dict[str, Any]:
     return fields | {"security_event": True, "threat_type": first.kind}
 
 
-def observe_request(request: HttpRequest) -> dict[str, Any]:
+def observe_request(request: HttpRequest, address: str | None = None) -> dict[str, Any]:
     """Inspect a request, count it, log what was found on `aura.security`, and return fields for `aura.request`.
 
-    Those are `security_event` always, `threat_type` of the most certain threat, and `inspection_cut` where a part was
-    too long to be looked at whole. There is one record on `aura.security` for each request with a threat, with the
-    kinds of all in `threats`, unless the request is one of a storm. Never raises, never waits.
+    `address` is the client's, past trusted proxies; without it the context is asked. The fields are `security_event`
+    always, `threat_type` of the most certain threat, and `inspection_cut` where a part was too long to be looked at
+    whole. There is one record on `aura.security` for each request with a threat, with the kinds of all in `threats`,
+    unless the request is one of a storm. Never raises, never waits.
     """
     try:
-        return _observe(request)
+        address = address or logins.address_of(request)
+        logins.count_request(request, address)
+        seen = inspect_request(request)
+        fields = {"security_event": False} if seen is QUIET else _tell_of_threats(address, seen)
+        if logins.LOGIN_FAILED in request.__dict__ and not seen.threats:
+            fields |= {"security_event": True, "threat_type": "authentication_failure"}
+        tell_of_ended_storms()
     except Exception as error:  # noqa: BLE001  # no request fails for being watched
         failed_to_watch(error)
         return {"security_event": False}
+    return fields
 
 
 def _keep_parsed_body(request: HttpRequest, response: HttpResponseBase) -> None:

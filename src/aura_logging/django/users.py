@@ -27,9 +27,9 @@ def loaded_users(request: HttpRequest) -> tuple[Any, ...]:
     """
     attributes = request.__dict__
     user = attributes.get("user")
+    cached, acached = attributes.get("_cached_user"), attributes.get("_acached_user")
     if isinstance(user, LazyObject):
         user = None if user._wrapped is empty else user._wrapped
-    cached, acached = attributes.get(_CACHES[0]), attributes.get(_CACHES[1])
     if user is None and cached is None and acached is None:
         return NOBODY  # this is asked before every record
     return tuple(one for one in (user, cached, acached) if one is not None)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from threading import get_ident
+from typing import Any
 
 from aura_logging.options import from_env
 from aura_logging.performance.budgets import budgets_by_route
 from aura_logging.performance.memory import resident_memory
 from aura_logging.resilience.clock import Clock
 
-__all__ = ["CLIENT_LEFT", "PerformanceOptions", "RequestProbe", "RequestSummary", "to_the_microsecond"]
+__all__ = ["CLIENT_LEFT", "PerformanceOptions", "RequestProbe", "to_the_microsecond"]
 
 CLIENT_LEFT = 499
 """The status of a request whose client closed the connection before it was answered, as nginx writes it."""
@@ -67,52 +67,6 @@ class PerformanceOptions:
         budgets_by_route(self.budgets)
 
 
-class RequestSummary(NamedTuple):
-    """What one request came to: seconds, bytes, and how it ended."""
-
-    status_code: int
-    request_duration: float
-    time_to_first_byte: float | None
-    cpu_time: float | None
-    memory_delta: int | None
-    response_bytes: int | None
-    is_slow: bool
-    is_disconnected: bool
-    exception_type: str | None
-
-    @property
-    def level(self) -> int:
-        """ERROR for a server error, WARNING for a client error or a slow request, else INFO."""
-        if self.status_code >= 500 or self.exception_type is not None:
-            return logging.ERROR
-        if self.status_code >= 400 or self.is_slow:
-            return logging.WARNING
-        return logging.INFO
-
-    def fields(self) -> dict[str, Any]:
-        """Return the fields of the request's record; what was not measured is left out."""
-        fields: dict[str, Any] = {
-            "status_code": self.status_code,
-            "request_duration": int(self.request_duration * 1_000_000 + 0.5) / 1_000_000,  # as below, without the call
-            "security_event": False,
-        }
-        if self.time_to_first_byte is not None:
-            fields["time_to_first_byte"] = to_the_microsecond(self.time_to_first_byte)
-        if self.cpu_time is not None:
-            fields["cpu_time"] = to_the_microsecond(self.cpu_time)
-        if self.memory_delta is not None:
-            fields["memory_delta"] = self.memory_delta
-        if self.response_bytes is not None:
-            fields["response_bytes"] = self.response_bytes
-        if self.is_slow:
-            fields["slow"] = True
-        if self.is_disconnected:
-            fields["disconnected"] = True
-        if self.exception_type is not None:
-            fields["exception_type"] = self.exception_type
-        return fields
-
-
 def to_the_microsecond(seconds: float) -> float:
     """Return what `round(seconds, 6)` does, for a third of its price; halves go up."""
     return int(seconds * 1_000_000 + 0.5) / 1_000_000
@@ -145,7 +99,7 @@ class RequestProbe:
         self._memory_started = memory()
         self._cpu_clock = cpu_clock
         if cpu_clock is not None:
-            self._thread = threading.get_ident()
+            self._thread = get_ident()
             self._cpu_started = cpu_clock()
         self._started = clock()
 
@@ -164,23 +118,40 @@ class RequestProbe:
         """Return the seconds since its making."""
         return self._clock() - self._started
 
-    def summary(self, status_code: int) -> RequestSummary:
-        """Return what it came to by now."""
-        duration = self._clock() - self._started
-        first_byte, before, memory = self._first_byte, self._memory_started, self._memory()
-        return RequestSummary(
-            status_code,
-            duration,
-            None if first_byte is None else first_byte - self._started,
-            self._cpu_time(),
-            None if memory is None or before is None else memory - before,
-            self.response_bytes,
-            duration > self.slow_request_seconds,
-            self.is_disconnected,
-            self.exception_type,
-        )
+    def summary(self, status_code: int) -> tuple[int, dict[str, Any]]:
+        """Return the level of the request's record and its fields by now; what was not measured is left out.
 
-    def _cpu_time(self) -> float | None:
-        if self._cpu_clock is None or threading.get_ident() != self._thread:
-            return None
-        return self._cpu_clock() - self._cpu_started
+        ERROR for a server error, WARNING for a client error or a slow request, else INFO.
+        """
+        duration = self._clock() - self._started
+        fields: dict[str, Any] = {
+            "status_code": status_code,
+            "request_duration": int(duration * 1_000_000 + 0.5) / 1_000_000,  # as below, without the call
+            "security_event": False,
+        }
+        if self._first_byte is not None:
+            fields["time_to_first_byte"] = to_the_microsecond(self._first_byte - self._started)
+        self.add_costs(fields)
+        if self.response_bytes is not None:
+            fields["response_bytes"] = self.response_bytes
+        level = logging.INFO
+        if status_code >= 400:
+            level = logging.WARNING if status_code < 500 else logging.ERROR
+        if duration > self.slow_request_seconds:
+            fields["slow"] = True
+            level = max(level, logging.WARNING)
+        if self.is_disconnected:
+            fields["disconnected"] = True
+        if self.exception_type is not None:
+            fields["exception_type"] = self.exception_type
+            level = logging.ERROR
+        return level, fields
+
+    def add_costs(self, fields: dict[str, Any]) -> None:
+        """Add `cpu_time` (seconds) and `memory_delta` (bytes) by now, as far as they are known."""
+        cpu_clock = self._cpu_clock
+        if cpu_clock is not None and get_ident() == self._thread:
+            fields["cpu_time"] = int((cpu_clock() - self._cpu_started) * 1_000_000 + 0.5) / 1_000_000
+        memory = self._memory()
+        if memory is not None and self._memory_started is not None:
+            fields["memory_delta"] = memory - self._memory_started

@@ -193,7 +193,6 @@ class QueryLog:
     is_paused = False
     is_pinned = False
     task: Any = None
-    work: Any = None
     has_fetch_modes = False
     cache: CacheLog | None = None
     allocations: AllocationSample | None = None

@@ -90,20 +90,16 @@ class TaskRun:
         variable.set(value)
 
     def _fields(self, probe: RequestProbe, state: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        summary = probe.summary(0)
         measured: dict[str, Any] = {
             "task_name": self._name,
             "task_id": self.task_id,
             "task_state": state,
-            "task_duration": round(summary.request_duration, 6),
+            "task_duration": round(probe.elapsed(), 6),
             **{name: value for name, value in given.items() if value is not None},
         }
-        if summary.cpu_time is not None:
-            measured["cpu_time"] = round(summary.cpu_time, 6)
-        if summary.memory_delta is not None:
-            measured["memory_delta"] = summary.memory_delta
-        if summary.exception_type is not None:
-            measured["exception_type"] = summary.exception_type
+        probe.add_costs(measured)
+        if probe.exception_type is not None:
+            measured["exception_type"] = probe.exception_type
         if self._queries is not None:
             measured.update(findings(self._queries, self._options.long_transaction_seconds))
         if self._outgoing is not None:

@@ -20,14 +20,16 @@ from aura_logging.threats.sql_injection import find_sql
 from aura_logging.threats.threat import EVIDENCE_CHARACTERS, Inspection, Threat
 from aura_logging.threats.values import LEAVES_AT_MOST, leaves_of, plain_text, values_of
 
-__all__ = ["CHARACTERS_AT_MOST", "Inspector", "examine", "inspect"]
+__all__ = ["CHARACTERS_AT_MOST", "QUIET", "Inspector", "examine", "inspect"]
 
 CHARACTERS_AT_MOST = 8_192
 """Looked at of one part; servers themselves take about as much for a line of a request."""
 
 _PARTS_AT_MOST = 64
 _FORMS_AT_MOST = 400
-_QUIET = Inspection()
+QUIET = Inspection()
+"""Of a request with no threat in it."""
+
 _CUT_IN_TWO = re.compile(r"(?:(?:\d[ .-]?){1,34}|[\w@.+/=-]{1,60})\Z")
 
 
@@ -52,9 +54,8 @@ class Inspector:
     def examine(self, parts: Mapping[str, Any]) -> Inspection:
         """Return what was found, and what was cut."""
         try:
-            text = "\n".join(parts.values())
-            if len(text) <= self._limit and not self._suspects(text.encode("utf-8", "replace")):
-                return _QUIET
+            if self.is_quiet("\n".join(parts.values())):
+                return QUIET
         except Exception:  # noqa: BLE001, S110  # a part is no string: it is made one below
             pass
         try:
@@ -62,7 +63,11 @@ class Inspector:
         except Exception as error:  # noqa: BLE001  # whatever was handed over, looking at it must not fail a request
             with self._lock:
                 self._failures[type(error).__name__] += 1
-            return _QUIET
+            return QUIET
+
+    def is_quiet(self, text: str) -> bool:
+        """Tell whether nothing in the parts of a request, joined by line breaks, has to be looked at more closely."""
+        return len(text) <= self._limit and not self._suspects(text.encode("utf-8", "replace"))
 
     def inspect(self, parts: Mapping[str, Any]) -> list[Threat]:
         """Return the threats, the most certain first."""

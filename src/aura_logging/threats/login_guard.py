@@ -99,6 +99,7 @@ class LoginGuard:
         self._clock = clock
         # Told to the shared windows at once: as many requests as are a twentieth of too many.
         self._batch = max(1, self._options.requests_per_address // 20)
+        self._counts_requests = self._options.requests_per_address > 0
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
         self._requests: dict[str, int] = {}
@@ -161,26 +162,25 @@ class LoginGuard:
         That is at every twentieth of the threshold, so a flood over several processes is noticed up to that late
         for each. A flood that has been told of is not counted until a window before it may be told again.
         """
-        options = self._options
-        threshold = options.requests_per_address
-        if not threshold or not address:
+        if not address or not self._counts_requests:
             return False
         rests_until = self._resting.get(address)
         if rests_until is not None:
             if self._clock() < rests_until:
                 return False
             self._resting.pop(address, None)
-        batch = self._batch
-        address = source_of(address)
+        if ":" in address:
+            address = source_of(address)
+        requests = self._requests
         with self._lock:
-            number = self._requests.get(address, 0) + 1
-            if number < batch:
-                if len(self._requests) > 10_000:
-                    self._requests.clear()
-                self._requests[address] = number
-                return False
-            self._requests[address] = 0
-        return True
+            number = requests.get(address, 0) + 1
+            if number >= self._batch:
+                requests[address] = 0
+                return True
+            if len(requests) > 10_000:
+                requests.clear()
+            requests[address] = number
+        return False
 
     def judge_requests(self, address: str) -> LoginThreat | None:
         """Tell the shared windows of the requests counted here, and return a flood if they are too many."""

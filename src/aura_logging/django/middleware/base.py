@@ -49,7 +49,11 @@ class Middleware(Generic[State]):
         except BaseException as error:
             self._fail_or_count(state, error)
             raise
-        return self._finish_or_count(state, response)
+        try:
+            return self.finish(state, response)
+        except Exception as error:  # noqa: BLE001  # as above
+            failed_to_watch(error)
+            return response
 
     async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
         try:
@@ -63,9 +67,6 @@ class Middleware(Generic[State]):
         except BaseException as error:
             self._fail_or_count(state, error)
             raise
-        return self._finish_or_count(state, response)
-
-    def _finish_or_count(self, state: State, response: HttpResponseBase) -> HttpResponseBase:
         try:
             return self.finish(state, response)
         except Exception as error:  # noqa: BLE001  # as above

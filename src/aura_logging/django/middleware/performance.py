@@ -11,23 +11,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from aura_logging import context, propagation
+from aura_logging import context, units
 from aura_logging.client_address import TrustedProxies
 from aura_logging.django import receivers, request_queries, security
 from aura_logging.django.bodies import watch
-from aura_logging.django.conf import declare, options
+from aura_logging.django.conf import declare, made_of_options, options
 from aura_logging.django.late_fields import LateFields
 from aura_logging.django.middleware.base import Middleware
 from aura_logging.django.requests import ContextOptions, first_fields, trace_of
 from aura_logging.django.security_events import never_raises
+from aura_logging.django.threat_options import ThreatOptions
 from aura_logging.django.view_code import ViewCode, view_code
 from aura_logging.performance import outgoing, wide_record
 from aura_logging.performance.outgoing import OutgoingLog
 from aura_logging.performance.probe import CLIENT_LEFT, PerformanceOptions, RequestProbe
 from aura_logging.performance.queries import QueryLog
+from aura_logging.units import Unit
 
 __all__ = ["PerformanceMonitoringMiddleware"]
 
@@ -39,16 +43,52 @@ OWN_URLS = "aura"
 declare("PERFORMANCE", PerformanceOptions)
 
 
-@dataclass(slots=True)
-class _Request:
-    """One request under way. Not frozen: making one of those costs thrice as much."""
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What the settings say of requests, in one piece."""
 
-    request: HttpRequest
-    trace: propagation.Trace
-    options: PerformanceOptions
-    probe: RequestProbe | None
-    queries: QueryLog | None
-    outgoing: OutgoingLog | None
+    context: ContextOptions
+    performance: PerformanceOptions
+    proxies: TrustedProxies
+    knows_countries: bool
+    inspects_bodies: bool
+    times_everybody: bool
+    times_staff: bool
+
+
+def _chosen() -> _Chosen:
+    of_context, threats, performance = options(ContextOptions), options(ThreatOptions), options(PerformanceOptions)
+    audience = performance.server_timing
+    return _Chosen(
+        of_context,
+        performance,
+        TrustedProxies(of_context.trusted_proxies),
+        knows_countries=bool(threats.geoip_database),
+        inspects_bodies=threats.inspect_bodies,
+        times_everybody=audience == "always" or (audience == "staff" and settings.DEBUG),
+        times_staff=audience == "staff",
+    )
+
+
+class _Request:
+    """One request under way: what measures it, and what its last lines are to say."""
+
+    __slots__ = ("bound", "chosen", "outgoing", "probe", "queries", "request", "unit")
+
+    bound: Mapping[str, Any]
+
+    def __init__(self, request: HttpRequest, chosen: _Chosen, unit: Unit) -> None:
+        self.request = request
+        self.chosen = chosen
+        self.unit = unit
+        self.probe: RequestProbe | None = None
+        self.queries: QueryLog | None = None
+        self.outgoing: OutgoingLog | None = None
+
+    def resume(self) -> None:
+        """Have what is logged at the very end carry the request's fields, wherever that is; receivers release them."""
+        if units.current() is not self.unit:
+            context.resume(self.bound, self.unit)
 
 
 class PerformanceMonitoringMiddleware(Middleware[_Request]):
@@ -70,56 +110,59 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         super().__init__(get_response)
         # Now, not at the first request: a bad setting stops the start.
-        options(ContextOptions)
-        options(PerformanceOptions)
+        made_of_options(_chosen)
         receivers.connect()
         security.connect()
 
     def begin(self, request: HttpRequest) -> _Request:
         """Bind the ids and what is known already; start measuring."""
-        chosen = options(ContextOptions)
-        trace = trace_of(request, chosen)
-        propagation.start(trace)
-        context.start(first_fields(request, trace, _proxies(chosen.trusted_proxies)), LateFields(request))
-        performance = options(PerformanceOptions)
-        probe, queries, calls = None, None, None
+        chosen = made_of_options(_chosen)
+        trace = trace_of(request, chosen.context)
+        fields = first_fields(request, trace, chosen.proxies, with_country=chosen.knows_countries)
+        state = _Request(request, chosen, context.start(fields, LateFields(request), trace))
+        performance = chosen.performance
+        if type(request) is not WSGIRequest:  # the handler may be anybody's
+            receivers.expect_leftovers()
         if performance.enabled:
-            queries = request_queries.begin(request, performance, self._is_async)
-            calls = outgoing.begin()
-            probe = RequestProbe(
+            is_async = self._is_async
+            state.queries = request_queries.begin(request, performance, is_async)
+            state.outgoing = outgoing.begin()
+            state.probe = request.__dict__[receivers.PROBE] = RequestProbe(
                 performance.slow_request_seconds,
                 # An event loop's thread serves many requests in turn: its processor time is nobody's own.
-                cpu_clock=None if self._is_async else time.thread_time,
+                cpu_clock=None if is_async else time.thread_time,
             )
-            request.__dict__[receivers.PROBE] = probe
-        return _Request(request, trace, performance, probe, queries, calls)
+        return state
 
     def finish(self, state: _Request, response: HttpResponseBase) -> HttpResponseBase:
         """Answer with the id; write the record now, or when a streaming body has ended."""
-        header = options(ContextOptions).response_header
-        if header and not response.has_header(header):
-            response[header] = state.trace.correlation_id
+        request, chosen, probe = state.request, state.chosen, state.probe
+        header = chosen.context.response_header
+        if header:
+            # What `headers.setdefault` does, for a sixth of its price: header and id were checked when they came.
+            response.headers._store.setdefault(header.lower(), (header, state.unit.trace.correlation_id))
         # With the route and the user, as far as they are known by now: the request may be gone when a body ends. Of a
         # response that is whole, no view and no middleware of the project comes any more.
-        bound = context.current() if response.streaming else context.settle()
+        state.bound = context.current() if response.streaming else context.settle()
         # Django closes an ASGI response outside the task that made it: bodies end there, and `request_finished` comes.
-        response._resource_closers.append(functools.partial(_resume, state.trace, bound))  # type: ignore[attr-defined]  # what HttpResponseBase.close calls
-        security.keep_parsed_body(state.request, response)
-        probe = state.probe
-        if probe is not None:
-            request = state.request
-            request_queries.add_server_timing(response, request, state.queries, probe, state.options)
-            has_body = request.method != "HEAD"
-            if isinstance(response, StreamingHttpResponse):
-                # The body ends outside this call: in ASGI, even outside its context.
-                here = contextvars.copy_context()
-                write = functools.partial(_write, state, probe, response.status_code, view_code(request))
-                watch(response, probe, functools.partial(here.run, write), has_body=has_body)
-            else:
-                probe.response_bytes = _size(response) if has_body else None
-                _write(state, probe, response.status_code, view_code(request))
+        response._resource_closers.append(state.resume)  # type: ignore[attr-defined]  # what HttpResponseBase.close calls
+        if chosen.inspects_bodies:
+            security.keep_parsed_body(request, response)
+        if probe is None:
+            security.observe_request(request, state.bound.get("client_ip"))
+            return response
+        if chosen.times_everybody or (chosen.times_staff and request_queries.is_staff(request)):
+            request_queries.add_server_timing(response, state.queries, probe)
+        has_body = request.method != "HEAD"
+        if isinstance(response, StreamingHttpResponse):
+            # The body ends outside this call: in ASGI, even outside its context.
+            here = contextvars.copy_context()
+            write = functools.partial(_write, state, probe, response.status_code, view_code(request))
+            watch(response, probe, functools.partial(here.run, write), has_body=has_body)
         else:
-            security.observe_request(state.request)
+            if has_body:
+                probe.response_bytes = _size(response)
+            _write_or_raise(state, probe, response.status_code, view_code(request))
         return response
 
     def fail(self, state: _Request, error: BaseException) -> None:
@@ -127,6 +170,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         probe = state.probe
         if probe is None:
             return
+        state.bound = context.current()
         status_code = 500
         if isinstance(error, asyncio.CancelledError):
             probe.is_disconnected = True
@@ -136,11 +180,6 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         _write(state, probe, status_code, view_code(state.request))
 
 
-@functools.lru_cache(maxsize=8)
-def _proxies(trusted: tuple[str, ...]) -> TrustedProxies:
-    return TrustedProxies(trusted)
-
-
 def _size(response: HttpResponseBase) -> int | None:
     # A template response that a middleware has returned unrendered has no content yet, and asking is an error.
     if not getattr(response, "is_rendered", True):
@@ -148,30 +187,18 @@ def _size(response: HttpResponseBase) -> int | None:
     return len(getattr(response, "content", b""))
 
 
-def _resume(trace: propagation.Trace, bound: Mapping[str, Any]) -> None:
-    """Have what is logged at the very end carry the request's fields, wherever that is; receivers release them."""
-    if context.correlation_id() != bound.get("correlation_id"):
-        propagation.start(trace)
-        context.start(bound)
-
-
-def _is_own(request: HttpRequest) -> bool:
-    match = request.resolver_match
-    return match is not None and OWN_URLS in match.app_names
-
-
 def _write_or_raise(state: _Request, probe: RequestProbe, status_code: int, view: ViewCode) -> None:
-    summary = probe.summary(status_code)
-    level = summary.level
-    seen = security.observe_request(state.request)
+    request = state.request
+    level, measured = probe.summary(status_code)
+    seen = security.observe_request(request, state.bound.get("client_ip"))
     if not log.isEnabledFor(level):
         return
-    measured = summary.fields()
     if state.queries is not None:
-        measured.update(request_queries.fields(state.queries, state.options))
+        measured.update(request_queries.fields(state.queries, request, state.chosen.performance))
     if state.outgoing is not None:
         measured.update(state.outgoing.fields())
-    if _is_own(state.request):
+    match = request.resolver_match
+    if match is not None and OWN_URLS in match.app_names:
         measured["own"] = True
     measured.update(seen)
     wide_record.write(log, level, "request finished", view, measured)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.core.exceptions import MiddlewareNotUsed
@@ -14,7 +13,7 @@ from django.http.response import HttpResponseBase
 
 from aura_logging.django.conf import declare, options
 from aura_logging.django.middleware.base import Middleware
-from aura_logging.django.request_queries import begin, fields, track
+from aura_logging.django.request_queries import begin, belongs_to, fields, track
 from aura_logging.performance.probe import PerformanceOptions
 from aura_logging.performance.queries import QueryLog, current
 
@@ -25,13 +24,8 @@ log = logging.getLogger("aura.queries")
 declare("PERFORMANCE", PerformanceOptions)
 
 
-@dataclass(slots=True)
-class _Passage:
-    """One request on its way through to the view and back. Not frozen, for speed."""
-
-    queries: QueryLog | None
-    is_ours: bool
-    began: float
+_Passage = tuple[HttpRequest, QueryLog | None, bool, float]
+"""A request on its way to the view and back: its queries, whether they are for us to tell, and since when."""
 
 
 class DatabaseQueryTrackingMiddleware(Middleware[_Passage]):
@@ -53,11 +47,24 @@ class DatabaseQueryTrackingMiddleware(Middleware[_Passage]):
             # Django would hand a plain method to a thread.
             self.process_template_response = self._note_rendering_async  # type: ignore[method-assign]  # as Django adapts methods
 
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        """Serve one request."""
+        queries = current.get()
+        if queries is None or self._is_async or not belongs_to(queries, request):
+            return super().__call__(request)
+        # The other middleware has begun and will end it: the rest is what `begin` and `_end` come to.
+        began = time.perf_counter()
+        try:
+            response: HttpResponseBase = self.get_response(request)
+        finally:
+            queries.view_seconds = time.perf_counter() - began
+        return response
+
     def begin(self, request: HttpRequest) -> _Passage:
         """Take the request's log, or begin it."""
         before = current.get()
         queries = begin(request, self._options, self._is_async)
-        return _Passage(queries, queries is not before, time.perf_counter())
+        return request, queries, queries is not before, time.perf_counter()
 
     def finish(self, state: _Passage, response: HttpResponseBase) -> HttpResponseBase:
         """Note the view's time; write the record, when nobody else will."""
@@ -87,11 +94,11 @@ class DatabaseQueryTrackingMiddleware(Middleware[_Passage]):
         return DatabaseQueryTrackingMiddleware.process_template_response(self, request, response)
 
     def _end(self, state: _Passage) -> None:
-        queries = state.queries
+        request, queries, is_ours, began = state
         if queries is None:
             return
-        queries.view_seconds = time.perf_counter() - state.began
-        if state.is_ours:
-            found = fields(queries, self._options)
+        queries.view_seconds = time.perf_counter() - began
+        if is_ours:
+            found = fields(queries, request, self._options)
             is_wrong = any(name in found for name in ("n_plus_one", "over_budget", "slow_queries"))
             log.log(logging.WARNING if is_wrong else logging.INFO, "request queried", extra=found)
