@@ -174,9 +174,9 @@ def run_in_context(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class Deferred:
-    """What is not known yet when a unit of work begins, and is learnt before each of its records.
+    """What is not known yet when a unit of work begins, and is learnt before each of its records: see `defer`.
 
-    A subclass says how in `learn`, which binds what it finds. See `defer`.
+    A subclass says how in `learn`, which binds what it finds.
     """
 
     _is_asking = False

@@ -21,20 +21,19 @@ class Unit:
     end does not. An abandoned unit (a task nobody awaits) may never end: then it is collected, and nothing is called.
     """
 
-    __slots__ = ("__weakref__", "_at_end", "failed", "outer", "trace")
-
-    def __init__(self, outer: Unit | None = None, trace: Any = None) -> None:
-        self.outer = outer
-        """The unit that this one is a part of."""
-        self.trace = trace
-        """Where it stands in a trace: a `propagation.Trace`, or `None`."""
-        self.failed: bool | None = None
-        """Whether it ended in an exception; `None` while it goes on."""
-        self._at_end: list[Callable[[bool], None]] = []
+    # On the class until they change: every request makes a unit, and few have anything called at their end.
+    outer: Unit | None = None
+    """The unit that this one is a part of."""
+    trace: Any = None
+    """Where it stands in a trace: a `propagation.Trace`, or `None`."""
+    failed: bool | None = None
+    """Whether it ended in an exception; `None` while it goes on."""
+    _at_end: list[Callable[[bool], None]] | None = None
 
     def when_ended(self, call: Callable[[bool], None]) -> None:
         """Have `call(failed)` called on the thread that ends it, at once if that is over; it must not raise."""
-        self._at_end.append(call)
+        # One step: of two threads that come first, both add to the same list.
+        self.__dict__.setdefault("_at_end", []).append(call)
         if self.failed is not None:
             self.end(failed=self.failed)
 
@@ -42,9 +41,10 @@ class Unit:
         """Say that it is over; a second time changes nothing."""
         if self.failed is None:
             self.failed = failed
-        while self._at_end:
+        at_end = self._at_end
+        while at_end:
             try:
-                call = self._at_end.pop(0)
+                call = at_end.pop(0)
             except IndexError:  # another thread was here first
                 return
             call(self.failed)
@@ -60,7 +60,8 @@ def current() -> Unit | None:
 
 def start(trace: Any = None) -> Unit:
     """Begin a unit in the place of whatever an earlier one left behind, and return it."""
-    unit = Unit(None, trace)
+    unit = Unit()
+    unit.trace = trace
     _unit.set(unit)
     return unit
 
@@ -82,7 +83,8 @@ def end() -> None:
 def begin(trace: Any = None) -> Iterator[None]:
     """Make the block a unit of its own, inside another one or not; it has failed if it ends in an exception."""
     outer = _unit.get()
-    own = Unit(outer, trace)
+    own = Unit()
+    own.outer, own.trace = outer, trace
     _unit.set(own)
     try:
         yield

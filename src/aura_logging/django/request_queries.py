@@ -17,9 +17,9 @@ from aura_logging.performance.probe import PerformanceOptions, RequestProbe
 from aura_logging.performance.queries import QueryLog, current
 from aura_logging.performance.server_timing import server_timing
 
-__all__ = ["add_server_timing", "begin", "belongs_to", "fields", "is_staff", "track"]
+__all__ = ["LOG", "add_server_timing", "begin", "fields", "is_staff", "track"]
 
-_LOG = "_aura_queries"
+LOG = "_aura_queries"
 """The attribute of a request that holds its log."""
 
 _tracking: list[bool] = []
@@ -44,11 +44,11 @@ def begin(request: HttpRequest, chosen: PerformanceOptions, is_async: bool) -> Q
     if not _tracking:
         return None
     log = current.get()
-    if log is not None and (log.is_pinned or belongs_to(log, request)):
+    if log is not None and (log.is_pinned or request.__dict__.get(LOG) is log):
         if is_async and log.task is None:
             log.task = asyncio.current_task()
         return log
-    log = request.__dict__[_LOG] = QueryLog(
+    log = request.__dict__[LOG] = QueryLog(
         chosen.slow_query_seconds,
         chosen.n_plus_one_threshold,
         chosen.explain_sample_rate if chosen.explain_slow_queries else 0.0,
@@ -62,11 +62,6 @@ def begin(request: HttpRequest, chosen: PerformanceOptions, is_async: bool) -> Q
         cache_log.current.set(log.cache)
     current.set(log)
     return log
-
-
-def belongs_to(log: QueryLog, request: HttpRequest) -> bool:
-    """Tell whether the log is the request's own."""
-    return request.__dict__.get(_LOG) is log
 
 
 def fields(log: QueryLog, request: HttpRequest, chosen: PerformanceOptions) -> dict[str, Any]:

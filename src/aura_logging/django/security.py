@@ -21,7 +21,7 @@ from aura_logging.django.security_events import (
     never_raises,
     storms,
     tell,
-    tell_of_ended_storms,
+    tell_of_ends,
 )
 from aura_logging.django.shared_addresses import unnamed_proxies
 from aura_logging.django.threat_options import HEADERS, ThreatOptions
@@ -143,7 +143,8 @@ def observe_request(request: HttpRequest, address: str | None = None) -> dict[st
         fields = {"security_event": False} if seen is QUIET else _tell_of_threats(address, seen)
         if logins.LOGIN_FAILED in request.__dict__ and not seen.threats:
             fields |= {"security_event": True, "threat_type": "authentication_failure"}
-        tell_of_ended_storms()
+        if over := storms.ended():
+            tell_of_ends(over)
     except Exception as error:  # noqa: BLE001  # no request fails for being watched
         failed_to_watch(error)
         return {"security_event": False}

@@ -8,7 +8,7 @@ import functools
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 from django.dispatch import Signal
@@ -27,7 +27,7 @@ __all__ = [
     "storms",
     "tell",
     "tell_of_account",
-    "tell_of_ended_storms",
+    "tell_of_ends",
 ]
 
 P = ParamSpec("P")
@@ -81,7 +81,7 @@ def tell(message: str, threat_type: str, source: str, **fields: Any) -> None:
         if storm.count > 1:
             fields = {"count": storm.count, "folded": storm.untold - 1, **fields}
         _log(message, threat_type, fields)
-    tell_of_ended_storms()
+    tell_of_ends(storms.ended())
 
 
 def tell_of_account(threat_type: str, account: str, fields: dict[str, Any], user: Any = None) -> None:
@@ -99,9 +99,9 @@ def tell_of_account(threat_type: str, account: str, fields: dict[str, Any], user
         )
 
 
-def tell_of_ended_storms() -> None:
-    """Log how many came of each storm that is over; costs nothing worth having while there is none."""
-    for storm in storms.ended():
+def tell_of_ends(over: Iterable[Storm]) -> None:
+    """Log how many came of each of these storms, which are over."""
+    for storm in over:
         # In an empty context: what is bound now is of some other request.
         contextvars.Context().run(_tell_of_end, storm)
 
@@ -109,7 +109,7 @@ def tell_of_ended_storms() -> None:
 @atexit.register
 def _tell_at_exit() -> None:
     storms.end_all()
-    tell_of_ended_storms()
+    tell_of_ends(storms.ended())
 
 
 def _tell_of_end(storm: Storm) -> None:

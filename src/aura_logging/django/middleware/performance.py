@@ -48,6 +48,8 @@ class _Chosen:
     """What the settings say of requests, in one piece."""
 
     context: ContextOptions
+    header: str
+    header_key: str
     performance: PerformanceOptions
     proxies: TrustedProxies
     knows_countries: bool
@@ -61,6 +63,8 @@ def _chosen() -> _Chosen:
     audience = performance.server_timing
     return _Chosen(
         of_context,
+        of_context.response_header,
+        of_context.response_header.lower(),
         performance,
         TrustedProxies(of_context.trusted_proxies),
         knows_countries=bool(threats.geoip_database),
@@ -73,17 +77,14 @@ def _chosen() -> _Chosen:
 class _Request:
     """One request under way: what measures it, and what its last lines are to say."""
 
-    __slots__ = ("bound", "chosen", "outgoing", "probe", "queries", "request", "unit")
-
+    # On the class until they change, or set by whoever makes it: a call for that would cost every request.
+    request: HttpRequest
+    chosen: _Chosen
+    unit: Unit
     bound: Mapping[str, Any]
-
-    def __init__(self, request: HttpRequest, chosen: _Chosen, unit: Unit) -> None:
-        self.request = request
-        self.chosen = chosen
-        self.unit = unit
-        self.probe: RequestProbe | None = None
-        self.queries: QueryLog | None = None
-        self.outgoing: OutgoingLog | None = None
+    probe: RequestProbe | None = None
+    queries: QueryLog | None = None
+    outgoing: OutgoingLog | None = None
 
     def resume(self) -> None:
         """Have what is logged at the very end carry the request's fields, wherever that is; receivers release them."""
@@ -119,7 +120,10 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         chosen = made_of_options(_chosen)
         trace = trace_of(request, chosen.context)
         fields = first_fields(request, trace, chosen.proxies, with_country=chosen.knows_countries)
-        state = _Request(request, chosen, context.start(fields, LateFields(request), trace))
+        state = _Request()
+        state.request = request
+        state.chosen = chosen
+        state.unit = context.start(fields, LateFields(request), trace)
         performance = chosen.performance
         if type(request) is not WSGIRequest:  # the handler may be anybody's
             receivers.expect_leftovers()
@@ -137,10 +141,10 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
     def finish(self, state: _Request, response: HttpResponseBase) -> HttpResponseBase:
         """Answer with the id; write the record now, or when a streaming body has ended."""
         request, chosen, probe = state.request, state.chosen, state.probe
-        header = chosen.context.response_header
+        header = chosen.header
         if header:
             # What `headers.setdefault` does, for a sixth of its price: header and id were checked when they came.
-            response.headers._store.setdefault(header.lower(), (header, state.unit.trace.correlation_id))
+            response.headers._store.setdefault(chosen.header_key, (header, state.unit.trace.correlation_id))
         # With the route and the user, as far as they are known by now: the request may be gone when a body ends. Of a
         # response that is whole, no view and no middleware of the project comes any more.
         state.bound = context.current() if response.streaming else context.settle()

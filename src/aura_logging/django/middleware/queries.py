@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 
 from aura_logging.django.conf import declare, options
 from aura_logging.django.middleware.base import Middleware
-from aura_logging.django.request_queries import begin, belongs_to, fields, track
+from aura_logging.django.request_queries import LOG, begin, fields, track
 from aura_logging.performance.probe import PerformanceOptions
 from aura_logging.performance.queries import QueryLog, current
 
@@ -49,10 +49,10 @@ class DatabaseQueryTrackingMiddleware(Middleware[_Passage]):
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Serve one request."""
-        queries = current.get()
-        if queries is None or self._is_async or not belongs_to(queries, request):
+        queries: QueryLog | None = request.__dict__.get(LOG)
+        if queries is None or self._is_async or current.get() is not queries:
             return super().__call__(request)
-        # The other middleware has begun and will end it: the rest is what `begin` and `_end` come to.
+        # The other middleware has begun and will end it: this is what `begin` and `_end` come to.
         began = time.perf_counter()
         try:
             response: HttpResponseBase = self.get_response(request)
