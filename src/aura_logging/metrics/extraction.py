@@ -76,22 +76,28 @@ class Extraction:
 
     def __call__(self, record: logging.LogRecord) -> None:
         """Count what the record tells."""
-        fields = record.__dict__
-        self.count_one(record.levelname, record.name)
-        if record.name == REQUEST_LOGGER:
+        self.count(record.levelname, record.levelno, record.name, record.created, record.__dict__)
+
+    def count(self, level_name: str, level: int, logger: str, created: float, fields: Mapping[str, Any]) -> None:
+        """Count what a record with these fields tells, whether or not there is one; it may have others besides.
+
+        `created` is in seconds since 1970.
+        """
+        self.count_one(level_name, logger)
+        if logger == REQUEST_LOGGER:
             self._note_system(fields)
             # Whoever watches is no traffic: an open dashboard would be the busiest user of a quiet site.
             if fields.get("own") is not True:
-                self._count_request(record, fields)
-        elif (record.levelno or 0) >= logging.ERROR and record.name != ALERTS_LOGGER:
+                self._count_request(created, fields)
+        elif (level or 0) >= logging.ERROR and logger != ALERTS_LOGGER:
             # Not for requests: one that failed was logged as an error by whoever saw it fail (`django.request`). Not
             # for alerts: that there are errors is no further error.
-            kind = fields.get("exception_type") or records.exception_type(record)
-            self._errors.of(record.name, _label(fields.get("route")), _label(kind)).inc()
-        if record.name == TASK_LOGGER:
-            self._count_task(record, fields)
+            kind = fields.get("exception_type") or records.type_name(fields.get("exc_info"))
+            self._errors.of(logger, _label(fields.get("route")), _label(kind)).inc()
+        if logger == TASK_LOGGER:
+            self._count_task(created, fields)
         if fields.get("security_event") is True:
-            self._count_security_event(record.name, fields)
+            self._count_security_event(logger, fields)
         if "metric" in fields:
             reason = count_business(self._registry, fields)
             if reason:
@@ -119,7 +125,7 @@ class Extraction:
         known = self._threat_types
         return label if known is None or label in known or label == NO_VALUE else "other"
 
-    def _count_request(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> None:
+    def _count_request(self, created: float, fields: Mapping[str, Any]) -> None:
         route = _label(fields.get("route"))
         method = _method(fields.get("method"))
         status = _number(fields.get("status_code"))
@@ -128,7 +134,7 @@ class Extraction:
             self._responses.of(_status_text(status)).inc()
         duration = _number(fields.get("request_duration"))
         if duration is not None:
-            self._duration.of(route, method).observe(duration, _exemplar(duration, fields, record.created))
+            self._duration.of(route, method).observe(duration, _exemplar(duration, fields, created))
         queries = _number(fields.get("db_queries"))
         if queries is not None and queries >= 0:
             self._db_queries.of(route).observe(queries)
@@ -150,12 +156,12 @@ class Extraction:
             if value is not None:
                 gauge.of().set(value)
 
-    def _count_task(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> None:
+    def _count_task(self, created: float, fields: Mapping[str, Any]) -> None:
         task = _label(fields.get("task_name"))
         self._tasks.of(task, _label(fields.get("task_state")), _label(fields.get("task_queue"))).inc()
         duration = _number(fields.get("task_duration"))
         if duration is not None:
-            self._task_duration.of(task).observe(duration, _exemplar(duration, fields, record.created))
+            self._task_duration.of(task).observe(duration, _exemplar(duration, fields, created))
 
 
 def _number(value: Any) -> float | None:

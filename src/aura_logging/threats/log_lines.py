@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Mapping
 
-__all__ = ["LOG_LINE_KINDS", "annotate", "threat_type_of"]
+__all__ = ["LOG_LINE_KINDS", "annotate", "says_all", "threat_type_of"]
 
 _DJANGO_SECURITY = "django.security."
 
@@ -79,6 +79,15 @@ def annotate(record: logging.LogRecord) -> str | None:
     elif isinstance(record.name, str) and record.name in _ALWAYS_SAID and "security_event" not in fields:
         fields["security_event"] = record.name == "aura.security"
     return kind
+
+
+def says_all(logger: str, level: int, template: object, fields: Mapping[str, object]) -> bool:
+    """Tell whether `annotate` would leave a record with these fields as it is."""
+    if fields.get("security_event") is True:
+        return True
+    if logger in _ALWAYS_SAID and "security_event" not in fields:
+        return False
+    return threat_type_of(logger, level, template, fields.get("status_code")) is None
 
 
 def _may_tell_of_a_login(template: str) -> bool:
