@@ -47,9 +47,9 @@ class Lane:
     """
 
     __slots__ = (
-        "_attributes", "_attributes_of_ours", "_chain", "_counters_filters", "_formatted_by", "_formatter", "_of_ours",
-        "_others", "_writer", "_writers_filters", "calls", "context", "counter", "counts_context", "emit_line",
-        "handler", "is_open", "level", "level_name", "logger_name", "sampling", "security", "threats", "watcher",
+        "_at_rest", "_at_work", "_counters_filters", "_formatted_by", "_formatter", "_others", "_sizes", "_then",
+        "_writer", "_writers_filters", "calls", "context", "counter", "counts_context", "emit_line", "handler",
+        "is_open", "level", "level_name", "logger_name", "sampling", "security", "threats", "watcher",
     )  # fmt: skip
 
     def __init__(self, logger: logging.Logger, level: int, *, is_wide: bool = False) -> None:
@@ -57,9 +57,8 @@ class Lane:
         self.level = level
         self.level_name = logging.getLevelName(level)
         self.logger_name = logger.name
-        self._attributes = len(logger.__dict__)
-        self._chain = _chain_of(logger)
-        reached = [handler for handlers, _ in self._chain for handler in handlers]
+        chain = _chain_of(logger)
+        reached = [handler for each in chain for handler in each.handlers]
         # In most LOGGING dicts: a console for warnings, mail for what is critical.
         self._others = tuple(handler for handler in reached if handler.level > level)
         takers = [handler for handler in reached if handler.level <= level and type(handler) is not logging.NullHandler]
@@ -68,6 +67,8 @@ class Lane:
         writers = [(handler, writer) for handler in takers if (writer := writer_for(handler)) is not None]
         self.is_open = (
             LOGGING_STEPS.isdisjoint(logger.__dict__)
+            and not logger.filters
+            and not logger.disabled
             and len(writers) == 1
             and len(counters) <= 1
             and len(writers) + len(counters) == len(takers)
@@ -78,7 +79,7 @@ class Lane:
             # A record carries the context from the first filter on that adds it.
             self.counts_context = takers[0] is self.handler or RequestContextFilter in map(type, self._counters_filters)
             # A patch of `logging` stays, mostly; to take a snapshot at each call would cost more than the call.
-            self.is_open = self._takes_note_of_attributes() and self.holds(logger)
+            self.is_open = self._takes_note_of_attributes(chain) and self.holds(logger)
 
     def _leads_to(self, handler: logging.Handler, writer: Writer) -> bool:
         """Take note of the handler that writes; false if it has work for others."""
@@ -113,25 +114,24 @@ class Lane:
         self.watcher = next((each for each in (threats, security) if each is not None and each.detects), None)
         return context in (None, self.context) and (threats is None or not threats.scrubs)
 
-    def _takes_note_of_attributes(self) -> bool:
-        """Take note of what our objects have of their own; false if that is how they work."""
+    def _takes_note_of_attributes(self, chain: list[logging.Logger]) -> bool:
+        """Take note of what all have of their own; false if that is how those work that are ours."""
         ours = (
             self.handler, self._formatter, self.counter, self.context, self.sampling, self.security, self.threats,
         )  # fmt: skip
-        self._of_ours = [each.__dict__ for each in ours if each is not None]
-        self._attributes_of_ours = [*map(len, self._of_ours)]
-        return all(map(_STEPS.isdisjoint, self._of_ours))
+        of_ours = [each.__dict__ for each in ours if each is not None]
+        # Many of these change as they work: of them it is known how many attributes they have.
+        self._at_work = of_ours
+        self._sizes = [*map(len, of_ours)]
+        self._at_rest = [each.__dict__ for each in chain]
+        self._then = [_copy_of(each) for each in self._at_rest]
+        return all(map(_STEPS.isdisjoint, of_ours))
 
     def holds(self, logger: Any) -> bool:
         """Tell whether the way is as it was when this was made. The hot path: one comparison after the other."""
         level = self.level
-        current = logger
-        propagates: object = True
-        for handlers, propagates in self._chain:
-            if current.handlers != handlers or current.propagate is not propagates:
-                return False
-            current = current.parent
-        if propagates and current is not None:
+        # Parents, levels, handlers and filters of loggers in one step of C, which looks at identity first.
+        if self._at_rest != self._then:
             return False
         for other in self._others:
             if other.level <= level:
@@ -140,7 +140,6 @@ class Lane:
         if counter is not None and not (
             counter.level <= level
             and counter.filters == self._counters_filters
-            and logger.name == self.logger_name
             and MetricsHandler.handle is _OUR_COUNTING_HANDLE
             and MetricsHandler.emit is _OUR_COUNTING
             and logging.Handler.filter is _OUR_FILTERING
@@ -148,20 +147,22 @@ class Lane:
             return False
         handler = self.handler
         return (
-            [*map(len, self._of_ours)] == self._attributes_of_ours
-            and not logger.disabled
-            and not logger.filters
-            and handler.level <= level
+            handler.level <= level
             and handler.filters == self._writers_filters
+            and [*map(len, self._at_work)] == self._sizes
+            and self._formatted_by.formatter is self._formatter
             and self._writer.is_as_delivered()
             and RequestContextFilter.filter is _OUR_CONTEXT
             and SamplingFilter.filter is _OUR_SAMPLING
             and SecurityFilter.filter is _OUR_SECURITY
-            and self._formatted_by.formatter is self._formatter
-            and len(logger.__dict__) == self._attributes
             and logging.getLevelName(level) == self.level_name
             and logs_as_delivered(type(logger))
         )
+
+
+def _copy_of(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return attributes as they are now; lists, which are changed in place, as copies."""
+    return {name: list(value) if type(value) is list else value for name, value in attributes.items()}
 
 
 def _found(handler: logging.Handler, kinds: tuple[type, ...]) -> list[Any] | None:
@@ -171,11 +172,11 @@ def _found(handler: logging.Handler, kinds: tuple[type, ...]) -> list[Any] | Non
     return None if left else found
 
 
-def _chain_of(logger: logging.Logger) -> tuple[tuple[list[logging.Handler], bool], ...]:
-    """Return the handlers of a logger and of those it propagates to, as `callHandlers` finds them."""
+def _chain_of(logger: logging.Logger) -> list[logging.Logger]:
+    """Return a logger and those it propagates to, as `callHandlers` finds them."""
     chain = []
     current: logging.Logger | None = logger
     while current is not None:
-        chain.append((list(current.handlers), current.propagate))
+        chain.append(current)
         current = current.parent if current.propagate else None
-    return tuple(chain)
+    return chain
