@@ -21,11 +21,11 @@ from aura_logging.testing import ManualClock
 
 _numbers = itertools.count()
 _COUNTED = (
-    "aura_log_records_total", "aura_errors_total", "aura_security_events_total", "aura_security_events_by_country_total",
-    "aura_requests_total", "aura_responses_total", "aura_request_duration_seconds", "aura_request_db_queries",
-    "aura_db_queries_per_request", "aura_request_db_time_seconds", "aura_cache_hits_total", "aura_cache_misses_total",
+    "aura_log_records_total", "aura_errors_total", "aura_requests_total", "aura_responses_total",
+    "aura_request_duration_seconds", "aura_request_db_queries", "aura_db_queries_per_request",
+    "aura_request_db_time_seconds", "aura_cache_hits_total", "aura_cache_misses_total",
     "aura_request_memory_growth_bytes", "aura_memory_percent", "aura_tasks_total", "aura_task_duration_seconds",
-    "aura_metrics_rejected_total",
+    "aura_security_events_total", "aura_security_events_by_country_total", "aura_metrics_rejected_total",
 )  # fmt: skip
 """What is read off records; the rest is read off handlers."""
 

@@ -49,11 +49,12 @@ values = (
     | st.lists(st.dictionaries(st.sampled_from(["sql", "password"]), st.sampled_from(["SELECT 1", 7]), max_size=2))
     | st.just({"deep": [[[[[[[[[[[[[[1]]]]]]]]]]]]]]})
 )
-names = st.sampled_from(
-    [*REQUEST, "threat_type", "own", "route", "user_type", "user_id", "client_ip", "service_name", "correlation_id"]
-    + ["exception_type", "metric", "sample_rate", "timestamp", "request", "task_name", "task_state", "task_duration"]
-    + ["country_code", "trace_id", "näme", "exc_text"]
-)
+_NAMES = (
+    *REQUEST, "threat_type", "own", "route", "user_type", "user_id", "client_ip", "service_name", "correlation_id",
+    "exception_type", "metric", "sample_rate", "timestamp", "request", "task_name", "task_state", "task_duration",
+    "country_code", "trace_id", "näme", "exc_text",
+)  # fmt: skip
+names = st.sampled_from(_NAMES)
 bound = st.dictionaries(st.sampled_from(["route", "user_id", "correlation_id", "basket", "näme"]), values, max_size=3)
 records = st.tuples(
     st.sampled_from(["aura.request", "aura.request", "aura.task", "shop.jobs", "django.request"]),

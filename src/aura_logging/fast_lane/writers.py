@@ -53,7 +53,7 @@ _FLUSH = as_delivered(logging.StreamHandler, "flush")
 
 def _buffers_as_delivered() -> bool:
     kind = AsyncBufferedHandler
-    return (kind.handle, kind.emit, kind.emit_line) == _BUFFERED
+    return kind.handle is _BUFFERED[0] and kind.emit is _BUFFERED[1] and kind.emit_line is _BUFFERED[2]
 
 
 def _shares_as_delivered() -> bool:
@@ -61,29 +61,32 @@ def _shares_as_delivered() -> bool:
     return _handles_as_delivered(kind) and (kind.emit, kind.emit_line, kind.line) == _SHARED_FILE
 
 
-def _streams_as_delivered(kind: type[logging.StreamHandler[Any]] = logging.StreamHandler) -> bool:
-    return (
-        logging.StreamHandler.emit is _EMIT_TO_STREAM
-        and kind.flush is _FLUSH
-        and kind.format is _FORMAT
-        and JsonFormatter.format is _FORMAT_JSON
-        and _handles_as_delivered(kind)
-    )
+def _streams_as_delivered() -> bool:
+    kind = logging.StreamHandler
+    return _handles_as_delivered(kind) and kind.emit is _EMIT_TO_STREAM and JsonFormatter.format is _FORMAT_JSON
 
 
 def _opens_as_delivered() -> bool:
-    return logging.FileHandler.emit is _EMIT_TO_FILE and _streams_as_delivered(logging.FileHandler)
+    kind = logging.FileHandler
+    return (
+        _handles_as_delivered(kind)
+        and kind.emit is _EMIT_TO_FILE
+        and logging.StreamHandler.emit is _EMIT_TO_STREAM
+        and JsonFormatter.format is _FORMAT_JSON
+    )
 
 
-def _handles_as_delivered(kind: type[logging.Handler]) -> bool:
+def _handles_as_delivered(kind: Any) -> bool:
     # Lines show the process; an `AsyncBufferedHandler` notices by itself a fork that ran no hooks.
     notice_fork()
     return (
         kind.handle is _HANDLE
         and kind.filter is _FILTER
+        and kind.format is _FORMAT
         and kind.acquire is _ACQUIRE
         and kind.release is _RELEASE
         and kind.handleError is _HANDLE_ERROR
+        and (kind.flush is _FLUSH or kind is StructuredFileHandler)
     )
 
 
@@ -96,16 +99,13 @@ def _emit_to_stream(handler: logging.StreamHandler[Any], level: int, line: bytes
     text = line.decode()
     with handler.lock:  # type: ignore[union-attr]  # without one: an error, and the ordinary way
         stream = handler.stream
-        if (
-            not stream  # a `FileHandler` that was told to delay, or was closed, opens its file itself
-            or not hasattr(stream, "flush")
-            or handler.terminator != "\n"
-            or handler.formatter.schema != "aura"  # type: ignore[union-attr]  # a JsonFormatter, or nobody comes here
-        ):
+        # A `FileHandler` that was told to delay, or was closed, opens its file itself.
+        if not stream or handler.terminator != "\n" or handler.formatter.schema != "aura":  # type: ignore[union-attr]  # a JsonFormatter, or nobody comes here
             return False
+        write, flush = stream.write, stream.flush  # without one: an error, while nothing is written
         try:
-            stream.write(text)
-            stream.flush()
+            write(text)
+            flush()
         except RecursionError:
             # `logging` lets the caller have it. Its own way is deeper still, and ends so before it writes.
             return False
