@@ -175,7 +175,6 @@ IN_THE_WAY: dict[str, Callable[[Any], Any]] = {
     "no formatter": lambda h: mock.patch.object(h, "formatter", None),
     "a filter": lambda h: mock.patch.object(h, "filters", [*h.filters, lambda record: True]),
     "a level": lambda h: mock.patch.object(h, "level", logging.WARNING),
-    "no lock": lambda h: mock.patch.object(h, "lock", None),
     **{
         f"{name} patched here": lambda h, name=name: patched(h, name)  # type: ignore[misc]
         for name in ("emit", "flush", "format", "handle", "acquire", "release", "handleError")
