@@ -90,7 +90,7 @@ def wrote(
         rate = volume.rate
     written = by_rate.get(rate) or _write(context, rate, by_rate)
     if volume is not None and (rate < 1.0 or volume.left <= 0):
-        is_kept = sampling.keeps_line(volume, logger, msg, now, context, extra or _NOTHING)  # type: ignore[union-attr]  # whose it is
+        is_kept = sampling.keeps_line(volume, logger, msg, now, context, extra or _NOTHING)  # type: ignore[union-attr]  # the volume is its own
         if is_kept is None:
             return False
         if not is_kept:

@@ -63,7 +63,12 @@ def _shares_as_delivered() -> bool:
 
 def _streams_as_delivered() -> bool:
     kind = logging.StreamHandler
-    return _handles_as_delivered(kind) and kind.emit is _EMIT_TO_STREAM and JsonFormatter.format is _FORMAT_JSON
+    return (
+        _handles_as_delivered(kind)
+        and kind.emit is _EMIT_TO_STREAM
+        and kind.flush is _FLUSH
+        and JsonFormatter.format is _FORMAT_JSON
+    )
 
 
 def _opens_as_delivered() -> bool:
@@ -72,6 +77,7 @@ def _opens_as_delivered() -> bool:
         _handles_as_delivered(kind)
         and kind.emit is _EMIT_TO_FILE
         and logging.StreamHandler.emit is _EMIT_TO_STREAM
+        and kind.flush is _FLUSH
         and JsonFormatter.format is _FORMAT_JSON
     )
 
@@ -86,7 +92,6 @@ def _handles_as_delivered(kind: Any) -> bool:
         and kind.acquire is _ACQUIRE
         and kind.release is _RELEASE
         and kind.handleError is _HANDLE_ERROR
-        and (kind.flush is _FLUSH or kind is StructuredFileHandler)
     )
 
 
