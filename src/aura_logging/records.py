@@ -31,6 +31,7 @@ __all__ = [
     "once",
     "remember_line",
     "template_of",
+    "type_name",
 ]
 
 Decision = TypeVar("Decision")
@@ -282,10 +283,14 @@ def _formatted(info: Any) -> str:
 
 def exception_type(record: logging.LogRecord) -> str | None:
     """Return the name of the class of the record's exception."""
-    info = record.exc_info
-    if not info or not isinstance(info, tuple) or info[0] is None:
+    return type_name(record.exc_info)
+
+
+def type_name(exc_info: object) -> str | None:
+    """Return the name of the class of an exception, of what `sys.exc_info` returns; `None` of anything else."""
+    if not exc_info or not isinstance(exc_info, tuple) or exc_info[0] is None:
         return None
-    kind = info[0]
+    kind = exc_info[0]
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 

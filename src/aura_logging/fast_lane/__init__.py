@@ -4,12 +4,13 @@
     aura_logging.fast_lane.install()  # our Django app does it: `AURA["FAST_LANE"]`
 
 A third of a log call is the record that `logging` makes, and another third is spent on taking it apart again. Where a
-record would reach an `AsyncBufferedHandler` that writes our JSON, through no filters but `RequestContextFilter`,
-`SamplingFilter` and `SecurityFilter`, and besides it at most a `MetricsHandler` that would only count it, the line is
-made of the call itself: byte for byte the same line. So it is behind the production preset. Every call asks anew
+record would reach one handler that writes our JSON (ours, or a stream or file of `logging`'s own), through no filters
+but `RequestContextFilter`, `SamplingFilter` and `SecurityFilter`, and besides it a `MetricsHandler` at most, the line
+is made of the call itself: byte for byte the same line. So it is behind the production preset. Every call asks anew
 whether that is so, and goes the ordinary way the moment it is not: with another handler or filter (pytest's `caplog`
 too), a record factory, a patched `Logger` (Sentry patches `callHandlers`), an exception, a stack, a mapping as the only
-argument, a value that takes more than a template, or a line that may hold personal data.
+argument, a value that takes more than a template, or a line that may hold personal data. The wide record of a request
+or task, which `performance.wide_record` writes, goes the same way.
 """
 
 from __future__ import annotations

@@ -5,43 +5,29 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from aura_logging.fast_lane.delivered import LOGGING_STEPS, logs_as_delivered
+from aura_logging.fast_lane.writers import Writer, writer_for
 from aura_logging.filters import RequestContextFilter, SamplingFilter, SecurityFilter
-from aura_logging.handlers import AsyncBufferedHandler, MetricsHandler
+from aura_logging.handlers import MetricsHandler
 from aura_logging.metrics.extraction import is_one_of_many
 
-__all__ = ["LOGGING_FILE", "Lane"]
-
-LOGGING_FILE = logging.addLevelName.__code__.co_filename
-"""What tells a frame of `logging`'s own, there as here."""
-
-
-def _genuine(owner: type, name: str) -> Any:
-    """Return a function of `logging`'s own; what somebody had patched before we came is found nowhere ever after."""
-    function = getattr(owner, name)
-    code = getattr(function, "__code__", None)
-    return function if getattr(code, "co_filename", None) == LOGGING_FILE else object()
-
-
-# All that a call goes through and that others are known to patch.
-_LOG = _genuine(logging.Logger, "_log")
-_FIND_CALLER = _genuine(logging.Logger, "findCaller")
-_MAKE_RECORD = _genuine(logging.Logger, "makeRecord")
-_HANDLE = _genuine(logging.Logger, "handle")
-_FILTER = _genuine(logging.Logger, "filter")
-_CALL_HANDLERS = _genuine(logging.Logger, "callHandlers")
-_INIT_RECORD = _genuine(logging.LogRecord, "__init__")
-_STEPS = frozenset(("_log", "findCaller", "makeRecord", "handle", "filter", "callHandlers"))
+__all__ = ["Lane"]
 
 # What is ours, people patch in tests.
-_OUR_HANDLE = AsyncBufferedHandler.handle
-_OUR_EMIT = AsyncBufferedHandler.emit
 _OUR_COUNTING_HANDLE = MetricsHandler.handle
 _OUR_COUNTING = MetricsHandler.emit
 _OUR_FILTERING = logging.Handler.filter
 _OUR_CONTEXT = RequestContextFilter.filter
 _OUR_SAMPLING = SamplingFilter.filter
 _OUR_SECURITY = SecurityFilter.filter
-_HANDLER_STEPS = frozenset(("handle", "emit", "emit_line", "count_line", "filter"))
+
+_STEPS = frozenset(
+    (
+        "handle", "emit", "emit_line", "count_line", "count_fields", "filter", "format", "encode", "line_encoder",
+        "flush", "acquire", "release", "handleError", "terminator",
+    ),
+)  # fmt: skip
+"""What a handler, a filter or a formatter may have got of its own, so that its class no longer tells what it does."""
 
 # In this order, and of each what there is: what is left out need not be scanned, what is added must be.
 _WRITERS_FILTERS = (RequestContextFilter, SamplingFilter, SecurityFilter)
@@ -52,84 +38,100 @@ class Lane:
     """A snapshot of the handlers and filters between a logger and our file, taken when it was made.
 
     It `is_open` if nobody but us would see a record; and it may be used for as long as it `holds`. If it is open,
-    `handler` writes, with `context`, `sampling` and `security` in front of it, and `counter` counts with `threats` in
-    front of it; all but the first two may be `None`.
+    `handler` writes by `emit_line`, with `context`, `sampling` and `security` in front of it, and `counter` counts with
+    `threats` in front of it; all but the first three may be `None`. `watcher` is one of the filters that look for
+    threats, if any does.
+
+    A lane is for ordinary calls, or `is_wide`: for records that bring the fields of a whole piece of work, of which
+    all may be counted.
     """
 
     __slots__ = (
-        "_attributes", "_attributes_of_ours", "_chain", "_counters_filters", "_formatter", "_of_ours", "_others",
-        "_writer", "_writers_filters", "calls", "context", "counter", "handler", "is_open", "level", "level_name",
-        "logger_name", "sampling", "security", "threats",
+        "_at_rest", "_at_work", "_counters_filters", "_formatted_by", "_formatter", "_others", "_sizes", "_then",
+        "_writer", "_writers_filters", "calls", "context", "counter", "counts_context", "emit_line", "handler",
+        "is_open", "level", "level_name", "logger_name", "sampling", "security", "threats", "watcher",
     )  # fmt: skip
 
-    def __init__(self, logger: logging.Logger, level: int) -> None:
+    def __init__(self, logger: logging.Logger, level: int, *, is_wide: bool = False) -> None:
         self.calls = 0
         self.level = level
         self.level_name = logging.getLevelName(level)
         self.logger_name = logger.name
-        self._attributes = len(logger.__dict__)
-        self._chain = _chain_of(logger)
-        reached = [handler for handlers, _ in self._chain for handler in handlers]
+        chain = _chain_of(logger)
+        reached = [handler for each in chain for handler in each.handlers]
         # In most LOGGING dicts: a console for warnings, mail for what is critical.
         self._others = tuple(handler for handler in reached if handler.level > level)
         takers = [handler for handler in reached if handler.level <= level and type(handler) is not logging.NullHandler]
         # Not isinstance: a subclass may do anything.
         counters = [handler for handler in takers if type(handler) is MetricsHandler]
-        writers = [handler for handler in takers if type(handler) is AsyncBufferedHandler]
+        writers = [(handler, writer) for handler in takers if (writer := writer_for(handler)) is not None]
         self.is_open = (
-            _STEPS.isdisjoint(logger.__dict__)
+            LOGGING_STEPS.isdisjoint(logger.__dict__)
+            and not logger.filters
+            and not logger.disabled
             and len(writers) == 1
             and len(counters) <= 1
             and len(writers) + len(counters) == len(takers)
-            and self._leads_to(writers[0])
-            and self._counts_with(counters[0] if counters else None)
+            and self._leads_to(*writers[0])
+            and self._counts_with(counters[0] if counters else None, is_wide=is_wide)
         )
         if self.is_open:
-            ours = (self.handler, self.counter, self.context, self.sampling, self.security, self.threats)
-            self._of_ours = [each.__dict__ for each in ours if each is not None]
-            self._attributes_of_ours = [*map(len, self._of_ours)]
-            self.is_open = all(map(_HANDLER_STEPS.isdisjoint, self._of_ours))
+            # A record carries the context from the first filter on that adds it.
+            self.counts_context = takers[0] is self.handler or RequestContextFilter in map(type, self._counters_filters)
+            # A patch of `logging` stays, mostly; to take a snapshot at each call would cost more than the call.
+            self.is_open = self._takes_note_of_attributes(chain) and self.holds(logger)
 
-    def _leads_to(self, handler: AsyncBufferedHandler) -> bool:
+    def _leads_to(self, handler: logging.Handler, writer: Writer) -> bool:
         """Take note of the handler that writes; false if it has work for others."""
-        writer = handler.plain_json_writer()
+        formatted_by = writer.formatted_by(handler)
         found = _found(handler, _WRITERS_FILTERS)
-        if writer is None or found is None or found[0] is None:
+        if formatted_by is None or found is None or found[0] is None:
             return False
         self.handler = handler
+        self.emit_line = writer.emit_line
+        self._writer = writer
         self._writers_filters = list(handler.filters)
         self.context: RequestContextFilter = found[0]
         self.sampling: SamplingFilter | None = found[1]
         self.security: SecurityFilter | None = found[2]
-        self._writer = writer
-        self._formatter = writer.formatter
+        self._formatted_by = formatted_by
+        self._formatter = formatted_by.formatter
         return True
 
-    def _counts_with(self, counter: MetricsHandler | None) -> bool:
-        """Take note of the handler that counts, if there is one; false if it would look at more than the name."""
+    def _counts_with(self, counter: MetricsHandler | None, *, is_wide: bool) -> bool:
+        """Take note of the handler that counts, if there is one; false if it would look at more than it is told."""
         self.counter = counter
         self.threats: SecurityFilter | None = None
         self._counters_filters: list[Any] = []
-        if counter is None:
-            return True
-        found = _found(counter, _COUNTERS_FILTERS)
-        if found is None or not is_one_of_many(self.logger_name, self.level):
-            return False
-        context, threats = found
-        self.threats = threats
-        self._counters_filters = list(counter.filters)
+        context = None
+        if counter is not None:
+            found = _found(counter, _COUNTERS_FILTERS)
+            if found is None or not (is_wide or is_one_of_many(self.logger_name, self.level)):
+                return False
+            context, self.threats = found
+            self._counters_filters = list(counter.filters)
+        threats, security = self.threats, self.security
+        self.watcher = next((each for each in (threats, security) if each is not None and each.detects), None)
         return context in (None, self.context) and (threats is None or not threats.scrubs)
+
+    def _takes_note_of_attributes(self, chain: list[logging.Logger]) -> bool:
+        """Take note of what all have of their own; false if that is how those work that are ours."""
+        ours = (
+            self.handler, self._formatter, self.counter, self.context, self.sampling, self.security, self.threats,
+        )  # fmt: skip
+        of_ours = [each.__dict__ for each in ours if each is not None]
+        # Many of these change as they work: of them it is known how many attributes they have.
+        self._at_work = of_ours
+        self._sizes = [*map(len, of_ours)]
+        self._at_rest = [each.__dict__ for each in chain]
+        self._then = [_copy_of(each) for each in self._at_rest]
+        return all(map(_STEPS.isdisjoint, of_ours))
 
     def holds(self, logger: Any) -> bool:
         """Tell whether the way is as it was when this was made. The hot path: one comparison after the other."""
         level = self.level
-        current = logger
-        propagates: object = True
-        for handlers, propagates in self._chain:
-            if current.handlers != handlers or current.propagate is not propagates:
-                return False
-            current = current.parent
-        if propagates and current is not None:
+        # Parents, levels, handlers and filters of loggers in one step of C, which looks at identity first.
+        if self._at_rest != self._then:
             return False
         for other in self._others:
             if other.level <= level:
@@ -138,40 +140,29 @@ class Lane:
         if counter is not None and not (
             counter.level <= level
             and counter.filters == self._counters_filters
-            and logger.name == self.logger_name
             and MetricsHandler.handle is _OUR_COUNTING_HANDLE
             and MetricsHandler.emit is _OUR_COUNTING
             and logging.Handler.filter is _OUR_FILTERING
         ):
             return False
-        kind = type(logger)
         handler = self.handler
         return (
-            [*map(len, self._of_ours)] == self._attributes_of_ours
-            and not logger.disabled
-            and not logger.filters
-            and handler.level <= level
+            handler.level <= level
             and handler.filters == self._writers_filters
-            and AsyncBufferedHandler.handle is _OUR_HANDLE
-            and AsyncBufferedHandler.emit is _OUR_EMIT
+            and [*map(len, self._at_work)] == self._sizes
+            and self._formatted_by.formatter is self._formatter
+            and self._writer.is_as_delivered()
             and RequestContextFilter.filter is _OUR_CONTEXT
             and SamplingFilter.filter is _OUR_SAMPLING
             and SecurityFilter.filter is _OUR_SECURITY
-            and self._writer.formatter is self._formatter
-            and len(logger.__dict__) == self._attributes
-            and kind.callHandlers is _CALL_HANDLERS
-            and kind.handle is _HANDLE
-            and kind.filter is _FILTER
-            and kind.makeRecord is _MAKE_RECORD
-            and kind.findCaller is _FIND_CALLER
-            and logging.Logger._log is _LOG
-            and logging.LogRecord.__init__ is _INIT_RECORD
-            and logging.getLogRecordFactory() is logging.LogRecord
             and logging.getLevelName(level) == self.level_name
-            and logging.logThreads
-            and logging.logProcesses
-            and logging._srcfile is not None  # set to None, it switches callers off
+            and logs_as_delivered(type(logger))
         )
+
+
+def _copy_of(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return attributes as they are now; lists, which are changed in place, as copies."""
+    return {name: list(value) if type(value) is list else value for name, value in attributes.items()}
 
 
 def _found(handler: logging.Handler, kinds: tuple[type, ...]) -> list[Any] | None:
@@ -181,11 +172,11 @@ def _found(handler: logging.Handler, kinds: tuple[type, ...]) -> list[Any] | Non
     return None if left else found
 
 
-def _chain_of(logger: logging.Logger) -> tuple[tuple[list[logging.Handler], bool], ...]:
-    """Return the handlers of a logger and of those it propagates to, as `callHandlers` finds them."""
+def _chain_of(logger: logging.Logger) -> list[logging.Logger]:
+    """Return a logger and those it propagates to, as `callHandlers` finds them."""
     chain = []
     current: logging.Logger | None = logger
     while current is not None:
-        chain.append((list(current.handlers), current.propagate))
+        chain.append(current)
         current = current.parent if current.propagate else None
-    return tuple(chain)
+    return chain

@@ -6,15 +6,15 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from types import CodeType, FrameType
+from types import CodeType, FrameType, MappingProxyType
 from typing import Any
 
 import orjson
 
 from aura_logging.call_sites import OWN_NAMES, template_of
 from aura_logging.encoding import filled, json_fields
-from aura_logging.fast_lane.lane import LOGGING_FILE, Lane
-from aura_logging.filters import SamplingFilter
+from aura_logging.fast_lane.delivered import LOGGING_FILE
+from aura_logging.fast_lane.lane import Lane
 from aura_logging.metrics.extraction import TELLING_FIELDS
 from aura_logging.records import STANDARD_ATTRIBUTES
 from aura_logging.resilience.forks import tell_after_fork
@@ -27,8 +27,7 @@ _TAKEN_NAMES = STANDARD_ATTRIBUTES | OWN_NAMES | TELLING_FIELDS | {"request", "s
 _PLAIN_TYPES = frozenset((str, int, float, bool, type(None)))
 """Values that cannot change, so that what was written of them may be kept; and none is a mapping."""
 
-_UNWRITTEN = (b"", b"", b"", b"")
-"""For a filter that does not scrub, and so looks at no line."""
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _MOST_SITES = 2_000
 
@@ -75,8 +74,8 @@ def wrote(
     ):
         return False
     counter = lane.counter
-    threats = lane.threats
-    if threats is not None and not threats.lets_pass(logger, level, msg, *_UNWRITTEN):
+    watcher = lane.watcher
+    if watcher is not None and not watcher.is_harmless(logger, level, msg):
         return False
     of_context, by_rate = _last_context
     if of_context is not context:
@@ -90,20 +89,10 @@ def wrote(
             return False
         rate = volume.rate
     written = by_rate.get(rate) or _write(context, rate, by_rate)
-    if sampling is not None and volume is not None:
-        is_kept = True
-        if rate < 1.0:
-            last = sampling.policy.last_share
-            is_known = last[0] is context["correlation_id"]
-            share = last[1] if is_known else _share(sampling, now, logger, msg, context, extra)
-            if share >= rate:
-                is_kept = False
-                volume.sampled += 1
-        if is_kept and volume.left <= 0:
-            if volume.closed_until <= sampling.policy.clock():
-                return False
-            is_kept = False
-            volume.refused += 1
+    if volume is not None and (rate < 1.0 or volume.left <= 0):
+        is_kept = sampling.keeps_line(volume, logger, msg, now, context, extra or _NOTHING)  # type: ignore[union-attr]  # the volume is its own
+        if is_kept is None:
+            return False
         if not is_kept:
             if counter is not None:
                 counter.count_line(lane.level_name, logger)
@@ -118,26 +107,19 @@ def wrote(
     if line is None:
         return False
     security = lane.security
-    if security is not None and not security.lets_pass(logger, level, msg, line, message + own, repeated, written):
+    if security is not None and not security.is_clean(line, message + own, repeated, written):
         return False
     if volume is not None:
         if volume.left <= 0:  # another thread took the last
             return False
         volume.left -= 1
-    if not lane.handler.emit_line(level, line):
+    if not lane.emit_line(lane.handler, level, line):
         if volume is not None:
             volume.left += 1
         return False
     if counter is not None:
         counter.count_line(lane.level_name, logger)
     return True
-
-
-def _share(
-    sampling: SamplingFilter, now: float, logger: str, msg: str, context: Mapping[str, Any], extra: Any
-) -> float:
-    fields = {**context, **(extra or {}), "created": now}
-    return sampling.policy.share(context["correlation_id"], fields, logger, msg)
 
 
 def _write(context: Mapping[str, Any], rate: float, by_rate: dict[float, bytes]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 
 from aura_logging.fast_lane.lane import Lane
 from aura_logging.fast_lane.lines import wrote
+from aura_logging.fast_lane.wide_lines import wrote_wide
 
 __all__ = ["FastLogger", "FastRootLogger"]
 
@@ -24,6 +25,7 @@ class FastLogger(logging.Logger):
     """
 
     _aura_lanes: Mapping[int, Lane] = MappingProxyType({})
+    _aura_wide_lanes: Mapping[int, Lane] = MappingProxyType({})
 
     def __init_subclass__(cls) -> None:
         """Leave a class of somebody else's, made of ours because `getLoggerClass` returns it, as `logging` meant it."""
@@ -47,39 +49,59 @@ class FastLogger(logging.Logger):
         # Our own frame is one more on the way to the caller.
         logging.Logger._log(self, level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
 
+    def write_without_record(
+        self, level: int, message: str, place: tuple[str, int, str], fields: Mapping[str, Any]
+    ) -> bool:
+        """Write a wide record down without making it; false, and nothing has happened, where it takes a record.
+
+        What that is, `performance.wide_record` tells, which asks this first. Never raises.
+        """
+        try:
+            lane = _open_lane(self, self._aura_wide_lanes, level, is_wide=True)
+            return lane is not None and wrote_wide(self.name, lane, message, place, fields)
+        except Exception:  # noqa: BLE001  # whatever it was, the ordinary way finds out and copes
+            return False
+
 
 class FastRootLogger(logging.RootLogger):
     """The same for the root logger."""
 
     _aura_lanes: Mapping[int, Lane] = MappingProxyType({})
+    _aura_wide_lanes: Mapping[int, Lane] = MappingProxyType({})
     _log = FastLogger._log
+    write_without_record = FastLogger.write_without_record
 
 
 def _took(logger: Any, level: int, msg: object, args: Any, extra: object) -> bool:
     """Write the call down and return true, or false if it must go the ordinary way; never raises."""
     try:
-        lane = logger._aura_lanes.get(level)
-        if lane is not None and not lane.is_open:
-            lane.calls += 1
-            if lane.calls < _LOOK_AGAIN_AFTER_CALLS:
-                return False
-        if lane is None or not lane.is_open or not lane.holds(logger):
-            lane = _look(logger, level)
-            if not lane.is_open:
-                return False
-        if type(msg) is not str or type(args) is not tuple:
+        lane = _open_lane(logger, logger._aura_lanes, level)
+        if lane is None or type(msg) is not str or type(args) is not tuple:
             return False
         return wrote(logger.name, lane, msg, args, extra, sys._getframe(2))
     except Exception:  # noqa: BLE001  # whatever it was, the ordinary way finds out and copes
         return False
 
 
-def _look(logger: Any, level: int) -> Lane:
-    """Return the lane as it is now."""
-    lanes = logger.__dict__.get("_aura_lanes")
+def _open_lane(logger: Any, lanes: Mapping[int, Lane], level: int, *, is_wide: bool = False) -> Lane | None:
+    """Return the lane if it is open now. One that was found closed is looked at now and then."""
+    lane = lanes.get(level)
+    if lane is not None:
+        if not lane.is_open:
+            lane.calls += 1
+            if lane.calls < _LOOK_AGAIN_AFTER_CALLS:
+                return None
+        elif lane.holds(logger):
+            return lane
+    lane = _look(logger, "_aura_wide_lanes" if is_wide else "_aura_lanes", level, is_wide=is_wide)
+    return lane if lane.is_open else None
+
+
+def _look(logger: Any, where: str, level: int, *, is_wide: bool) -> Lane:
+    """Return the lane as it is now, and keep it on the logger."""
+    lanes = logger.__dict__.get(where)
     if lanes is None or len(lanes) >= _MOST_LEVELS:
-        lanes = logger._aura_lanes = {}
-    lane = lanes[level] = Lane(logger, level)
-    # A patch of `logging` stays, mostly; to take a snapshot at each call would cost more than the call.
-    lane.is_open = lane.is_open and lane.holds(logger)
+        lanes = {}
+        setattr(logger, where, lanes)
+    lane = lanes[level] = Lane(logger, level, is_wide=is_wide)
     return lane

@@ -74,6 +74,14 @@ class RequestContextFilter(logging.Filter):
             self._merged = (ambient, bound, added)
         return added
 
+    def with_fields(self, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a record that was given these fields in `extra` would carry behind this filter."""
+        added = self.fields()
+        carried = {**own, **added}
+        if len(carried) < len(own) + len(added):
+            carried = {**own, **{name: value for name, value in added.items() if own.get(name) is None}}
+        return carried
+
     def _look_around(self, host: HostMetrics) -> Mapping[str, Any]:
         self._ambient = {"correlation_id": None, **self._service, **host.fields()}
         return self._ambient

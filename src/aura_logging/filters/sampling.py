@@ -161,11 +161,37 @@ class SamplingFilter(logging.Filter):
         """Return where a record that was never made would be decided, and counted, by its rate and by what is `left`.
 
         `None` if deciding takes the record: at each lease's end, where fields choose, where storms are folded, and
-        while several handlers may ask. Whoever decides by it does as `filter` does.
+        while several handlers may ask. Where its `rate` is under 1, or nothing is `left`, ask `keeps_line`; else what
+        is kept is taken off what is `left`.
         """
         lanes = self._lanes
         lane = None if lanes is None else lanes[level].get(logger)
         return None if lane is None or lane.junction is not None or lane.kinds is not None else lane
+
+    def keeps_line(
+        self, lane: Lane, logger: str, msg: str, created: float, context: Mapping[str, Any], own: Mapping[str, Any]
+    ) -> bool | None:
+        """Tell whether a record that was never made is kept, as `filter` does; `None` if deciding takes the record.
+
+        `own` are fields besides those of the `context`. What is not kept is counted.
+        """
+        if lane.rate < 1.0:
+            identity = context.get("correlation_id")
+            policy = self.policy
+            last = policy.last_share
+            if last[0] is identity:
+                share = last[1]
+            else:
+                share = policy.share(identity, {**context, **own, "created": created}, logger, msg)
+            if share >= lane.rate:
+                lane.sampled += 1
+                return False
+        if lane.left <= 0:
+            if lane.closed_until <= self._clock():
+                return None
+            lane.refused += 1
+            return False
+        return True
 
     def _ask(self, record: logging.LogRecord) -> bool:
         """Tell whether the record is kept, with everything that may have to be asked."""

@@ -149,32 +149,32 @@ class SecurityFilter(logging.Filter):
         if type(msg) is str and "%" in msg and not name.startswith(_SPEAKING_LOGGERS):
             remember((name, msg), self._nothing_said)
 
-    def lets_pass(
-        self, logger: str, level: int, template: str, line: bytes, news: bytes, site: bytes, context: bytes
-    ) -> bool:
-        """Tell whether a record that there is not yet would pass as it is; false also where only it could tell.
+    @property
+    def detects(self) -> bool:
+        """Whether it marks records that tell of a threat."""
+        return self._detects
 
-        `line` is what `encode` would make of it. Of its parts `news` is scanned each time; `site` and `context`, which
-        many lines repeat, once. A value, and its name, lies within one of them. No argument may be a mapping;
-        `template` is the message before they are filled in. The hot path: straight-line.
+    def is_harmless(self, logger: str, level: int, template: str) -> bool:
+        """Tell whether a record that there is not yet tells of no threat; false also where its fields would tell.
+
+        `template` is the message before its arguments are filled in.
         """
-        if (
-            self._detects
-            and (template not in self._harmless or level < logging.INFO or logger.startswith(_TOLD_BY_FIELDS))
-            and not self._is_harmless(logger, level, template)
-        ):
-            return False
-        if not self._scrubs:
-            return True
-        return not self._scan.suspects_parts(line, news, site, context)
-
-    def _is_harmless(self, logger: str, level: int, template: str) -> bool:
         if logger.startswith(_TOLD_BY_FIELDS):
             return False
+        if template in self._harmless and level >= logging.INFO:
+            return True
         is_harmless = threat_type_of(logger, level, template) is None
         if is_harmless and level >= logging.INFO and "%" in template:  # one that comes again
             remember(template, self._harmless)
         return is_harmless
+
+    def is_clean(self, line: bytes, news: bytes, site: bytes, context: bytes) -> bool:
+        """Tell whether a record that there is not yet would pass unredacted; always true of one that does not scrub.
+
+        `line` is what `encode` would make of it. Of its parts `news` is scanned each time; `site` and `context`, which
+        many lines repeat, once. A value, and its name, lies within one of them. No argument may be a mapping.
+        """
+        return not self._scrubs or not self._scan.suspects_parts(line, news, site, context)
 
     def _count(self, findings: list[Finding]) -> None:
         if findings:

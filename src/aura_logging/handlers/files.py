@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from aura_logging.encoding import encode, timestamp
+from aura_logging.encoding import decode, encode, timestamp
 from aura_logging.handlers.file_arguments import check_encoding, check_limit, check_mode, checked_path
 from aura_logging.handlers.plain_text import encode_text
 from aura_logging.health import Health, Status
@@ -203,8 +203,22 @@ class StructuredFileHandler(logging.Handler):
         try:
             self.write_lines((self.line(record),))
         except Exception:  # noqa: BLE001  # nothing of ours reaches the application; handleError tells it on stderr
-            self.handleError(record)
-            self._dropped["write_failed"] += 1
+            self._lose(record)
+
+    def emit_line(self, level: int, line: bytes) -> bool:
+        """Do what `emit` would for a record that is encoded already; always true, for that never takes the record.
+
+        Only for a handler with a `plain_json_writer`. Never raises.
+        """
+        try:
+            self.write_lines((line,))
+        except Exception:  # noqa: BLE001  # as in `emit`
+            self._lose(decode(line))
+        return True
+
+    def _lose(self, record: logging.LogRecord) -> None:
+        self.handleError(record)
+        self._dropped["write_failed"] += 1
 
     def flush(self) -> None:
         """Do nothing: whatever was accepted is written."""

@@ -132,6 +132,14 @@ class MetricsHandler(logging.Handler):
         except Exception:  # noqa: BLE001  # as in `emit`
             self.handleError(logging.makeLogRecord({"name": logger, "levelname": level_name}))
 
+    def count_fields(self, level_name: str, level: int, logger: str, created: float, fields: Mapping[str, Any]) -> None:
+        """Do what `emit` would for a record with these fields that was never made; never raises."""
+        try:
+            self._counting.count_fields(level_name, level, logger, created, fields)
+        except Exception:  # noqa: BLE001  # as in `emit`
+            own = {"name": logger, "levelname": level_name, "levelno": level, "created": created}
+            self.handleError(logging.makeLogRecord({**fields, **own}))
+
     def flush(self) -> None:
         """Add what was counted so far to the store; waits for it at most a few seconds."""
         self._counting.recorder.flush()
@@ -190,6 +198,12 @@ class _Counting:
         self.recorder.start()
         self.watch.start()
         self._extract.count_one(level_name, logger)
+
+    def count_fields(self, level_name: str, level: int, logger: str, created: float, fields: Mapping[str, Any]) -> None:
+        """Count what a record with these fields would tell; there is none that other handlers could count again."""
+        self.recorder.start()
+        self.watch.start()
+        self._extract.count(level_name, level, logger, created, fields)
 
     def alert(self, rules: Sequence[Rule]) -> None:
         """Evaluate these rules after each flush."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from aura_logging import records
 from aura_logging.metrics import catalogue
 from aura_logging.metrics.business import count_business
-from aura_logging.metrics.cells import CounterCell
+from aura_logging.metrics.cells import CounterCell, HistogramCell
 from aura_logging.metrics.declaration import NO_VALUE
-from aura_logging.metrics.model import Exemplar
+from aura_logging.metrics.model import OVERFLOW, Exemplar
 from aura_logging.metrics.registry import Registry
 
 __all__ = ["ALERTS_LOGGER", "REQUEST_LOGGER", "TASK_LOGGER", "TELLING_FIELDS", "Extraction", "is_one_of_many"]
@@ -39,6 +39,14 @@ def is_one_of_many(logger: str, level: int) -> bool:
     return level < logging.ERROR and logger not in (REQUEST_LOGGER, TASK_LOGGER)
 
 
+class _RequestCells(NamedTuple):
+    """Where requests of one route, method, status and kind of user are counted."""
+
+    requests: CounterCell
+    responses: CounterCell | None
+    duration: HistogramCell
+
+
 class Extraction:
     """Counts records in a registry; any thread may call it.
 
@@ -58,40 +66,47 @@ class Extraction:
         self._responses = counter(catalogue.RESPONSES)
         self._duration = histogram(catalogue.REQUEST_DURATION)
         self._db_queries = histogram(catalogue.REQUEST_DB_QUERIES)
-        self._db_queries_gauge = gauge(catalogue.DB_QUERIES_PER_REQUEST)
+        self._db_queries_gauge = gauge(catalogue.DB_QUERIES_PER_REQUEST).of()
         self._db_time = histogram(catalogue.REQUEST_DB_TIME)
         self._tasks = counter(catalogue.TASKS)
         self._task_duration = histogram(catalogue.TASK_DURATION)
         self._cache_hits = counter(catalogue.CACHE_HITS)
         self._cache_misses = counter(catalogue.CACHE_MISSES)
         self._memory_growth = histogram(catalogue.MEMORY_GROWTH)
-        self._system = {
-            "memory_percent": gauge(catalogue.MEMORY_PERCENT),
-            "cpu_percent": gauge(catalogue.CPU_PERCENT),
-            "system_load": gauge(catalogue.SYSTEM_LOAD),
-        }
+        self._of_requests: dict[tuple[str, str, float | None, str], _RequestCells] = {}
+        self._system = (
+            ("memory_percent", gauge(catalogue.MEMORY_PERCENT).of()),
+            ("cpu_percent", gauge(catalogue.CPU_PERCENT).of()),
+            ("system_load", gauge(catalogue.SYSTEM_LOAD).of()),
+        )
         self._security = counter(catalogue.SECURITY_EVENTS)
         self._security_by_country = counter(catalogue.SECURITY_EVENTS_BY_COUNTRY)
         self._rejected = counter(catalogue.METRICS_REJECTED)
 
     def __call__(self, record: logging.LogRecord) -> None:
         """Count what the record tells."""
-        fields = record.__dict__
-        self.count_one(record.levelname, record.name)
-        if record.name == REQUEST_LOGGER:
+        self.count(record.levelname, record.levelno, record.name, record.created, record.__dict__)
+
+    def count(self, level_name: str, level: int, logger: str, created: float, fields: Mapping[str, Any]) -> None:
+        """Count what a record with these fields tells, whether or not there is one; it may have others besides.
+
+        `created` is in seconds since 1970.
+        """
+        self.count_one(level_name, logger)
+        if logger == REQUEST_LOGGER:
             self._note_system(fields)
             # Whoever watches is no traffic: an open dashboard would be the busiest user of a quiet site.
             if fields.get("own") is not True:
-                self._count_request(record, fields)
-        elif (record.levelno or 0) >= logging.ERROR and record.name != ALERTS_LOGGER:
+                self._count_request(created, fields)
+        elif (level or 0) >= logging.ERROR and logger != ALERTS_LOGGER:
             # Not for requests: one that failed was logged as an error by whoever saw it fail (`django.request`). Not
             # for alerts: that there are errors is no further error.
-            kind = fields.get("exception_type") or records.exception_type(record)
-            self._errors.of(record.name, _label(fields.get("route")), _label(kind)).inc()
-        if record.name == TASK_LOGGER:
-            self._count_task(record, fields)
+            kind = fields.get("exception_type") or records.type_name(fields.get("exc_info"))
+            self._errors.of(logger, _label(fields.get("route")), _label(kind)).inc()
+        if logger == TASK_LOGGER:
+            self._count_task(created, fields)
         if fields.get("security_event") is True:
-            self._count_security_event(record.name, fields)
+            self._count_security_event(logger, fields)
         if "metric" in fields:
             reason = count_business(self._registry, fields)
             if reason:
@@ -119,20 +134,22 @@ class Extraction:
         known = self._threat_types
         return label if known is None or label in known or label == NO_VALUE else "other"
 
-    def _count_request(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> None:
+    def _count_request(self, created: float, fields: Mapping[str, Any]) -> None:
         route = _label(fields.get("route"))
         method = _method(fields.get("method"))
         status = _number(fields.get("status_code"))
-        self._requests.of(route, method, _status_class(status), _label(fields.get("user_type"))).inc()
-        if status is not None:
-            self._responses.of(_status_text(status)).inc()
+        kind = (route, method, status, _label(fields.get("user_type")))
+        cells = self._of_requests.get(kind) or self._cells_of_requests(*kind)
+        cells.requests.inc()
+        if cells.responses is not None:
+            cells.responses.inc()
         duration = _number(fields.get("request_duration"))
         if duration is not None:
-            self._duration.of(route, method).observe(duration, _exemplar(duration, fields, record.created))
+            cells.duration.observe(duration, _exemplar(duration, fields, created))
         queries = _number(fields.get("db_queries"))
         if queries is not None and queries >= 0:
             self._db_queries.of(route).observe(queries)
-            self._db_queries_gauge.of().set(queries)
+            self._db_queries_gauge.set(queries)
         db_time = _number(fields.get("db_time"))
         if db_time is not None:
             self._db_time.of(route).observe(db_time)
@@ -144,18 +161,33 @@ class Extraction:
         if growth is not None:
             self._memory_growth.of(route).observe(max(growth, 0.0))
 
+    def _cells_of_requests(self, route: str, method: str, status: float | None, user_type: str) -> _RequestCells:
+        cells = _RequestCells(
+            self._requests.of(route, method, _status_class(status), user_type),
+            None if status is None else self._responses.of(_status_text(status)),
+            self._duration.of(route, method),
+        )
+        # What is over a metric's limit is counted as such each time.
+        if len(self._of_requests) < _MOST_CACHED and not any(map(_is_overflow, cells)):
+            self._of_requests[route, method, status, user_type] = cells
+        return cells
+
     def _note_system(self, fields: Mapping[str, Any]) -> None:
-        for name, gauge in self._system.items():
+        for name, cell in self._system:
             value = _number(fields.get(name))
             if value is not None:
-                gauge.of().set(value)
+                cell.set(value)
 
-    def _count_task(self, record: logging.LogRecord, fields: Mapping[str, Any]) -> None:
+    def _count_task(self, created: float, fields: Mapping[str, Any]) -> None:
         task = _label(fields.get("task_name"))
         self._tasks.of(task, _label(fields.get("task_state")), _label(fields.get("task_queue"))).inc()
         duration = _number(fields.get("task_duration"))
         if duration is not None:
-            self._task_duration.of(task).observe(duration, _exemplar(duration, fields, record.created))
+            self._task_duration.of(task).observe(duration, _exemplar(duration, fields, created))
+
+
+def _is_overflow(cell: CounterCell | HistogramCell | None) -> bool:
+    return cell is not None and any(value == OVERFLOW for _, value in cell.series.labels)
 
 
 def _number(value: Any) -> float | None:

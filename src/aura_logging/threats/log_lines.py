@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from collections.abc import Mapping
 
-__all__ = ["LOG_LINE_KINDS", "annotate", "threat_type_of"]
+__all__ = ["LOG_LINE_KINDS", "annotate", "says_all", "threat_type_of"]
 
 _DJANGO_SECURITY = "django.security."
 
@@ -79,6 +80,22 @@ def annotate(record: logging.LogRecord) -> str | None:
     elif isinstance(record.name, str) and record.name in _ALWAYS_SAID and "security_event" not in fields:
         fields["security_event"] = record.name == "aura.security"
     return kind
+
+
+def says_all(logger: str, level: int, template: object, fields: Mapping[str, object]) -> bool:
+    """Tell whether `annotate` would leave a record with these fields as it is; `TypeError` for nonsense in them.
+
+    For records whose message comes again and again: what it tells is remembered.
+    """
+    if fields.get("security_event") is True:
+        return True
+    if logger in _ALWAYS_SAID and "security_event" not in fields:
+        return False
+    return _known_threat_type(logger, level, template, fields.get("status_code")) is None
+
+
+# Of records whose message never changes, such as a request's: the answer is known. An unhashable part is an error.
+_known_threat_type = functools.lru_cache(maxsize=1_000)(threat_type_of)
 
 
 def _may_tell_of_a_login(template: str) -> bool:
