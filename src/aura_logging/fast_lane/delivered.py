@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import Any
 
-__all__ = ["LOGGING_FILE", "LOGGING_STEPS", "as_delivered", "logs_as_delivered"]
+__all__ = ["LOGGING_FILE", "LOGGING_STEPS", "as_delivered", "logs_as_delivered", "steps_of"]
 
 LOGGING_FILE = logging.addLevelName.__code__.co_filename
 """What tells a frame of `logging`'s own, there as here."""
@@ -21,27 +23,25 @@ def as_delivered(owner: type, name: str) -> Any:
     return function if getattr(code, "co_filename", None) == LOGGING_FILE else object()
 
 
-_LOG = as_delivered(logging.Logger, "_log")
-_FIND_CALLER = as_delivered(logging.Logger, "findCaller")
-_MAKE_RECORD = as_delivered(logging.Logger, "makeRecord")
-_HANDLE = as_delivered(logging.Logger, "handle")
-_FILTER = as_delivered(logging.Logger, "filter")
-_CALL_HANDLERS = as_delivered(logging.Logger, "callHandlers")
-_INIT_RECORD = as_delivered(logging.LogRecord, "__init__")
+def steps_of(names: Iterable[str]) -> Callable[[Any], Any]:
+    """Return what looks several attributes up, dotted ones too, in one step of C."""
+    return attrgetter(*names)
+
+
+_HANDING_ON = ("callHandlers", "handle", "filter", "makeRecord", "findCaller")
+_hands_on = steps_of(_HANDING_ON)
+_HANDS_ON = tuple(as_delivered(logging.Logger, name) for name in _HANDING_ON)
+
+# What is switched off there is not on any line; `_srcfile`, set to None, switches callers off.
+_makes_records = steps_of(
+    ("Logger._log", "LogRecord.__init__", "_logRecordFactory", "logThreads", "logProcesses", "_srcfile")
+)
+_MAKES_RECORDS = (
+    as_delivered(logging.Logger, "_log"), as_delivered(logging.LogRecord, "__init__"), logging.LogRecord, True, True,
+    logging._srcfile or object(),
+)  # fmt: skip
 
 
 def logs_as_delivered(kind: type[logging.Logger]) -> bool:
     """Tell whether a logger of this class makes records, and hands them on, as `logging` does. The hot path."""
-    return (
-        kind.callHandlers is _CALL_HANDLERS
-        and kind.handle is _HANDLE
-        and kind.filter is _FILTER
-        and kind.makeRecord is _MAKE_RECORD
-        and kind.findCaller is _FIND_CALLER
-        and logging.Logger._log is _LOG
-        and logging.LogRecord.__init__ is _INIT_RECORD
-        and logging.getLogRecordFactory() is logging.LogRecord
-        and logging.logThreads
-        and logging.logProcesses
-        and logging._srcfile is not None  # set to None, it switches callers off
-    )
+    return bool(_hands_on(kind) == _HANDS_ON and _makes_records(logging) == _MAKES_RECORDS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from aura_logging.fast_lane.delivered import LOGGING_STEPS, logs_as_delivered
+from aura_logging import filters
+from aura_logging.fast_lane.delivered import LOGGING_STEPS, logs_as_delivered, steps_of
 from aura_logging.fast_lane.writers import Writer, writer_for
 from aura_logging.filters import RequestContextFilter, SamplingFilter, SecurityFilter
 from aura_logging.handlers import MetricsHandler
@@ -16,10 +17,9 @@ __all__ = ["Lane"]
 # What is ours, people patch in tests.
 _OUR_COUNTING_HANDLE = MetricsHandler.handle
 _OUR_COUNTING = MetricsHandler.emit
-_OUR_FILTERING = logging.Handler.filter
-_OUR_CONTEXT = RequestContextFilter.filter
-_OUR_SAMPLING = SamplingFilter.filter
-_OUR_SECURITY = SecurityFilter.filter
+_HANDLER_FILTER = logging.Handler.filter
+_steps_of_filters = steps_of(("RequestContextFilter.filter", "SamplingFilter.filter", "SecurityFilter.filter"))
+_OUR_FILTERS = _steps_of_filters(filters)
 
 _STEPS = frozenset(
     (
@@ -142,7 +142,7 @@ class Lane:
             and counter.filters == self._counters_filters
             and MetricsHandler.handle is _OUR_COUNTING_HANDLE
             and MetricsHandler.emit is _OUR_COUNTING
-            and logging.Handler.filter is _OUR_FILTERING
+            and logging.Handler.filter is _HANDLER_FILTER
         ):
             return False
         handler = self.handler
@@ -152,9 +152,7 @@ class Lane:
             and [*map(len, self._at_work)] == self._sizes
             and self._formatted_by.formatter is self._formatter
             and self._writer.is_as_delivered()
-            and RequestContextFilter.filter is _OUR_CONTEXT
-            and SamplingFilter.filter is _OUR_SAMPLING
-            and SecurityFilter.filter is _OUR_SECURITY
+            and _steps_of_filters(filters) == _OUR_FILTERS
             and logging.getLevelName(level) == self.level_name
             and logs_as_delivered(type(logger))
         )

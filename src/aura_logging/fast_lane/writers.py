@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aura_logging.encoding import decode
-from aura_logging.fast_lane.delivered import as_delivered
+from aura_logging.fast_lane.delivered import as_delivered, steps_of
 from aura_logging.formatters import JsonFormatter
 from aura_logging.handlers import AsyncBufferedHandler, StructuredFileHandler
 from aura_logging.resilience.forks import notice_fork
@@ -40,15 +40,14 @@ _BUFFERED = (AsyncBufferedHandler.handle, AsyncBufferedHandler.emit, AsyncBuffer
 _SHARED_FILE = (StructuredFileHandler.emit, StructuredFileHandler.emit_line, StructuredFileHandler.line)
 _FORMAT_JSON = JsonFormatter.format
 
-_HANDLE = as_delivered(logging.Handler, "handle")
-_FILTER = as_delivered(logging.Handler, "filter")
-_FORMAT = as_delivered(logging.Handler, "format")
-_ACQUIRE = as_delivered(logging.Handler, "acquire")
-_RELEASE = as_delivered(logging.Handler, "release")
-_HANDLE_ERROR = as_delivered(logging.Handler, "handleError")
+_HANDLING = ("handle", "filter", "format", "acquire", "release", "handleError")
+_steps_to_handle = steps_of(_HANDLING)
+_steps_to_stream = steps_of((*_HANDLING, "emit", "flush"))
+_HANDLES = tuple(as_delivered(logging.Handler, name) for name in _HANDLING)
 _EMIT_TO_STREAM = as_delivered(logging.StreamHandler, "emit")
-_EMIT_TO_FILE = as_delivered(logging.FileHandler, "emit")
 _FLUSH = as_delivered(logging.StreamHandler, "flush")
+_STREAMS = (*_HANDLES, _EMIT_TO_STREAM, _FLUSH)
+_OPENS = (*_HANDLES, as_delivered(logging.FileHandler, "emit"), _FLUSH)
 
 
 def _buffers_as_delivered() -> bool:
@@ -57,41 +56,23 @@ def _buffers_as_delivered() -> bool:
 
 
 def _shares_as_delivered() -> bool:
+    # Lines show the process; an `AsyncBufferedHandler` notices by itself a fork that ran no hooks.
+    notice_fork()
     kind = StructuredFileHandler
-    return _handles_as_delivered(kind) and (kind.emit, kind.emit_line, kind.line) == _SHARED_FILE
+    return _steps_to_handle(kind) == _HANDLES and (kind.emit, kind.emit_line, kind.line) == _SHARED_FILE
 
 
 def _streams_as_delivered() -> bool:
-    kind = logging.StreamHandler
-    return (
-        _handles_as_delivered(kind)
-        and kind.emit is _EMIT_TO_STREAM
-        and kind.flush is _FLUSH
-        and JsonFormatter.format is _FORMAT_JSON
-    )
+    notice_fork()
+    return _steps_to_stream(logging.StreamHandler) == _STREAMS and JsonFormatter.format is _FORMAT_JSON
 
 
 def _opens_as_delivered() -> bool:
-    kind = logging.FileHandler
-    return (
-        _handles_as_delivered(kind)
-        and kind.emit is _EMIT_TO_FILE
-        and logging.StreamHandler.emit is _EMIT_TO_STREAM
-        and kind.flush is _FLUSH
-        and JsonFormatter.format is _FORMAT_JSON
-    )
-
-
-def _handles_as_delivered(kind: Any) -> bool:
-    # Lines show the process; an `AsyncBufferedHandler` notices by itself a fork that ran no hooks.
     notice_fork()
     return (
-        kind.handle is _HANDLE
-        and kind.filter is _FILTER
-        and kind.format is _FORMAT
-        and kind.acquire is _ACQUIRE
-        and kind.release is _RELEASE
-        and kind.handleError is _HANDLE_ERROR
+        _steps_to_stream(logging.FileHandler) == _OPENS
+        and logging.StreamHandler.emit is _EMIT_TO_STREAM
+        and JsonFormatter.format is _FORMAT_JSON
     )
 
 

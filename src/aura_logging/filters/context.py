@@ -76,9 +76,12 @@ class RequestContextFilter(logging.Filter):
 
     def with_fields(self, own: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a record that was given these fields in `extra` would carry behind this filter."""
-        added = self.fields()
-        carried = {**own, **added}
-        if len(carried) < len(own) + len(added):
+        bound = context.current()
+        host = self._host
+        ambient = self._ambient if host is None or host.is_fresh() else self._look_around(host)
+        carried = {**own, **ambient, **bound}
+        if len(carried) < len(own) + len(ambient) + len(bound) - ("correlation_id" in bound):
+            added = {**ambient, **bound}
             carried = {**own, **{name: value for name, value in added.items() if own.get(name) is None}}
         return carried
 
