@@ -295,10 +295,16 @@ class QueryLog:
 
     def totals(self) -> tuple[int, float, int, int]:
         """Return queries, seconds, rows, and statements that only control a transaction, over all groups."""
-        groups = list(self.groups.values())
-        control = sum(group.count for group in groups if group.statement.kind == "transaction")
-        count = sum(group.count for group in groups) - control
-        return count, sum(group.seconds for group in groups), sum(group.rows for group in groups), control
+        count = control = rows = 0
+        seconds = 0.0
+        for group in list(self.groups.values()):
+            if group.statement.kind == "transaction":
+                control += group.count
+            else:
+                count += group.count
+            seconds += group.seconds
+            rows += group.rows
+        return count, seconds, rows, control
 
     def aliases(self) -> dict[str, int]:
         """Return the queries of each database."""
