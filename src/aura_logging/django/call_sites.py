@@ -124,13 +124,24 @@ _frame = sys._getframe
 _new_place = tuple.__new__
 
 
+_MOST_SITES = 4_096
+# By identity, for the hash of a code object is that of all it holds; alive, so that the identity is nobody else's.
+_sites: dict[tuple[int, int], tuple[CodeType, Site]] = {}
+
+
 def site_of(place: Place, innermost: FrameType | None) -> Site:
     """Return the place as a person would look it up; `innermost` is where to look when no project code is in sight."""
     owner, frame = place.owner, place.frame
     if frame is None:
         return _library_site(innermost)
     if isinstance(owner, CodeType):
-        return Site(_short(owner.co_filename), frame.f_lineno)
+        key = (id(owner), place.instruction)
+        known = _sites.get(key)
+        if known is None:
+            if len(_sites) >= _MOST_SITES:
+                _sites.clear()
+            known = _sites[key] = (owner, Site(_short(owner.co_filename), frame.f_lineno))
+        return known[1]
     origin = getattr(owner, "origin", None)
     name = getattr(origin, "template_name", None) or getattr(origin, "name", None) or "template"
     line = int(getattr(getattr(owner, "token", None), "lineno", 0) or 0)

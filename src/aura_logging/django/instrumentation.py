@@ -94,8 +94,11 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
         if is_told:
             tell(sql, context["connection"], ended - began)
         return result
+    group = log.usual.get(sql) if type(sql) is str else None
+    if group is None:
+        _note(log, sql, params, many, context, began, ended, 0)
+        return result
     try:
-        group = log.usual[sql]
         connection = context["connection"]
         frame = _frame(group.depth)
         if frame.f_lasti != group.instruction or frame.f_code is not group.owner or connection.alias != group.alias:
@@ -115,7 +118,8 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
         rows = context["cursor"].cursor.rowcount if group.tells_rows else 0
         if rows < 0:
             rows = 0
-        if group.is_repeatable:
+        statement = group.statement
+        if statement.is_repeatable:
             # As `QueryLog.count` has it.
             value = params[0] if type(params) is tuple and len(params) == 1 else params
             told = value if type(value) is int and value >= 0 else repr(value)
@@ -125,7 +129,7 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
                 log.again(digest, group)
             else:
                 seen[digest] = group
-        elif group.is_write:
+        elif statement.kind == "write":
             log.writes += 1
         group.count += 1
         group.seconds += seconds
@@ -139,7 +143,7 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
             blocks = connection.atomic_blocks
             log.in_transaction(group.alias, blocks[0] if blocks else None, began, ended, group.site)
     except (UnusualError, KeyError, ValueError, TypeError):
-        # Another one, or never seen; the stack is not that deep this time; a parameter's own code failed.
+        # Another one; the stack is not that deep this time; a parameter's own code failed.
         _note(log, sql, params, many, context, began, ended, 0)
     except Exception:  # noqa: BLE001  # a query must not fail because it is watched; the log says that it was not
         log.uncounted += 1

@@ -139,18 +139,12 @@ class QueryGroup:
     wants_subject: bool = True
     # The load that is known to be a loop, where the queries are made by loading lazily: most that follow are its own.
     loop: Load | None = None
-    is_repeatable: bool = False
-    is_write: bool = False
     # Of who counts, to know the group's next query by: how far away its line is (0 where that is not known), at which
     # of its instructions, what loads lazily there, and whether the driver tells rows.
     depth: int = 0
     instruction: int = 0
     lazy: Lazy | None = None
     tells_rows: bool = True
-
-    def __post_init__(self) -> None:
-        self.is_repeatable = self.statement.is_repeatable
-        self.is_write = self.statement.kind == "write"
 
     def absorb(self, other: QueryGroup) -> None:
         """Count another's queries as this one's."""
@@ -265,7 +259,7 @@ class QueryLog:
     def count(self, group: QueryGroup, sql: str, params: Any, seconds: float, rows: int) -> None:
         """Count another query of the group."""
         digest: int | None = None
-        if group.is_repeatable:
+        if group.statement.is_repeatable:
             try:
                 # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change
                 # what is read: reading again after a write is no waste.
@@ -282,7 +276,7 @@ class QueryLog:
             group.rows += rows
         if digest is not None:
             self.again(digest, group)
-        elif group.is_write:
+        elif group.statement.kind == "write":
             self.writes += 1
 
     def again(self, digest: int, group: QueryGroup) -> None:
