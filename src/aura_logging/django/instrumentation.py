@@ -19,7 +19,7 @@ from aura_logging.django.explain import explain
 from aura_logging.django.sql_lines import are_wanted as _is_told
 from aura_logging.django.sql_lines import known_levels as _levels
 from aura_logging.django.sql_lines import tell
-from aura_logging.django.statement_text import text_of
+from aura_logging.django.statement_text import text_of, without_savepoint
 from aura_logging.django.tracking.unobserved import unobserved
 from aura_logging.django.usual_queries import UnusualError, other_usual, remember
 from aura_logging.performance.queries import (
@@ -165,6 +165,8 @@ def _note(
     try:
         connection = context["connection"]
         sql = text_of(sql, connection)
+        if connection.in_atomic_block:
+            sql = without_savepoint(sql)
         place = locate(sql)
         if place.frame is None and log.task is not None:
             place = awaiting_place(log.task, place)
