@@ -70,7 +70,7 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
     One like another before, asked by the same line, is counted at once: to what `_note` would come to, for a fifth of
     its price. Straight on, for every query of a loop pays for each line and each call, with the processor's caches
     full of the ORM's things: with its parts as functions of their own it costs a third more
-    (benchmarks/request_queries.py).
+    (benchmarks/query_counting.py).
     """
     log = _current_log()
     is_told = _levels.get(_DEBUG, True) and _is_told(_DEBUG)
