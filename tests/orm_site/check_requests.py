@@ -453,7 +453,7 @@ def test_a_hundred_thousand_queries_take_bounded_memory():
 
     assert log.totals()[0] == 100_000
     assert len(log.groups) <= 502
-    assert sys.getsizeof(log._seen) + sum(len(group.sql) for group in log.groups.values()) < 2_000_000
+    assert sys.getsizeof(log.seen) + sum(len(group.sql) for group in log.groups.values()) < 2_000_000
 
 
 @pytest.mark.parametrize("is_atomic", [False, True])

@@ -59,10 +59,8 @@ class Place(NamedTuple):
 _NOWHERE: Final = object()
 
 
-# Seen from what counts a query: itself, what Django calls for it, and two of Django's cursor; no application in these.
-_FIRST: Final = 4
-# What lies between that and `locate`: who calls it, and `locate` itself.
-_BELOW: Final = 2
+# Seen from what counts a query: itself, and two of Django's cursor; no application in these.
+_FIRST: Final = 3
 _MOST_ROUTES = 1_024
 _LONGEST_SQL = 4_096
 
@@ -71,8 +69,8 @@ routes: dict[str, tuple[int, CodeType, int, CodeType | None]] = {}
 what loaded it lazily, if it was. To be looked at where a call of `locate` costs too much, and never changed."""
 
 
-def locate(sql: str) -> Place:
-    """Return where the statement was asked for; the caller's caller counts it, one call away from Django's cursor.
+def locate(sql: str, below: int = 2) -> Place:
+    """Return where the statement was asked for; it is counted, and called by Django's cursor, `below` calls away.
 
     The same statement mostly comes the same way through Django. So how far away its place was is remembered, and
     looked at first: reaching for one frame costs 0.2 µs, walking there makes a frame object of each on the way (10 to
@@ -82,16 +80,16 @@ def locate(sql: str) -> Place:
     if route is not None:
         depth, code, loader_depth, loader_code = route
         try:
-            frame = _frame(depth + _BELOW)
+            frame = _frame(depth + below)
             if frame.f_code is code:
                 if loader_code is None:
                     return _new_place(Place, (code, frame.f_lasti, frame, None))
-                loader = _frame(loader_depth + _BELOW)
+                loader = _frame(loader_depth + below)
                 if loader.f_code is loader_code:
                     return _new_place(Place, (code, frame.f_lasti, frame, loader))
         except ValueError:
             pass  # the stack is not that deep this time
-    return _walk(sql, _frame(_FIRST + _BELOW))
+    return _walk(sql, _frame(_FIRST + below))
 
 
 def _walk(sql: str, frame: FrameType | None) -> Place:
@@ -126,13 +124,24 @@ _frame = sys._getframe
 _new_place = tuple.__new__
 
 
+_MOST_SITES = 4_096
+# By identity, for the hash of a code object is that of all it holds; alive, so that the identity is nobody else's.
+_sites: dict[tuple[int, int], tuple[CodeType, Site]] = {}
+
+
 def site_of(place: Place, innermost: FrameType | None) -> Site:
     """Return the place as a person would look it up; `innermost` is where to look when no project code is in sight."""
     owner, frame = place.owner, place.frame
     if frame is None:
         return _library_site(innermost)
     if isinstance(owner, CodeType):
-        return Site(_short(owner.co_filename), frame.f_lineno)
+        key = (id(owner), place.instruction)
+        known = _sites.get(key)
+        if known is None:
+            if len(_sites) >= _MOST_SITES:
+                _sites.clear()
+            known = _sites[key] = (owner, Site(_short(owner.co_filename), frame.f_lineno))
+        return known[1]
     origin = getattr(owner, "origin", None)
     name = getattr(origin, "template_name", None) or getattr(origin, "name", None) or "template"
     line = int(getattr(getattr(owner, "token", None), "lineno", 0) or 0)

@@ -6,8 +6,7 @@ import logging
 import random
 import sys
 import time
-from collections.abc import Callable, Hashable, Iterable
-from types import CodeType, FrameType
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import django
@@ -15,12 +14,24 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 from aura_logging.django import subjects
-from aura_logging.django.call_sites import Place, awaiting_place, locate, outer_path, routes, site_of
+from aura_logging.django.call_sites import Place, awaiting_place, locate, outer_path, site_of
 from aura_logging.django.explain import explain
-from aura_logging.django.sql_lines import are_wanted as _sql_is_wanted
-from aura_logging.django.sql_lines import execute_and_tell
-from aura_logging.django.statement_text import text_of
-from aura_logging.performance.queries import NOWHERE, Load, QueryGroup, QueryLog, SlowQuery, current, observed_by
+from aura_logging.django.sql_lines import are_wanted as _is_told
+from aura_logging.django.sql_lines import known_levels as _levels
+from aura_logging.django.sql_lines import tell
+from aura_logging.django.statement_text import text_of, without_savepoint
+from aura_logging.django.tracking.unobserved import unobserved
+from aura_logging.django.usual_queries import UnusualError, other_usual, remember
+from aura_logging.performance.queries import (
+    MAX_SEEN,
+    NOWHERE,
+    Load,
+    QueryGroup,
+    QueryLog,
+    SlowQuery,
+    current,
+    observed_by,
+)
 
 __all__ = ["install"]
 
@@ -29,6 +40,7 @@ _FAILED = -2
 _DEBUG = logging.DEBUG
 
 _clock = time.perf_counter
+_current_log = current.get
 _random = random.random
 _frame = sys._getframe
 
@@ -53,62 +65,89 @@ def _observe_connection(connection: Any, **_: Any) -> None:
 
 
 def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    if _sql_is_wanted(_DEBUG):
-        return execute_and_tell(_count, execute, sql, params, many, context)
-    return _count(execute, sql, params, many, context)
+    """Count a query and return its result; tell of it, where that is wanted.
 
-
-def _count(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    log = current.get()
-    if log is None or log.is_paused:
+    One like another before, asked by the same line, is counted at once: to what `_note` would come to, for a fifth of
+    its price. Straight on, for every query of a loop pays for each line and each call, with the processor's caches
+    full of the ORM's things: with its parts as functions of their own it costs a third more
+    (benchmarks/query_counting.py).
+    """
+    log = _current_log()
+    is_told = _levels.get(_DEBUG, True) and _is_told(_DEBUG)
+    if log is None and not is_told:
         return execute(sql, params, many, context)
     began = _clock()
     try:
         result = execute(sql, params, many, context)
     except BaseException:
-        log.failed += 1
-        _note(log, sql, params, many, context, began, _clock(), _FAILED)
+        ended = _clock()
+        if log is not None:
+            log.failed += 1
+            _note(log, sql, params, many, context, began, ended, _FAILED)
+        if is_told:
+            tell(sql, context["connection"], ended - began)
         raise
     ended = _clock()
-    # A query like one before, from the same place: `_note` would come to the same, for twice the price (see
-    # benchmarks/request_queries.py). What is not as usual, and what fails, is left to it.
+    if log is None or is_told:
+        if log is not None:
+            _note(log, sql, params, many, context, began, ended, 0)
+        if is_told:
+            tell(sql, context["connection"], ended - began)
+        return result
+    group = log.usual.get(sql) if type(sql) is str else None
+    if group is None:
+        _note(log, sql, params, many, context, began, ended, 0)
+        return result
     try:
-        depth, code, loader_depth, loader_code = routes[sql]
-        frame = _frame(depth)
-        if frame.f_code is code:
-            connection = context["connection"]
-            group = log.known(sql, connection.alias, code, frame.f_lasti)
-            seconds = ended - began
-            loads: Iterable[Load] | None = None
-            if group is None or seconds > log.slow_query_seconds:
-                pass
-            elif loader_code is not None:
-                loads = _loop(group, _frame(loader_depth), loader_code)
-            elif not group.wants_subject:
-                loads = group.loads.values()
-            if group is not None and loads is not None:
-                log.count(group, sql, params, seconds, context["cursor"].cursor.rowcount)
-                for load in loads:
-                    load.queries += 1
-                if connection.in_atomic_block:
-                    blocks = connection.atomic_blocks
-                    log.in_transaction(connection.alias, blocks[0] if blocks else None, began, ended, group.site)
-                return result
-    except (KeyError, ValueError, TypeError):  # not seen before; the stack is not that deep this time; no text
-        pass
+        connection = context["connection"]
+        frame = _frame(group.depth)
+        if frame.f_lasti != group.instruction or frame.f_code is not group.owner or connection.alias != group.alias:
+            group = other_usual(log, sql, connection.alias, frame, group.depth)
+        lazy = group.lazy
+        seconds = ended - began
+        if seconds > log.slow_query_seconds or (
+            lazy is not None
+            and (
+                (loader := _frame(lazy.depth)).f_code is not lazy.code
+                # Its variables are looked at last: they are made a dict of.
+                or (values := loader.f_locals)["self"] is not lazy.descriptor
+                or type(values["instance"]) is not lazy.model
+            )
+        ):
+            raise UnusualError  # noqa: TRY301  # the call of another function would cost what this is to save
+        rows = context["cursor"].cursor.rowcount if group.tells_rows else 0
+        if rows < 0:
+            rows = 0
+        statement = group.statement
+        if statement.is_repeatable:
+            # As `QueryLog.count` has it.
+            value = params[0] if type(params) is tuple and len(params) == 1 else params
+            told = value if type(value) is int and value >= 0 else repr(value)
+            digest = hash((sql, group.alias, told, log.writes))
+            seen = log.seen
+            if digest in seen or len(seen) >= MAX_SEEN:
+                log.again(digest, group)
+            else:
+                seen[digest] = group
+        elif statement.kind == "write":
+            log.writes += 1
+        group.count += 1
+        group.seconds += seconds
+        group.rows += rows
+        if lazy is not None:
+            lazy.load.queries += 1
+        elif group.loads:
+            for load in group.loads.values():
+                load.queries += 1
+        if connection.in_atomic_block:
+            blocks = connection.atomic_blocks
+            log.in_transaction(group.alias, blocks[0] if blocks else None, began, ended, group.site)
+    except (UnusualError, KeyError, ValueError, TypeError):
+        # Another one; the stack is not that deep this time; a parameter's own code failed.
+        _note(log, sql, params, many, context, began, ended, 0)
     except Exception:  # noqa: BLE001  # a query must not fail because it is watched; the log says that it was not
         log.uncounted += 1
-        return result
-    _note(log, sql, params, many, context, began, ended, 0)
     return result
-
-
-def _loop(group: QueryGroup, loader: FrameType, code: CodeType) -> tuple[Load] | None:
-    """Return the group's loop if what is loaded lazily is once more what that loads."""
-    loop = group.loop
-    if loop is None or loader.f_code is not code or subjects.lazy_subject(loader) is not loop.subject:
-        return None
-    return (loop,)
 
 
 def _note(
@@ -126,6 +165,8 @@ def _note(
     try:
         connection = context["connection"]
         sql = text_of(sql, connection)
+        if connection.in_atomic_block:
+            sql = without_savepoint(sql)
         place = locate(sql)
         if place.frame is None and log.task is not None:
             place = awaiting_place(log.task, place)
@@ -145,6 +186,7 @@ def _note(
             log.in_transaction(connection.alias, blocks[0] if blocks else None, began, ended, group.site)
         if seconds > log.slow_query_seconds and group.statement.kind != "transaction":
             _note_slow(log, group, connection, sql, params, seconds, can_explain=not (rows == _FAILED or many))
+        remember(log, sql, place, group, connection.vendor)
     except Exception:  # noqa: BLE001  # a query must not fail because it is watched; the log says that it was not
         log.uncounted += 1
 
@@ -165,7 +207,7 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
         load.seen((id(place.owner), outer_path(place.frame)), row, log.n_plus_one_threshold)
     if place.loader is None:
         group.wants_subject = load.wants_evidence
-    elif load.is_settled:
+    elif not load.wants_evidence:
         group.loop = load
 
 
@@ -184,9 +226,6 @@ def _note_slow(
     plan = ""
     scanned: tuple[str, ...] = ()
     if can_explain and group.statement.kind == "read" and _random() < log.explain_sample_rate:
-        log.is_paused = True
-        try:
+        with unobserved():
             plan, scanned = explain(connection, sql, params)
-        finally:
-            log.is_paused = False
     log.add_slow(SlowQuery(group, seconds, plan, scanned))

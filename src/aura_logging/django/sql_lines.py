@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextvars import ContextVar
 from types import CodeType
 from typing import Any
@@ -15,37 +14,29 @@ from aura_logging.django.statement_text import text_of
 from aura_logging.performance.fingerprints import fingerprint
 from aura_logging.performance.queries import current
 
-__all__ = ["are_wanted", "execute_and_tell"]
+__all__ = ["are_wanted", "known_levels", "tell"]
 
 log = logging.getLogger("django.db.backends")
 
 are_wanted = log.isEnabledFor
-"""Tell whether records of this level are: asked before each query, 0.1 µs."""
+"""Tell whether records of this level are wanted."""
 
-_clock = time.perf_counter
+known_levels: Mapping[int, bool] = getattr(log, "_cache", {})
+"""What the logger would answer, as far as it has been asked since any level was set: for who asks before each query,
+and cannot pay for the call. Where it is true, or nothing is known, ask `are_wanted`."""
+
 # A handler that writes to a database makes queries of its own.
 _telling: ContextVar[bool] = ContextVar("aura_logging_telling_sql", default=False)
 
 
-def execute_and_tell(
-    run: Callable[..., Any], execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]
-) -> Any:
-    """Return `run(execute, sql, …)`, and log the statement with `?` for every value, its duration, alias and place.
+def tell(sql: Any, connection: Any, seconds: float) -> None:
+    """Log the statement with `?` for every value, its duration, alias and place; its caller counts the query.
 
     Django logs SQL itself with `DEBUG` or `force_debug_cursor`, parameters included; then this adds nothing. Queries
     that the logging of a query makes are not logged. The record's file, line and function are those that asked.
     """
-    connection = context["connection"]
     if connection.queries_logged or _telling.get():
-        return run(execute, sql, params, many, context)
-    began = _clock()
-    try:
-        return run(execute, sql, params, many, context)
-    finally:
-        _tell(sql, connection, _clock() - began)
-
-
-def _tell(sql: Any, connection: Any, seconds: float) -> None:
+        return
     token = _telling.set(True)
     try:
         alias = connection.alias
@@ -65,7 +56,7 @@ def _tell(sql: Any, connection: Any, seconds: float) -> None:
 
 
 def _place(sql: str) -> tuple[str, int, str]:
-    place = locate(sql)
+    place = locate(sql, below=3)
     queries = current.get()
     if place.frame is None and queries is not None and queries.task is not None:
         place = awaiting_place(queries.task, place)

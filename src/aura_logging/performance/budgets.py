@@ -38,18 +38,16 @@ class RequestBudget:
 
     def exceeded(self, report: QueryReport) -> list[str]:
         """Return what is over, as `queries 12 > 10`; an empty list when all is well."""
-        costs: dict[str, float] = {
-            "queries": report.count,
-            "duplicates": report.duplicate_queries,
-            "n_plus_one": len(report.n_plus_one),
-            "seconds": round(report.seconds, 6),
-        }
-        limits = {name: getattr(self, name) for name in costs}
-        return [
-            f"{name} {cost} > {limits[name]}"
-            for name, cost in costs.items()
-            if limits[name] is not None and cost > limits[name]
-        ]
+        over = []
+        for name, cost, limit in (
+            ("queries", report.count, self.queries),
+            ("duplicates", report.duplicate_queries, self.duplicates),
+            ("n_plus_one", len(report.n_plus_one), self.n_plus_one),
+            ("seconds", round(report.seconds, 6), self.seconds),
+        ):
+            if limit is not None and cost > limit:
+                over.append(f"{name} {cost} > {limit}")
+        return over
 
 
 def budgets_by_route(section: Mapping[str, Mapping[str, float]]) -> dict[str, RequestBudget]:

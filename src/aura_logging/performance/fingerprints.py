@@ -105,10 +105,17 @@ def fingerprint(sql: str) -> str:
     Where the dialects disagree about what is a value, more than the values may be hidden. One thing may stay: text in
     double quotes that looks like a name, as an argument of a function, in a statement without a backtick.
 
+    The answer is remembered process-wide. Any thread may ask.
+
     >>> fingerprint("SELECT a FROM t WHERE id IN (1, 2, 3) AND name = 'x'")
     'SELECT a FROM t WHERE id IN (…) AND name = ?'
     """
-    text = _COMMENTS.sub(" ", sql[:MAX_SQL]) if "--" in sql or "/*" in sql else sql[:MAX_SQL]
+    return _without_values(sql if len(sql) <= MAX_SQL else sql[:MAX_SQL])
+
+
+@functools.lru_cache(maxsize=_CACHED_STATEMENTS)
+def _without_values(sql: str) -> str:
+    text = _COMMENTS.sub(" ", sql) if "--" in sql or "/*" in sql else sql
     if "\\" in text:
         text = _ALL_QUOTED.sub("?", text)
     text = _QUOTED.sub("?", text)

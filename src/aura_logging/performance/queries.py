@@ -7,7 +7,8 @@ from collections.abc import Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
-from typing import Any, Literal
+from types import CodeType
+from typing import Any, Literal, NamedTuple
 
 from aura_logging.performance.allocations import AllocationSample
 from aura_logging.performance.cache import CacheLog
@@ -15,6 +16,8 @@ from aura_logging.performance.fingerprints import MAX_SQL, Statement, statement
 
 __all__ = [
     "MAX_GROUPS",
+    "MAX_SEEN",
+    "Lazy",
     "Load",
     "QueryGroup",
     "QueryLog",
@@ -29,7 +32,9 @@ __all__ = [
 MAX_GROUPS = 500
 """Statements told apart by text and call site in one request; further ones are counted together, in one group."""
 
-_MAX_SEEN = 10_000
+MAX_SEEN = 10_000
+"""Questions that are remembered, by a hash, to know them when they are asked again."""
+
 _MAX_REPEATS = 50
 _MAX_SLOW = 5
 _MAX_CHECKS = 64
@@ -106,6 +111,16 @@ class Load:
             self._rows_by_path.clear()
 
 
+class Lazy(NamedTuple):
+    """What loads lazily and for which model, found how many frames outward from what counts; and what it loads."""
+
+    depth: int
+    code: CodeType
+    descriptor: Any
+    model: type
+    load: Load
+
+
 @dataclass(slots=True)
 class QueryGroup:
     """The queries of one text, of one database, from one call site."""
@@ -124,10 +139,12 @@ class QueryGroup:
     wants_subject: bool = True
     # The load that is known to be a loop, where the queries are made by loading lazily: most that follow are its own.
     loop: Load | None = None
-    is_repeatable: bool = False
-
-    def __post_init__(self) -> None:
-        self.is_repeatable = self.statement.is_repeatable
+    # Of who counts, to know the group's next query by: how far away its line is (0 where that is not known), at which
+    # of its instructions, what loads lazily there, and whether the driver tells rows.
+    depth: int = 0
+    instruction: int = 0
+    lazy: Lazy | None = None
+    tells_rows: bool = True
 
     def absorb(self, other: QueryGroup) -> None:
         """Count another's queries as this one's."""
@@ -189,8 +206,7 @@ class QueryLog:
     failed = 0
     uncounted = 0
     slow_count = 0
-    longest_transaction: Transaction | None = None
-    is_paused = False
+    _longest: Transaction | None = None
     is_pinned = False
     task: Any = None
     has_fetch_modes = False
@@ -206,10 +222,12 @@ class QueryLog:
         self.slow_query_seconds = slow_query_seconds
         self.n_plus_one_threshold = n_plus_one_threshold
         self.groups: dict[Hashable, QueryGroup] = {}
+        # By text, of the line that asked last; of who counts.
+        self.usual: dict[str, QueryGroup] = {}
         self.repeats: dict[int, Repeat] = {}
         self.slow: list[SlowQuery] = []
         self._transactions: dict[str, Transaction] = {}
-        self._seen: dict[int, QueryGroup] = {}
+        self.seen: dict[int, QueryGroup] = {}
         self._lock = threading.Lock()
 
     def add(
@@ -237,42 +255,49 @@ class QueryLog:
         self.count(group, sql, params, seconds, rows)
         return group
 
-    def known(self, sql: str, alias: str, owner: Any, instruction: int) -> QueryGroup | None:
-        """Return the group that a query counts in, if there is one already; of a statement no longer than `MAX_SQL`."""
-        return self.groups.get((sql, alias, id(owner), instruction))
-
     def count(self, group: QueryGroup, sql: str, params: Any, seconds: float, rows: int) -> None:
         """Count another query of the group."""
-        is_repeatable = group.is_repeatable
-        digest = 0
-        if is_repeatable:
+        digest: int | None = None
+        if group.statement.is_repeatable:
             try:
                 # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change
                 # what is read: reading again after a write is no waste.
-                digest = hash((sql, group.alias, repr(params), self.writes))
+                value = params[0] if type(params) is tuple and len(params) == 1 else params
+                told = value if type(value) is int and value >= 0 else repr(value)
+                digest = hash((sql, group.alias, told, self.writes))
             except Exception:  # noqa: BLE001  # a parameter's own code; whether it is a repeat is not known then
-                is_repeatable = False
+                digest = None
         # No lock: CPython changes threads at calls, and there is none between reading and writing a sum. Two threads
         # that ask the same at the same moment may not be seen as a repeat.
         group.count += 1
         group.seconds += seconds
         if rows > 0:
             group.rows += rows
-        if is_repeatable:
-            seen = self._seen
-            if digest in seen:
-                self._repeated(digest, seen[digest], group)
-            elif len(seen) < _MAX_SEEN:
-                seen[digest] = group
+        if digest is not None:
+            self.again(digest, group)
         elif group.statement.kind == "write":
             self.writes += 1
 
+    def again(self, digest: int, group: QueryGroup) -> None:
+        """Remember that the group asked what the hash stands for, or note that it was asked before."""
+        first = self.seen.get(digest)
+        if first is not None:
+            self._repeated(digest, first, group)
+        elif len(self.seen) < MAX_SEEN:
+            self.seen[digest] = group
+
     def totals(self) -> tuple[int, float, int, int]:
         """Return queries, seconds, rows, and statements that only control a transaction, over all groups."""
-        groups = list(self.groups.values())
-        control = sum(group.count for group in groups if group.statement.kind == "transaction")
-        count = sum(group.count for group in groups) - control
-        return count, sum(group.seconds for group in groups), sum(group.rows for group in groups), control
+        count = control = rows = 0
+        seconds = 0.0
+        for group in list(self.groups.values()):
+            if group.statement.kind == "transaction":
+                control += group.count
+            else:
+                count += group.count
+            seconds += group.seconds
+            rows += group.rows
+        return count, seconds, rows, control
 
     def aliases(self) -> dict[str, int]:
         """Return the queries of each database."""
@@ -297,14 +322,22 @@ class QueryLog:
 
     def in_transaction(self, alias: str, identity: Any, began: float, ended: float, site: Site) -> None:
         """Note that a query ran inside a transaction; `identity` tells one transaction from the next."""
-        with self._lock:
-            known = self._transactions.get(alias)
-            if known is None or known.identity is not identity:
-                known = self._transactions[alias] = Transaction(alias, began, ended, site, identity)
+        known = self._transactions.get(alias)
+        if known is not None and known.identity is identity:
             known.ended = ended
-            longest = self.longest_transaction
-            if longest is None or known.seconds > longest.seconds:
-                self.longest_transaction = known
+            return
+        with self._lock:
+            self._longest = self.longest_transaction
+            self._transactions[alias] = Transaction(alias, began, ended, site, identity)
+
+    @property
+    def longest_transaction(self) -> Transaction | None:
+        """The transaction that was seen open longest."""
+        longest = self._longest
+        for each in list(self._transactions.values()):
+            if longest is None or each.seconds > longest.seconds:
+                longest = each
+        return longest
 
     def loaded(self, group: QueryGroup, subject: Subject, began: float) -> Load:
         """Count one query of the group as a load of the subject."""

@@ -64,9 +64,9 @@ class BusyStatement:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class QueryReport:
-    """What a request asked its databases, judged; times in seconds.
+    """What a request asked its databases, judged; times in seconds. Not frozen: each request makes one.
 
     `count` leaves out what only controls a transaction (`BEGIN`, savepoints), `transaction_statements` counts it.
     `duplicate_queries` are the superfluous ones: a query asked three times counts two, unless it is part of an N+1.
@@ -92,16 +92,16 @@ class QueryReport:
     def fields(self) -> dict[str, Any]:
         """Return the fields of the request's record; besides the first two, what is nothing is left out."""
         fields: dict[str, Any] = {"db_queries": self.count, "db_time": round(self.seconds, 6)}
-        counts = {
-            "db_writes": self.writes,
-            "db_rows": self.rows,
-            "db_errors": self.failed,
-            "db_transaction_statements": self.transaction_statements,
-            "n_plus_one": len(self.n_plus_one),
-            "duplicate_queries": self.duplicate_queries,
-            "slow_queries": self.slow_queries,
-        }
-        fields.update({name: count for name, count in counts.items() if count})
+        counts = (
+            ("db_writes", self.writes),
+            ("db_rows", self.rows),
+            ("db_errors", self.failed),
+            ("db_transaction_statements", self.transaction_statements),
+            ("n_plus_one", len(self.n_plus_one)),
+            ("duplicate_queries", self.duplicate_queries),
+            ("slow_queries", self.slow_queries),
+        )
+        fields.update([each for each in counts if each[1]])
         if len(self.aliases) > 1:
             fields["db_aliases"] = dict(self.aliases)
         if self.long_transaction is not None:
@@ -114,14 +114,7 @@ class QueryReport:
 def judge(log: QueryLog, long_transaction_seconds: float = 1.0) -> QueryReport:
     """Return what the log came to by now."""
     n_plus_one = _n_plus_one(log)
-    explained = {(finding.subject, finding.site) for finding in n_plus_one}
-    # What a library asks twice by itself (the admin counts its rows twice) is no line of the project's.
-    groups = [
-        group
-        for group in list(log.groups.values())
-        if not group.site.is_library and not any((subject, group.site) in explained for subject in group.loads)
-    ]
-    kept = {id(group) for group in groups}
+    superfluous, duplicates = _duplicates(log, n_plus_one) if log.repeats else (0, ())
     longest = log.longest_transaction
     count, seconds, rows, transaction_statements = log.totals()
     return QueryReport(
@@ -133,17 +126,30 @@ def judge(log: QueryLog, long_transaction_seconds: float = 1.0) -> QueryReport:
         transaction_statements=transaction_statements,
         aliases=log.aliases(),
         n_plus_one=n_plus_one,
-        duplicate_queries=sum(group.repeats for group in groups),
-        duplicates=tuple(
-            Duplicate(fingerprint(repeat.first.sql), repeat.first.site, repeat.again.site, repeat.count)
-            for repeat in sorted(log.repeats.values(), key=lambda repeat: -repeat.count)
-            if id(repeat.again) in kept
-        ),
+        duplicate_queries=superfluous,
+        duplicates=duplicates,
         slow_queries=log.slow_count,
         slow=tuple(log.slow),
         long_transaction=longest if longest is not None and longest.seconds > long_transaction_seconds else None,
         busiest=_busiest(log) if n_plus_one or log.slow or log.repeats else (),
         has_fetch_modes=log.has_fetch_modes,
+    )
+
+
+def _duplicates(log: QueryLog, n_plus_one: tuple[NPlusOne, ...]) -> tuple[int, tuple[Duplicate, ...]]:
+    """Return how many queries were superfluous, and which, without those that an N+1 explains."""
+    explained = {(finding.subject, finding.site) for finding in n_plus_one}
+    # What a library asks twice by itself (the admin counts its rows twice) is no line of the project's.
+    groups = [
+        group
+        for group in list(log.groups.values())
+        if not group.site.is_library and not any((subject, group.site) in explained for subject in group.loads)
+    ]
+    kept = {id(group) for group in groups}
+    return sum(group.repeats for group in groups), tuple(
+        Duplicate(fingerprint(repeat.first.sql), repeat.first.site, repeat.again.site, repeat.count)
+        for repeat in sorted(log.repeats.values(), key=lambda repeat: -repeat.count)
+        if id(repeat.again) in kept
     )
 
 
@@ -154,8 +160,11 @@ def _n_plus_one(log: QueryLog) -> tuple[NPlusOne, ...]:
     long as there are no more loads than such rows, nothing is wrong that a prefetch could mend. Rows fetched alone
     by another N+1 do not count for that: they are no choice of the program.
     """
+    groups = list(log.groups.values())
+    if not any(load.is_settled for group in groups if group.loads for load in list(group.loads.values())):
+        return ()
     loads: _Loads = defaultdict(list)
-    for group in list(log.groups.values()):
+    for group in groups:
         for load in list(group.loads.values()):
             loads[load.subject, group.site].append((group.statement.table, load))
     suspects = [key for key, found in loads.items() if any(load.is_settled for _, load in found)]

@@ -1,4 +1,4 @@
-"""Keep the trail's own statements out of what a request is told about its queries."""
+"""Keep our own statements out of what a request is told about its queries."""
 
 from __future__ import annotations
 
@@ -13,12 +13,8 @@ __all__ = ["unobserved"]
 @contextmanager
 def unobserved() -> Iterator[None]:
     """Let the statements of the block count neither as queries nor as repetition: no code of the project asked them."""
-    log = current.get()
-    if log is None or log.is_paused:
-        yield
-        return
-    log.is_paused = True
+    token = current.set(None)
     try:
         yield
     finally:
-        log.is_paused = False
+        current.reset(token)
