@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from django.core.paginator import Paginator
 from django.db import connections, transaction
@@ -53,6 +55,37 @@ def chunks_of_keys():
 def chunks_prefetched():
     for author in Author.objects.prefetch_related("books").iterator(chunk_size=2):
         list(author.books.all())
+
+
+def chunks_of_one_prefetched():
+    for author in Author.objects.prefetch_related("books__editor").iterator(chunk_size=1):
+        [book.editor for book in author.books.all()]
+
+
+def chunks_of_one_prefetched_for_a_coroutine():
+    async def walk():
+        async for author in Author.objects.prefetch_related("books__editor").aiterator(chunk_size=1):
+            [book.editor for book in author.books.all()]
+
+    asyncio.run(walk())
+
+
+def pages_of_one_prefetched():
+    paginator = Paginator(Author.objects.prefetch_related("books__editor").order_by("pk"), 1)
+    for number in paginator.page_range:
+        for author in paginator.page(number):
+            [book.editor for book in author.books.all()]
+
+
+def filters_that_happen_to_find_one_row_each():
+    for file in ("1.jpg", "2.jpg", "3.jpg"):
+        list(Author.objects.filter(portrait__file=file).prefetch_related("books__genres"))
+
+
+def rows_taken_one_at_a_time():
+    for number in (0, 2, 4):
+        for book in Book.objects.order_by("pk")[number : number + 1]:
+            book.author.name
 
 
 def tables_in_turn():
@@ -247,6 +280,11 @@ INNOCENTS = [
     chunks_by_key,
     chunks_of_keys,
     chunks_prefetched,
+    chunks_of_one_prefetched,
+    chunks_of_one_prefetched_for_a_coroutine,
+    pages_of_one_prefetched,
+    filters_that_happen_to_find_one_row_each,
+    rows_taken_one_at_a_time,
     tables_in_turn,
     rows_that_have_nothing_to_do_with_it,
     filters_in_turn,

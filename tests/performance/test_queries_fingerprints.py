@@ -104,7 +104,9 @@ def test_a_statement_tells_what_it_does_to_which_table(sql: str, kind: str, tabl
 def test_how_many_rows_a_statement_wants_is_seen() -> None:
     assert statement("SELECT a FROM t LIMIT 21").is_single
     assert statement("SELECT a FROM t ORDER BY a LIMIT 1").is_single
+    assert statement("SELECT a FROM t ORDER BY a LIMIT 1 OFFSET 7").is_single
     assert not statement("SELECT a FROM t LIMIT 10").is_single
+    assert not statement("SELECT a FROM t LIMIT 10 OFFSET 1").is_single
     assert statement("SELECT %s AS a FROM t LIMIT 1").is_probe
     assert statement("SELECT COUNT(*) FROM t").is_count
 

@@ -16,7 +16,7 @@ from django.conf import settings
 import aura_logging
 from aura_logging.performance.queries import Site
 
-__all__ = ["Place", "awaiting_place", "locate", "outer_path", "routes", "site_of"]
+__all__ = ["Place", "awaiting_place", "locate", "outer_path", "passes_on", "routes", "site_of"]
 
 _LIBRARY: Final = 0
 _APPLICATION: Final = 1
@@ -28,6 +28,7 @@ _DJANGO = str(Path(django.__file__).parent) + "/"
 _OURS = str(Path(aura_logging.__file__).parent) + "/"
 _STDLIB = sysconfig.get_path("stdlib") + "/"
 _INSTALLED = ("/site-packages/", "/dist-packages/")
+_MODELS = _DJANGO + "db/models/"
 _ORM_FILES = frozenset(
     _DJANGO + name
     for name in (
@@ -39,6 +40,8 @@ _ORM_FILES = frozenset(
 )
 # Where a lazily loaded thing begins to be loaded; the innermost of these tells what it is.
 _LOADERS = frozenset({"__get__", "prefetch_one_level", "fetch_many"})
+# What the ORM itself calls to ask for rows, and projects override.
+_OVERRIDDEN = frozenset({"get", "refresh_from_db", "_fetch_all"})
 
 _kinds: dict[str, int] = {}
 
@@ -97,6 +100,7 @@ def locate(sql: str) -> Place:
 def _walk(sql: str, frame: FrameType | None) -> Place:
     """Walk outward to the application's code, a template's node, or our own middleware."""
     loader: FrameType | None = None
+    inner: FrameType | None = None
     depth = _FIRST - 1
     loader_depth = 0
     while frame is not None:
@@ -106,8 +110,9 @@ def _walk(sql: str, frame: FrameType | None) -> Place:
         if kind == _ORM:
             if loader is None and code.co_name in _LOADERS:
                 loader, loader_depth = frame, depth
-        elif kind == _APPLICATION:
-            if len(sql) <= _LONGEST_SQL:
+        elif kind == _APPLICATION and not passes_on(frame, inner):
+            # The same override may be called by the ORM next time.
+            if len(sql) <= _LONGEST_SQL and not _is_override(frame, inner):
                 if len(routes) >= _MOST_ROUTES:
                     routes.clear()
                 routes[sql] = (depth, code, loader_depth, loader.f_code if loader is not None else None)
@@ -117,8 +122,28 @@ def _walk(sql: str, frame: FrameType | None) -> Place:
                 return Place(frame.f_locals.get("self"), -1, frame, loader)
         elif kind == _EDGE:
             break
-        frame = frame.f_back
+        inner, frame = frame, frame.f_back
     return Place(_NOWHERE, -1, None, loader)
+
+
+def passes_on(frame: FrameType, inner: FrameType | None) -> bool:
+    """Tell whether the frame is an override that the ORM called and that called what it overrides, in `inner`.
+
+    Such as a queryset's `get` or a model's `refresh_from_db`: the question is asked where the overridden one would
+    be called, and what the override asks besides is its own.
+    """
+    caller = frame.f_back
+    return _is_override(frame, inner) and caller is not None and caller.f_code.co_filename.startswith(_MODELS)
+
+
+def _is_override(frame: FrameType, inner: FrameType | None) -> bool:
+    name = frame.f_code.co_name
+    return (
+        name in _OVERRIDDEN
+        and inner is not None
+        and inner.f_code.co_name == name
+        and inner.f_code.co_filename.startswith(_MODELS)
+    )
 
 
 _frame = sys._getframe

@@ -157,6 +157,7 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
         found = subjects.queried(_frame(4), group.statement, params)
         if found is None:
             group.wants_subject = False
+            group.is_refresh = subjects.is_refresh(_frame(4))
     if found is None:
         return
     subject, row = found

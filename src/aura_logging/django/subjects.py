@@ -8,10 +8,11 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
+from aura_logging.django.call_sites import passes_on
 from aura_logging.performance.fingerprints import Statement
 from aura_logging.performance.queries import Kind, Subject
 
-__all__ = ["lazily_loaded", "queried"]
+__all__ = ["is_refresh", "lazily_loaded", "queried"]
 
 Found = tuple[Subject, Hashable]
 """What is loaded, and the identity of the row it is loaded for."""
@@ -22,6 +23,8 @@ _remembered: dict[tuple[Any, type], Subject | None] = {}
 # A look-up through these is the application's own; `get` inside anything else is Django's affair.
 _THIN = ("/django/db/models/manager.py", "/django/db/models/query.py", "/django/shortcuts.py", "/asgiref/sync.py")
 
+# Where a queryset prefetches for its own rows, also through a thread.
+_QUERYSETS = ("/django/db/models/query.py", "/asgiref/sync.py", "/concurrent/futures/thread.py")
 
 # What these read they need for writing, and no prefetch would spare them that.
 _SETTERS = ("set", "set_base")  # the second from Django 6.1 on
@@ -36,7 +39,7 @@ def lazily_loaded(loader: FrameType, statement: Statement) -> Found | None:
     name = loader.f_code.co_name
     values = loader.f_locals
     if name == "prefetch_one_level":
-        return _prefetched_for_one(values, statement)
+        return _prefetched_for_one(loader, statement)
     if name != "__get__":
         return None
     descriptor, instance = values.get("self"), values.get("instance")
@@ -83,6 +86,12 @@ def queried(frame: FrameType | None, statement: Statement, params: Any) -> Found
     return None
 
 
+def is_refresh(frame: FrameType | None) -> bool:
+    """Tell whether `refresh_from_db` asks, for a row that is there already."""
+    _, method, outside = _queryset(frame)
+    return method == "get" and outside is not None and outside.f_code.co_name == "refresh_from_db"
+
+
 def _subject_of(descriptor: Any, instance: Model) -> Subject | None:
     kind: Kind
     if hasattr(descriptor, "related"):  # ReverseOneToOneDescriptor
@@ -109,32 +118,44 @@ def _subject_of(descriptor: Any, instance: Model) -> Subject | None:
     )
 
 
-def _prefetched_for_one(values: Any, statement: Statement) -> Found | None:
-    instances, lookup, level = values.get("instances"), values.get("lookup"), values.get("level")
-    if not instances or len(instances) != 1 or lookup is None or statement.table == "django_content_type":
+def _prefetched_for_one(loader: FrameType, statement: Statement) -> Found | None:
+    """Tell what `prefetch_related_objects` loads for one row; a queryset that prefetches for its only row is no loop.
+
+    A thread that works for a coroutine does not show which of the two asked.
+    """
+    starter = loader.f_back
+    asker = starter.f_back if starter is not None else None
+    if starter is None or asker is None or asker.f_code.co_filename.endswith(_QUERYSETS):
         return None
-    instance = instances[0]
-    if not isinstance(instance, Model):
+    rows, lookup, level = (starter.f_locals.get("model_instances"), *map(loader.f_locals.get, ("lookup", "level")))
+    if not rows or len(rows) != 1 or lookup is None or level is None or statement.table == "django_content_type":
         return None
-    field_name = lookup.prefetch_through.split("__")[level]
-    subject = Subject(str(instance._meta.object_name), field_name, "many", instance._meta.db_table, statement.table)
-    return subject, _row(instance)
+    row = rows[0]
+    if not isinstance(row, Model):
+        return None
+    path = "__".join(lookup.prefetch_through.split("__")[: level + 1])
+    subject = Subject(str(row._meta.object_name), path, "many", row._meta.db_table, statement.table)
+    return subject, _row(row)
 
 
 def _queryset(frame: FrameType | None) -> tuple[Any, str, FrameType | None]:
     """Return the outermost queryset at work, the name of its method, and the frame that called that."""
     start = frame
+    inner = None
     candidates = []
-    while frame is not None and "/django/db/" in frame.f_code.co_filename:
+    while frame is not None and ("/django/db/" in frame.f_code.co_filename or passes_on(frame, inner)):
         if frame.f_code.co_filename.endswith("/django/db/models/query.py"):
             candidates.append(frame)
-        frame = frame.f_back
+        inner, frame = frame, frame.f_back
     # From the outside: to look at a frame's variables makes a dict of them.
     for candidate in reversed(candidates):
         owner = candidate.f_locals.get("self")
         owner = getattr(owner, "queryset", owner)
         if isinstance(owner, QuerySet):
-            return owner, candidate.f_code.co_name, candidate.f_back
+            outside = candidate.f_back
+            if outside is not None and passes_on(outside, candidate):
+                outside = outside.f_back
+            return owner, candidate.f_code.co_name, outside
     return None, "", start
 
 

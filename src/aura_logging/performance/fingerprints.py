@@ -46,8 +46,8 @@ _LOCKS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE|KEY\s+SHARE)\b", r
 # How Django asks whether there is anything, and how many there are; neither loads a row of a model.
 _PROBES = re.compile(r"SELECT\s+(?:%s|1|\(1\))\s+AS\b", re.IGNORECASE)
 _COUNTS = re.compile(r"SELECT\s+COUNT\(", re.IGNORECASE)
-# `first()` and `[0]` ask for one row; `get()` for 21, to say how many there were instead of one.
-_SINGLE = re.compile(r"\bLIMIT\s+(?:1|21)\s*$", re.IGNORECASE)
+# `first()`, `[0]` and `[7]` ask for one row; `get()` for 21, to say how many there were instead of one.
+_SINGLE = re.compile(r"\bLIMIT\s+(?:1(?:\s+OFFSET\s+\d+)?|21)\s*$", re.IGNORECASE)
 
 _QUOTED = re.compile(r"'(?:[^']|'')*(?:'|\Z)")  # its end perhaps cut off
 _LITERALS = re.compile(
@@ -79,7 +79,7 @@ _SAVEPOINTS = re.compile(r"(?i)\b(SAVEPOINT)\s+[`\"]?[\w-]+[`\"]?")
 class Statement:
     """What a statement does: kind, main table (empty when there is none), and how it reads.
 
-    `is_single` asks for one row (`get`, `first`, `[0]`), `is_probe` whether there is one (`exists`), `is_count`
+    `is_single` asks for one row (`get`, `first`, `[7]`), `is_probe` whether there is one (`exists`), `is_count`
     how many; `is_repeatable` says that running it again without a write in between must give the same rows.
     """
 

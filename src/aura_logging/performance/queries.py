@@ -125,6 +125,8 @@ class QueryGroup:
     # The load that is known to be a loop, where the queries are made by loading lazily: most that follow are its own.
     loop: Load | None = None
     is_repeatable: bool = False
+    # Asked for a row that is there already, by its `refresh_from_db`.
+    is_refresh: bool = False
 
     def __post_init__(self) -> None:
         self.is_repeatable = self.statement.is_repeatable

@@ -178,7 +178,10 @@ def _total(loads: list[tuple[str, Load]]) -> int:
 
 
 def _chosen_singles(log: QueryLog, subject: Subject, guilty: set[_Key]) -> int:
-    """Return how many rows of the subject's owner were each fetched by a query of its own, by choice."""
+    """Return how many rows of the subject's owner were each fetched by a query of its own, by choice.
+
+    The same row again is no further one, and what only completes a row that is there brings none.
+    """
     if not subject.owner_table:
         return 0
     singles = 0
@@ -186,11 +189,14 @@ def _chosen_singles(log: QueryLog, subject: Subject, guilty: set[_Key]) -> int:
         statement = group.statement
         if not statement.is_single or statement.is_probe or statement.table != subject.owner_table:
             continue
-        singles += group.count - sum(
+        if group.is_refresh:
+            continue
+        not_chosen = sum(
             load.queries
             for load in list(group.loads.values())
-            if load.subject == subject or (load.subject, group.site) in guilty
+            if load.subject == subject or load.subject.kind == "deferred" or (load.subject, group.site) in guilty
         )
+        singles += max(0, group.count - group.repeats - not_chosen)
     return singles
 
 
