@@ -16,7 +16,7 @@ from django.conf import settings
 import aura_logging
 from aura_logging.performance.queries import Site
 
-__all__ = ["Place", "awaiting_place", "locate", "outer_path", "passes_on", "routes", "site_of"]
+__all__ = ["Place", "awaiting_place", "is_django", "locate", "outer_path", "passes_on", "routes", "site_of"]
 
 _LIBRARY: Final = 0
 _APPLICATION: Final = 1
@@ -180,8 +180,16 @@ def awaiting_place(task: Any, place: Place) -> Place:
     return place
 
 
+def is_django(filename: str) -> bool:
+    """Tell whether the file is one of Django's own, whatever the project's directories are called."""
+    return filename.startswith(_DJANGO)
+
+
 def outer_path(frame: FrameType | None) -> Hashable:
-    """Return the way the program took to `frame`, by the lines of the application only: a loop takes the same again."""
+    """Return the way the program took to `frame`, by the lines of the application only: a loop takes the same again.
+
+    So does a function that calls itself for the next row: a line counts once.
+    """
     path = []
     while frame is not None:
         kind = _kind(frame.f_code.co_filename)
@@ -190,7 +198,7 @@ def outer_path(frame: FrameType | None) -> Hashable:
         elif kind == _EDGE:
             break
         frame = frame.f_back
-    return tuple(path)
+    return tuple(dict.fromkeys(path))
 
 
 def _kind(filename: str) -> int:

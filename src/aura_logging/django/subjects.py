@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Model, QuerySet
 
-from aura_logging.django.call_sites import passes_on
+from aura_logging.django import key_look_ups
+from aura_logging.django.call_sites import is_django, passes_on
 from aura_logging.performance.fingerprints import Statement
 from aura_logging.performance.queries import Kind, Subject
 
-__all__ = ["is_refresh", "lazily_loaded", "queried"]
+__all__ = ["Asked", "asked", "came_through", "chain_link", "lazily_loaded", "lazy_subject", "queried"]
 
 Found = tuple[Subject, Hashable]
 """What is loaded, and the identity of the row it is loaded for."""
@@ -63,6 +64,18 @@ def lazy_subject(loader: FrameType) -> Subject | None:
     return _remembered.get((values.get("self"), type(values.get("instance"))))
 
 
+def came_through(loader: FrameType) -> bool:
+    """Tell whether the row was itself brought by the one to one relation that it is now followed by, to the next."""
+    related = getattr(loader.f_locals.get("self"), "related", None)
+    instance = loader.f_locals.get("instance")
+    return (
+        isinstance(instance, Model)
+        and related is not None
+        and isinstance(instance, related.related_model)
+        and (related.field.is_cached(instance))
+    )
+
+
 def chain_link(loader: FrameType) -> Hashable:
     """Return the key of the row a self-referring foreign key leads to, `None` for anything else."""
     values = loader.f_locals
@@ -72,24 +85,48 @@ def chain_link(loader: FrameType) -> Hashable:
     return instance.__dict__.get(attname) if isinstance(instance, Model) and attname else None
 
 
-def queried(frame: FrameType | None, statement: Statement, params: Any) -> Found | None:
+class Asked(NamedTuple):
+    """The outermost queryset at work, if any, the name of its method, and the frame that called that."""
+
+    queryset: Any
+    method: str
+    outside: FrameType | None
+
+
+def asked(frame: FrameType | None) -> Asked:
+    """Tell what asks, from the innermost frame of Django's that is known to be one."""
+    inner = None
+    candidates = []
+    while frame is not None and ("/django/db/" in frame.f_code.co_filename or passes_on(frame, inner)):
+        if frame.f_code.co_filename.endswith("/django/db/models/query.py"):
+            candidates.append(frame)
+        inner, frame = frame, frame.f_back
+    # From the outside: to look at a frame's variables makes a dict of them.
+    for candidate in reversed(candidates):
+        owner = candidate.f_locals.get("self")
+        owner = getattr(owner, "queryset", owner)
+        if isinstance(owner, QuerySet):
+            outside = candidate.f_back
+            if outside is not None and passes_on(outside, candidate):
+                outside = outside.f_back
+            return Asked(owner, candidate.f_code.co_name, outside)
+    return Asked(None, "", frame)
+
+
+def queried(asked: Asked, statement: Statement, sql: str, params: Any) -> Found | None:
     """Tell what a queryset that was not loaded lazily is about: a related manager's objects, or one looked-up row."""
-    queryset, method, outside = _queryset(frame)
-    if queryset is None or statement.is_probe or method in _WRITERS or _is_replacing(outside):
+    queryset, method, outside = asked
+    if statement.is_probe or method in _WRITERS or _is_replacing(outside):
         return None
-    found = _by_manager(queryset, statement)
-    if found is not None:
+    if queryset is None:
+        return key_look_ups.in_raw_sql(statement, sql, params) if _is_thin(outside) else None
+    found = _by_manager(queryset, method, statement)
+    if found is not None or not _is_thin(outside):
         return found
-    if method == "get" and _is_thin(outside):
+    if method == "get":
         meta = queryset.model._meta
         return Subject(str(meta.object_name), "get", "get", "", meta.db_table), repr(params)
-    return None
-
-
-def is_refresh(frame: FrameType | None) -> bool:
-    """Tell whether `refresh_from_db` asks, for a row that is there already."""
-    _, method, outside = _queryset(frame)
-    return method == "get" and outside is not None and outside.f_code.co_name == "refresh_from_db"
+    return key_look_ups.in_filter(queryset, statement)
 
 
 def _subject_of(descriptor: Any, instance: Model) -> Subject | None:
@@ -138,27 +175,6 @@ def _prefetched_for_one(loader: FrameType, statement: Statement) -> Found | None
     return subject, _row(row)
 
 
-def _queryset(frame: FrameType | None) -> tuple[Any, str, FrameType | None]:
-    """Return the outermost queryset at work, the name of its method, and the frame that called that."""
-    start = frame
-    inner = None
-    candidates = []
-    while frame is not None and ("/django/db/" in frame.f_code.co_filename or passes_on(frame, inner)):
-        if frame.f_code.co_filename.endswith("/django/db/models/query.py"):
-            candidates.append(frame)
-        inner, frame = frame, frame.f_back
-    # From the outside: to look at a frame's variables makes a dict of them.
-    for candidate in reversed(candidates):
-        owner = candidate.f_locals.get("self")
-        owner = getattr(owner, "queryset", owner)
-        if isinstance(owner, QuerySet):
-            outside = candidate.f_back
-            if outside is not None and passes_on(outside, candidate):
-                outside = outside.f_back
-            return owner, candidate.f_code.co_name, outside
-    return None, "", start
-
-
 def _is_deletion(frame: FrameType | None) -> bool:
     """Tell whether Django's own deletion asks: it looks for parents itself, and takes any `select_related` away."""
     return frame is not None and frame.f_code.co_filename.endswith("/django/db/models/deletion.py")
@@ -166,54 +182,62 @@ def _is_deletion(frame: FrameType | None) -> bool:
 
 def _is_replacing(frame: FrameType | None) -> bool:
     """Tell whether it is `related.set(…)` that asks what is there already: it does so whatever was prefetched."""
-    return frame is not None and frame.f_code.co_name in _SETTERS and "/django/" in frame.f_code.co_filename
+    return frame is not None and frame.f_code.co_name in _SETTERS and is_django(frame.f_code.co_filename)
 
 
 def _is_thin(frame: FrameType | None) -> bool:
     while frame is not None and frame.f_code.co_filename.endswith(_THIN):
         frame = frame.f_back
-    return frame is None or "/django/" not in frame.f_code.co_filename
+    return frame is None or not is_django(frame.f_code.co_filename)
 
 
-def _by_manager(queryset: Any, statement: Statement) -> Found | None:
+def _by_manager(queryset: Any, method: str, statement: Statement) -> Found | None:
     instance = queryset._hints.get("instance")
     known = queryset._known_related_objects
     if isinstance(instance, Model):
-        if known:
-            field = next(iter(known))
-            accessor, base_filters = field.remote_field.get_accessor_name(), 1
-        else:
-            accessor, base_filters = _many_to_many(queryset, instance), 1
-        if accessor is None:
+        names = _reverse_names(next(iter(known))) if known else _many_to_many(queryset, instance)
+        if names is None:
             return None
-        model, row = instance._meta, _row(instance)
+        model, row, base_filters = instance._meta, _row(instance), 1
         name, table = str(model.object_name), model.db_table
     else:
         generic = _generic_relation(queryset)
         if generic is None:
             return None
         name, table, accessor, row = generic
-        base_filters = 2
-    kind: Kind = "many"
+        names, base_filters = (accessor, accessor), 2
+    kind = _kind_of(queryset, method, statement, base_filters)
+    return Subject(name, names[0], kind, table, queryset.model._meta.db_table, names[1]), row
+
+
+def _kind_of(queryset: Any, method: str, statement: Statement, base_filters: int) -> Kind:
+    if method == "aggregate":
+        return "aggregate"
+    is_narrowed = _is_narrowed(queryset, base_filters)
     if statement.is_count:
-        kind = "count"
-    elif _is_narrowed(queryset, base_filters):
-        kind = "filtered"
-    return Subject(name, accessor, kind, table, queryset.model._meta.db_table), row
+        return "filtered_count" if is_narrowed else "count"
+    if is_narrowed or statement.is_single:
+        return "filtered"
+    return "many" if queryset._fields is None else "values"
 
 
-def _many_to_many(queryset: Any, instance: Any) -> str | None:
-    """Return the accessor whose manager made the queryset, known by the key it filters the joining table by."""
+def _reverse_names(field: Any) -> tuple[str, str]:
+    """Return how the other side of a foreign key is reached, as an attribute and in a filter."""
+    return str(field.remote_field.get_accessor_name()), str(field.related_query_name())
+
+
+def _many_to_many(queryset: Any, instance: Any) -> tuple[str, str] | None:
+    """Return the names of the relation whose manager made the queryset, known by the key it filters its table by."""
     filtered_by = {getattr(getattr(child, "lhs", None), "target", None) for child in queryset.query.where.children}
     for field in instance._meta.many_to_many:
         through = field.remote_field.through
         if through._meta.get_field(field.m2m_field_name()) in filtered_by:
-            return str(field.name)
+            return field.name, field.name
     for relation in instance._meta.related_objects:
         if relation.many_to_many:
             source = relation.through._meta.get_field(relation.field.m2m_reverse_field_name())
             if source in filtered_by:
-                return str(relation.get_accessor_name())
+                return str(relation.get_accessor_name()), str(relation.name)
     return None
 
 
@@ -258,7 +282,6 @@ def _is_narrowed(queryset: Any, base_filters: int) -> bool:
         or query.select_related
         or query.deferred_loading[0]
         or query.annotations
-        or queryset._fields is not None
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from aura_logging.performance.allocations import AllocationSample
 from aura_logging.performance.cache import CacheLog
 from aura_logging.performance.fingerprints import MAX_SQL, Statement, statement
+from aura_logging.performance.origins import PLAIN, Origin
 
 __all__ = [
     "MAX_GROUPS",
@@ -54,7 +55,12 @@ class Site:
 NOWHERE = Site("unknown", 0, is_library=True)
 ELSEWHERE = Site("many places", 0, is_library=True)
 
-Kind = Literal["forward", "reverse_one", "many", "filtered", "count", "generic", "deferred", "get"]
+Kind = Literal[
+    "forward", "reverse_one", "generic",
+    "many", "values", "filtered", "count", "filtered_count", "aggregate",
+    "deferred",
+    "get", "filter", "raw",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,12 @@ class Subject:
     """What of which model was loaded: `Book.author`; `owner_table` has the rows it was loaded for.
 
     `kind`: `forward` and `reverse_one` find one object through a key, `generic` through a content type, `many` a
-    related manager's objects, `filtered` some of those, `count` their number; `deferred` is a field left out by
-    `only` or `defer`; `get` is a look-up without a relation.
+    related manager's objects, `values` no more than values of theirs, `filtered` some of them or in another order,
+    `count` their number, `filtered_count` that of some, `aggregate` what else is computed of them; `deferred` is a
+    field left out by `only` or `defer`. Without a relation, `get` looks one object up, `filter` those with a key to
+    another row, `raw` does that in the project's own SQL (`model` is the table then, `field` the column).
+
+    `query_name` is what the field is called in a filter or an aggregate, where that is another name.
     """
 
     model: str
@@ -71,6 +81,7 @@ class Subject:
     kind: Kind
     owner_table: str = ""
     target_table: str = attribute(default="", compare=False)
+    query_name: str = attribute(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.model}.{self.field}"
@@ -125,8 +136,7 @@ class QueryGroup:
     # The load that is known to be a loop, where the queries are made by loading lazily: most that follow are its own.
     loop: Load | None = None
     is_repeatable: bool = False
-    # Asked for a row that is there already, by its `refresh_from_db`.
-    is_refresh: bool = False
+    origin: Origin = PLAIN
 
     def __post_init__(self) -> None:
         self.is_repeatable = self.statement.is_repeatable

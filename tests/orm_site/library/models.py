@@ -106,6 +106,15 @@ class Guest(models.Model):
         self.greeting = f"welcome from {Country.objects.get(pk=self.country_id)}"
 
 
+class Volume(models.Model):
+    previous = models.OneToOneField("self", on_delete=models.CASCADE, null=True, related_name="next_volume")
+
+
+class TranslatedBook(Book):
+    class Meta:
+        proxy = True
+
+
 class Note(models.Model):
     text = models.CharField(max_length=80)
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, null=True)

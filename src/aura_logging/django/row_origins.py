@@ -1,0 +1,73 @@
+"""Tell, once for each statement of a request, how the ORM came to ask for its rows."""
+
+from __future__ import annotations
+
+from types import FrameType
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import QuerySet
+
+from aura_logging.django.subjects import Asked
+from aura_logging.performance.origins import PLAIN, Origin
+
+__all__ = ["origin_of", "origin_of_prefetch"]
+
+_MOST_JOINED = 64
+_NO_ROWS = Origin(brings_rows=False)
+_CHECK = Origin(brings_rows=False, is_check=True)
+
+# What `full_clean` asks: whether the row that a key names exists, and whether values are taken already.
+_CHECKS = frozenset({"validate", "_perform_unique_checks", "_perform_date_checks"})
+
+
+def origin_of(asked: Asked) -> Origin:
+    """Return the origin of what a queryset asks that is loaded neither lazily nor by a prefetch."""
+    queryset, method, outside = asked
+    if queryset is None:
+        return PLAIN
+    caller = outside.f_code if outside is not None else None
+    if caller is not None and "/django/db/models/" in caller.co_filename:
+        if caller.co_name in _CHECKS:
+            return _CHECK
+        if method == "get" and caller.co_name == "refresh_from_db":
+            return _NO_ROWS
+    if queryset._fields is not None:
+        return _NO_ROWS
+    joined = _joined(queryset)
+    return Origin(joined=joined) if joined else PLAIN
+
+
+def origin_of_prefetch(loader: FrameType, frame: FrameType | None) -> Origin:
+    """Return the origin of what a prefetch loads for many rows, in `frame`; of other loaders nothing is known."""
+    lookup, level = loader.f_locals.get("lookup"), loader.f_locals.get("level")
+    if loader.f_code.co_name != "prefetch_one_level" or lookup is None or level is None:
+        return PLAIN
+    path = "__".join(lookup.prefetch_through.split("__")[: level + 1])
+    # The innermost is the prefetch's own; the loader lies outside of it.
+    while frame is not None and frame is not loader:
+        owner = frame.f_locals.get("self")
+        if isinstance(owner, QuerySet):
+            return Origin(path, _joined(owner))
+        frame = frame.f_back
+    return Origin(path)
+
+
+def _joined(queryset: Any) -> tuple[tuple[str, str], ...]:
+    """Return what `select_related` was told by name; without names it follows what the ORM thinks fit."""
+    wanted = queryset.query.select_related
+    if not isinstance(wanted, dict):
+        return ()
+    found: list[tuple[str, str]] = []
+    ahead = [(queryset.model, wanted, "")]
+    while ahead and len(found) < _MOST_JOINED:
+        model, names, prefix = ahead.pop()
+        for name, below in names.items():
+            try:
+                related = model._meta.get_field(name).related_model
+            except FieldDoesNotExist:  # a FilteredRelation's
+                continue
+            if related is not None:
+                found.append((related._meta.db_table, prefix + name))
+                ahead.append((related, below, f"{prefix}{name}__"))
+    return tuple(found)
