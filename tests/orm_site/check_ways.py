@@ -7,13 +7,16 @@ import re
 
 import pytest
 from django.contrib.contenttypes.prefetch import GenericPrefetch
-from django.db import connection
+from django.db import connection, models
 from django.db.models import Count, Max, Prefetch, Q, Sum
 from library.models import Author, Book, Country, Genre, Note, Paperback, Review, TranslatedBook
 
 from aura_logging.performance.hints import hints, predicted_queries
 
 ADDED = re.compile(r"add (\..+?)(?: to the queryset that fetches \w+)?(?: and read that)? \(\d+ queries become \d+\)")
+
+FETCH_PEERS = getattr(models, "FETCH_PEERS", None)  # from Django 6.1 on
+ONE_FETCH_FOR_ALL = re.compile(r"or \.fetch_mode\(FETCH_PEERS\) \(\d+ queries become (\d+)\)")
 
 
 def books():
@@ -181,6 +184,48 @@ def test_the_change_fits_the_way_the_rows_came(rows, loop, fields, look_up, obse
     assert any(look_up in hint.text for hint in found)
     assert mended.count == predicted_queries(careless, found)
     assert mended.n_plus_one == ()
+
+
+@pytest.mark.parametrize(("rows", "loop", "fields", "look_up"), WAYS.values(), ids=WAYS.keys())
+def test_fetch_peers_is_offered_only_where_it_keeps_its_word(rows, loop, fields, look_up, observe):
+    careless = observe(lambda: loop(rows()))
+    offers = [(hint, ONE_FETCH_FOR_ALL.search(hint.text)) for hint in hints(careless)]
+
+    if FETCH_PEERS is None:
+        assert not any(offer for _, offer in offers)
+        return
+    mended = observe(lambda: loop(rows().fetch_mode(FETCH_PEERS)))
+
+    assert mended.count == careless.count - sum(hint.before - int(offer[1]) for hint, offer in offers if offer)
+
+
+def test_what_is_prefetched_twice_is_mended_in_both(observe):
+    def load(rows):
+        for author in rows:
+            for book in [*author.books.all(), *author.edited.all()]:
+                list(book.genres.all())
+
+    def rows():
+        return authors().prefetch_related("books", "edited")
+
+    careless = observe(lambda: load(rows()))
+
+    assert 'add .prefetch_related("books__genres", "edited__genres")' in hints(careless)[0].text
+    assert observe(lambda: load(follow(careless, rows()))).count == predicted_queries(careless, hints(careless)) == 5
+
+
+def test_a_left_out_field_of_prefetched_rows_is_named_as_their_own_queryset_calls_it(observe):
+    def load(queryset):
+        for author in authors().prefetch_related(Prefetch("books", queryset)):
+            for book in author.books.all():
+                book.price
+
+    careless = observe(lambda: load(Book.objects.only("author", "title")))
+    (hint,) = hints(careless)
+    mended = observe(lambda: load(Book.objects.only("author", "title", "price")))
+
+    assert 'add "price" to .only()' in hint.text
+    assert mended.count == predicted_queries(careless, [hint]) == 2
 
 
 def test_a_left_out_field_of_joined_rows_is_named_with_its_way(observe):

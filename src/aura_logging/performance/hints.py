@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aura_logging.performance.look_ups import look_up
+from aura_logging.performance.look_ups import LookUp, look_up
 from aura_logging.performance.report import Duplicate, NPlusOne, QueryReport
 
 __all__ = ["Hint", "MAX_HINTS", "hints", "predicted_queries"]
@@ -14,6 +14,7 @@ __all__ = ["Hint", "MAX_HINTS", "hints", "predicted_queries"]
 MAX_HINTS = 5
 """Hints of one record; whoever mends these five sees the next ones."""
 
+_FETCHED_FOR_PEERS = ("forward", "reverse_one", "generic", "deferred")
 _COMPUTED = ("count", "filtered_count", "aggregate")
 
 # What has no rows that it could come along with: it is all asked for at once.
@@ -80,41 +81,48 @@ def _n_plus_one(finding: NPlusOne, has_fetch_modes: bool, counted_together: bool
         return Hint(f"{text} ({queries} queries become 1)", queries, 1)
     # The query for the rows themselves is counted with them: that is how people count an N+1.
     before = queries + 1
+    where = look_up(finding)
+    with_peers = 1 + finding.tables * len(where.paths)
     if subject.kind in _COMPUTED:
         after, advice = 1, _annotate(finding, counted_together)
+    elif subject.kind == "deferred":
+        after, advice = 1, f"add {_deferred(finding)} to .only(), or take it out of .defer()"
     else:
-        after, advice = _load_along(finding)
+        after, advice = _load_along(finding, where)
     text = f"{subject} is loaded once per row at {site}: {advice} ({before} queries become {after})"
-    if has_fetch_modes and subject.kind in ("forward", "reverse_one", "generic", "deferred"):
-        text += f", or .fetch_mode(FETCH_PEERS) ({before} queries become {1 + finding.tables})"
+    # What is prefetched does not have the fetch mode of what it is prefetched for.
+    if has_fetch_modes and not where.needs_prefetch and subject.kind in _FETCHED_FOR_PEERS:
+        text += f", or .fetch_mode(FETCH_PEERS) ({before} queries become {with_peers})"
     return Hint(text, before, after)
 
 
-def _load_along(finding: NPlusOne) -> tuple[int, str]:
+def _load_along(finding: NPlusOne, where: LookUp) -> tuple[int, str]:
     """Return how many queries remain with the rows' own, and what to add so that the field comes along with them."""
-    subject, advice_class = finding.subject, finding.site.advice
-    where = look_up(finding)
-    paths = ", ".join(f'"{path}"' for path in where.paths)
-    after = 1 + finding.tables
-    if subject.kind == "deferred":
-        return 1, f"add {paths} to .only(), or take it out of .defer()"
+    subject, admin_class = finding.subject, finding.site.advice
+    paths = _quoted(where.paths)
+    after = 1 + finding.tables * len(where.paths)
     if subject.kind in ("forward", "reverse_one") and not where.needs_prefetch:
         after = 1
-        if advice_class and not where.anchor:
-            return after, f"set list_select_related = [{paths}] on {advice_class}"
-        advice = f".select_related({paths})"
+        if admin_class and not where.anchor:
+            return after, f"set list_select_related = [{paths}] on {admin_class}"
+        addition = f".select_related({paths})"
     elif subject.kind == "filtered":
-        after = 2
-        advice = (
-            f'.prefetch_related(Prefetch("{where.paths[0]}", queryset=…, to_attr=…)) with that queryset, and read that'
-        )
+        own = ", ".join(f'Prefetch("{path}", queryset=…, to_attr=…)' for path in where.paths)
+        return after, f"add .prefetch_related({own}) with that queryset, and read that"
     else:
-        advice = f".prefetch_related({paths})"
+        addition = f".prefetch_related({paths})"
     if where.anchor:
-        return after, f'add .prefetch_related(GenericPrefetch("{where.anchor}", [{where.model}.objects{advice}, …]))'
+        return after, f'add .prefetch_related(GenericPrefetch("{where.anchor}", [{where.model}.objects{addition}, …]))'
     if subject.kind == "values":
-        advice += f" and take the values from .{subject.field}.all()"
-    return after, f"add {advice}"
+        addition += f" and take the values from .{subject.field}.all()"
+    return after, f"add {addition}"
+
+
+def _deferred(finding: NPlusOne) -> str:
+    """Return the field as the queryset that left it out calls it."""
+    field, way = finding.subject.field, finding.way
+    is_joined = bool(way.paths) and not way.is_prefetched
+    return _quoted(tuple(f"{path}__{field}" for path in way.paths) if is_joined else (field,))
 
 
 def _annotate(finding: NPlusOne, counted_together: bool) -> str:
@@ -123,21 +131,21 @@ def _annotate(finding: NPlusOne, counted_together: bool) -> str:
     where = look_up(finding, subject.query_name)
     # What is computed through a prefetch would be of all its rows together.
     is_far = where.needs_prefetch or bool(where.anchor)
-    path = (subject.query_name or subject.field) if is_far else where.paths[0]
-    name = f"{subject.query_name or subject.field}_count"
+    name = subject.query_name or subject.field
+    path = name if is_far else where.paths[0]
     # Joined to one query, two relations multiply each other's rows.
     distinct = ", distinct=True" if counted_together else ""
-    if subject.kind == "aggregate":
-        advice = f'.annotate(…) with what .aggregate(…) computes, through "{path}__…",'
-    elif subject.kind == "filtered_count":
-        advice = f'.annotate({name}=Count("{path}", filter=Q(…){distinct}))'
-    else:
-        advice = f'.annotate({name}=Count("{path}"{distinct}))'
-    return (
-        f"add {advice} to the queryset that fetches {subject.model} and read that"
-        if is_far
-        else (f"add {advice.rstrip(',')} and read that")
-    )
+    addition = {
+        "count": f'.annotate({name}_count=Count("{path}"{distinct}))',
+        "filtered_count": f'.annotate({name}_count=Count("{path}", filter=Q(…){distinct}))',
+        "aggregate": f'.annotate(…) with what .aggregate(…) computes, through "{path}__…"',
+    }[subject.kind]
+    there = f" to the queryset that fetches {subject.model}" if is_far else ""
+    return f"add {addition}{there} and read that"
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def _duplicate(duplicate: Duplicate) -> Hint:
