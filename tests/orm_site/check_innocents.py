@@ -135,6 +135,11 @@ def rows_of_rows_that_were_fetched_alone():
         list(Book.objects.filter(author=author))
 
 
+def rows_locked_in_turn():
+    for author in Author.objects.all():
+        list(Book.objects.select_for_update().filter(author=author))
+
+
 def the_best_of_each():
     for genre in Genre.objects.all():
         list(Book.objects.filter(genres=genre).order_by("-price")[:2])
@@ -390,6 +395,7 @@ INNOCENTS = [
     rows_made_where_there_are_none,
     rows_looked_for_by_what_is_no_key,
     rows_of_rows_that_were_fetched_alone,
+    rows_locked_in_turn,
     the_best_of_each,
     rows_of_a_key_and_more,
     chunks_in_the_project_s_own_sql,

@@ -7,9 +7,11 @@ import re
 
 import pytest
 from django.contrib.contenttypes.prefetch import GenericPrefetch
+from django.core.serializers import serialize
 from django.db import connection, models
 from django.db.models import Count, Max, Prefetch, Q, Sum
-from library.models import Author, Book, Country, Genre, Note, Paperback, Review, TranslatedBook
+from django.shortcuts import get_object_or_404
+from library.models import Author, Book, Copy, Country, Genre, Note, Paperback, Review, TranslatedBook
 
 from aura_logging.performance.hints import hints, predicted_queries
 
@@ -436,6 +438,71 @@ def test_gathered_look_ups_are_one_loop(observe):
     report = observe(lambda: asyncio.run(gather()))
 
     assert [(str(finding.subject), finding.queries) for finding in report.n_plus_one] == [("Author.get", 6)]
+
+
+@pytest.mark.parametrize(
+    ("read", "change_of", "advice"),
+    [
+        (lambda copy: copy.book.title, lambda rows: rows.select_related("book"), 'add .select_related("book")'),
+        (lambda copy: copy.state, lambda rows: rows.defer(None), 'add "state" to .only()'),
+    ],
+    ids=["foreign key", "left out field"],
+)
+def test_rows_with_a_composite_key_are_told_apart(read, change_of, advice, observe, rollback):
+    Copy.objects.bulk_create(Copy(book=book, number=number) for book in books()[:3] for number in range(2))
+
+    def rows():
+        return Copy.objects.defer("state") if "only" in advice else Copy.objects.all()
+
+    careless = observe(lambda: [read(copy) for copy in rows()])
+    (hint,) = hints(careless)
+    mended = observe(lambda: [read(copy) for copy in change_of(rows())])
+
+    assert advice in hint.text
+    assert mended.count == predicted_queries(careless, [hint]) == 1
+
+
+def test_rows_of_the_project_s_own_sql_are_mended_with_what_they_have(observe):
+    def load(rows):
+        for book in rows:
+            book.author.name
+
+    def rows(columns):
+        return Book.objects.raw(f"SELECT {columns} FROM library_book")
+
+    careless = observe(lambda: load(rows("*")))
+    left_out = observe(lambda: [book.title for book in rows("id, author_id")])
+    mended = observe(lambda: load(follow(careless, rows("*"))))
+
+    assert 'add .prefetch_related("author")' in hints(careless)[0].text
+    assert mended.count == predicted_queries(careless, hints(careless)) == 2
+    assert 'select "title" in the SQL too (16 queries become 1)' in hints(left_out)[0].text
+
+
+@pytest.mark.parametrize(
+    "look_up",
+    [
+        lambda note: note.content_type.get_object_for_this_type(pk=note.object_id),
+        lambda note: get_object_or_404(Author, pk=note.object_id),
+    ],
+    ids=["get_object_for_this_type", "get_object_or_404"],
+)
+def test_a_look_up_through_a_shortcut_is_found(look_up, observe):
+    notes = list(Note.objects.filter(text="on an author").select_related("content_type"))
+
+    report = observe(lambda: [look_up(note) for note in notes])
+
+    assert [(str(finding.subject), finding.queries) for finding in report.n_plus_one] == [("Author.get", 6)]
+    assert report.n_plus_one[0].site.file == "check_ways.py"
+
+
+def test_django_s_own_serializer_is_mended_by_a_plain_prefetch(observe):
+    def load(rows):
+        return serialize("json", rows, fields=("title", "genres"))
+
+    careless = observe(lambda: load(books()))
+
+    assert observe(lambda: load(follow(careless, books()))).count == predicted_queries(careless, hints(careless)) == 2
 
 
 def test_nested_serializers_are_mended_as_the_hints_say(observe):

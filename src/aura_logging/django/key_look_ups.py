@@ -26,7 +26,7 @@ def in_filter(queryset: Any, statement: Statement) -> Found | None:
     """Tell which foreign key alone the queryset filters its own table by, and its value; `None` for a part of that."""
     query = queryset.query
     where = query.where
-    if statement.is_single or statement.is_count or query.is_sliced or query.combinator:
+    if statement.is_single or statement.is_count or query.is_sliced or query.combinator or query.select_for_update:
         return None
     if len(where.children) != 1 or where.negated:
         return None

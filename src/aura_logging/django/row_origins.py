@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import QuerySet
+from django.db.models.query import RawQuerySet
 
 from aura_logging.django.subjects import Asked
 from aura_logging.performance.origins import PLAIN, Origin
@@ -14,6 +15,7 @@ from aura_logging.performance.origins import PLAIN, Origin
 __all__ = ["origin_of", "origin_of_prefetch"]
 
 _MOST_JOINED = 64
+_RAW = Origin(is_raw=True)
 _NO_ROWS = Origin(brings_rows=False)
 _CHECK = Origin(brings_rows=False, is_check=True)
 
@@ -26,6 +28,8 @@ def origin_of(asked: Asked) -> Origin:
     queryset, method, outside = asked
     if queryset is None:
         return PLAIN
+    if isinstance(queryset, RawQuerySet):
+        return _RAW
     caller = outside.f_code if outside is not None else None
     if caller is not None and "/django/db/models/" in caller.co_filename:
         if caller.co_name in _CHECKS:

@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from django.db.models import Model, QuerySet
+from django.db.models.query import RawQuerySet
 
 from aura_logging.django import key_look_ups
 from aura_logging.django.call_sites import is_django, passes_on
@@ -22,10 +23,19 @@ _MOST_REMEMBERED = 5_000
 _remembered: dict[tuple[Any, type], Subject | None] = {}
 
 # A look-up through these is the application's own; `get` inside anything else is Django's affair.
-_THIN = ("/django/db/models/manager.py", "/django/db/models/query.py", "/django/shortcuts.py", "/asgiref/sync.py")
+_THIN = (
+    "/django/db/models/manager.py",
+    "/django/db/models/query.py",
+    "/django/shortcuts.py",
+    "/django/contrib/contenttypes/models.py",  # get_object_for_this_type
+    "/django/contrib/auth/base_user.py",  # get_by_natural_key
+    "/asgiref/sync.py",
+)
 
 # Where a queryset prefetches for its own rows, also through a thread.
 _QUERYSETS = ("/django/db/models/query.py", "/asgiref/sync.py", "/concurrent/futures/thread.py")
+
+_SERIALIZER = "/django/core/serializers/python.py"
 
 # What these read they need for writing, and no prefetch would spare them that.
 _SETTERS = ("set", "set_base")  # the second from Django 6.1 on
@@ -86,7 +96,7 @@ def chain_link(loader: FrameType) -> Hashable:
 
 
 class Asked(NamedTuple):
-    """The outermost queryset at work, if any, the name of its method, and the frame that called that."""
+    """The outermost queryset at work, a raw one too, if any; the name of its method, and the frame that called that."""
 
     queryset: Any
     method: str
@@ -105,7 +115,7 @@ def asked(frame: FrameType | None) -> Asked:
     for candidate in reversed(candidates):
         owner = candidate.f_locals.get("self")
         owner = getattr(owner, "queryset", owner)
-        if isinstance(owner, QuerySet):
+        if isinstance(owner, (QuerySet, RawQuerySet)):
             outside = candidate.f_back
             if outside is not None and passes_on(outside, candidate):
                 outside = outside.f_back
@@ -118,9 +128,9 @@ def queried(asked: Asked, statement: Statement, sql: str, params: Any) -> Found 
     queryset, method, outside = asked
     if statement.is_probe or method in _WRITERS or _is_replacing(outside):
         return None
-    if queryset is None:
+    if not isinstance(queryset, QuerySet):
         return key_look_ups.in_raw_sql(statement, sql, params) if _is_thin(outside) else None
-    found = _by_manager(queryset, method, statement)
+    found = _by_manager(asked, statement)
     if found is not None or not _is_thin(outside):
         return found
     if method == "get":
@@ -191,7 +201,8 @@ def _is_thin(frame: FrameType | None) -> bool:
     return frame is None or not is_django(frame.f_code.co_filename)
 
 
-def _by_manager(queryset: Any, method: str, statement: Statement) -> Found | None:
+def _by_manager(asked: Asked, statement: Statement) -> Found | None:
+    queryset = asked.queryset
     instance = queryset._hints.get("instance")
     known = queryset._known_related_objects
     if isinstance(instance, Model):
@@ -206,13 +217,16 @@ def _by_manager(queryset: Any, method: str, statement: Statement) -> Found | Non
             return None
         name, table, accessor, row = generic
         names, base_filters = (accessor, accessor), 2
-    kind = _kind_of(queryset, method, statement, base_filters)
+    kind = _kind_of(asked, statement, base_filters)
     return Subject(name, names[0], kind, table, queryset.model._meta.db_table, names[1]), row
 
 
-def _kind_of(queryset: Any, method: str, statement: Statement, base_filters: int) -> Kind:
+def _kind_of(asked: Asked, statement: Statement, base_filters: int) -> Kind:
+    queryset, method, outside = asked
     if method == "aggregate":
         return "aggregate"
+    if outside is not None and outside.f_code.co_filename.endswith(_SERIALIZER):
+        return "many"  # it asks for less as long as nothing is prefetched
     is_narrowed = _is_narrowed(queryset, base_filters)
     if statement.is_count:
         return "filtered_count" if is_narrowed else "count"
@@ -286,6 +300,6 @@ def _is_narrowed(queryset: Any, base_filters: int) -> bool:
 
 
 def _row(instance: Model) -> Hashable:
-    attname = instance._meta.pk.attname if instance._meta.pk is not None else ""
-    value = instance.__dict__.get(attname)
+    values = tuple(instance.__dict__.get(field.attname) for field in instance._meta.pk_fields)
+    value = values[0] if len(values) == 1 else values
     return value if isinstance(value, (int, str)) else repr(value)

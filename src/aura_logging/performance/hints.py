@@ -86,7 +86,7 @@ def _n_plus_one(finding: NPlusOne, has_fetch_modes: bool, counted_together: bool
     if subject.kind in _COMPUTED:
         after, advice = 1, _annotate(finding, counted_together)
     elif subject.kind == "deferred":
-        after, advice = 1, f"add {_deferred(finding)} to .only(), or take it out of .defer()"
+        after, advice = 1, _select(finding)
     else:
         after, advice = _load_along(finding, where)
     text = f"{subject} is loaded once per row at {site}: {advice} ({before} queries become {after})"
@@ -118,11 +118,14 @@ def _load_along(finding: NPlusOne, where: LookUp) -> tuple[int, str]:
     return after, f"add {addition}"
 
 
-def _deferred(finding: NPlusOne) -> str:
-    """Return the field as the queryset that left it out calls it."""
+def _select(finding: NPlusOne) -> str:
+    """Return how to have a field selected that was left out, by the name that the queryset has for it."""
     field, way = finding.subject.field, finding.way
+    if way.is_raw:
+        return f'select "{field}" in the SQL too'
     is_joined = bool(way.paths) and not way.is_prefetched
-    return _quoted(tuple(f"{path}__{field}" for path in way.paths) if is_joined else (field,))
+    names = _quoted([f"{path}__{field}" for path in way.paths] if is_joined else [field])
+    return f"add {names} to .only(), or take it out of .defer()"
 
 
 def _annotate(finding: NPlusOne, counted_together: bool) -> str:

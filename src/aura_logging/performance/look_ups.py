@@ -35,7 +35,7 @@ def look_up(finding: NPlusOne, last: str = "") -> LookUp:
     while True:
         if step.way.paths:
             paths = tuple(f"{way}__{path}" for way in step.way.paths for path in paths)
-        needs_prefetch = needs_prefetch or step.way.is_prefetched
+        needs_prefetch = needs_prefetch or step.way.is_prefetched or step.way.is_raw
         via = step.via
         if via is None or via.subject in seen or via.subject.kind in ("get", "filter", "raw"):
             return LookUp(paths, needs_prefetch)

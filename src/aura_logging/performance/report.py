@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aura_logging.performance.fingerprints import fingerprint
-from aura_logging.performance.origins import DIRECT, Way
+from aura_logging.performance.origins import DIRECT, RAW, Way
 from aura_logging.performance.queries import Load, QueryGroup, QueryLog, Site, SlowQuery, Subject, Transaction
 
 __all__ = ["BusyStatement", "Duplicate", "NPlusOne", "QueryReport", "judge"]
@@ -195,7 +195,7 @@ def _source(log: QueryLog, subject: Subject, earlier: list[tuple[NPlusOne, set[s
         joined += [(group, path) for brought, path in group.origin.joined if brought == table]
         if group.statement.table == table and _brings_many(group):
             if not group.origin.prefetched:
-                return None, DIRECT
+                return None, RAW if group.origin.is_raw else DIRECT
             prefetched.append(group.origin.prefetched)
     if prefetched or not joined:
         return None, Way(tuple(dict.fromkeys(prefetched)), is_prefetched=bool(prefetched))

@@ -106,6 +106,15 @@ class Guest(models.Model):
         self.greeting = f"welcome from {Country.objects.get(pk=self.country_id)}"
 
 
+class Copy(models.Model):
+    """One of the copies of a book: it has no key of its own."""
+
+    pk = models.CompositePrimaryKey("book_id", "number")
+    book = models.ForeignKey(Book, on_delete=models.CASCADE)
+    number = models.IntegerField()
+    state = models.TextField(default="")
+
+
 class Volume(models.Model):
     previous = models.OneToOneField("self", on_delete=models.CASCADE, null=True, related_name="next_volume")
 
