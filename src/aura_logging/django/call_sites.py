@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import django
 from django.conf import settings
+from django.db.models import Model, QuerySet
 
 import aura_logging
 from aura_logging.performance.queries import Site
@@ -111,8 +112,9 @@ def _walk(sql: str, frame: FrameType | None) -> Place:
             if loader is None and code.co_name in _LOADERS:
                 loader, loader_depth = frame, depth
         elif kind == _APPLICATION and not passes_on(frame, inner):
-            # The same override may be called by the ORM next time.
-            if len(sql) <= _LONGEST_SQL and not _is_override(frame, inner):
+            # The ORM may be the one that calls this override next time.
+            is_ambiguous = code.co_name in _OVERRIDDEN and _is_override(frame, inner)
+            if len(sql) <= _LONGEST_SQL and not is_ambiguous:
                 if len(routes) >= _MOST_ROUTES:
                     routes.clear()
                 routes[sql] = (depth, code, loader_depth, loader.f_code if loader is not None else None)
@@ -132,17 +134,18 @@ def passes_on(frame: FrameType, inner: FrameType | None) -> bool:
     Such as a queryset's `get` or a model's `refresh_from_db`: the question is asked where the overridden one would
     be called, and what the override asks besides is its own.
     """
+    if frame.f_code.co_name not in _OVERRIDDEN or not _is_override(frame, inner):
+        return False
     caller = frame.f_back
-    return _is_override(frame, inner) and caller is not None and caller.f_code.co_filename.startswith(_MODELS)
+    return caller is not None and caller.f_code.co_filename.startswith(_MODELS)
 
 
 def _is_override(frame: FrameType, inner: FrameType | None) -> bool:
-    name = frame.f_code.co_name
     return (
-        name in _OVERRIDDEN
-        and inner is not None
-        and inner.f_code.co_name == name
+        inner is not None
+        and inner.f_code.co_name == frame.f_code.co_name
         and inner.f_code.co_filename.startswith(_MODELS)
+        and isinstance(frame.f_locals.get("self"), (QuerySet, Model))
     )
 
 
