@@ -161,8 +161,6 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
         found = subjects.queried(asked, group.statement, group.sql, params)
         if group.count == 1:
             group.origin = origin_of(asked)
-            # Which of these is asked again is not up to whoever has a row validated.
-            group.is_repeatable = group.is_repeatable and not group.origin.is_check
         if found is None:
             group.wants_subject = False
     if found is None:

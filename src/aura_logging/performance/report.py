@@ -118,11 +118,13 @@ def judge(log: QueryLog, long_transaction_seconds: float = 1.0) -> QueryReport:
     """Return what the log came to by now."""
     n_plus_one = _n_plus_one(log)
     explained = {(finding.subject, finding.site) for finding in n_plus_one}
-    # What a library asks twice by itself (the admin counts its rows twice) is no line of the project's.
+    # What a library asks twice by itself (the admin counts its rows twice) is no line of the project's, nor is what
+    # validation asks.
     groups = [
         group
         for group in list(log.groups.values())
-        if not group.site.is_library and not any((subject, group.site) in explained for subject in group.loads)
+        if not (group.site.is_library or group.origin.is_check)
+        and not any((subject, group.site) in explained for subject in group.loads)
     ]
     kept = {id(group) for group in groups}
     longest = log.longest_transaction
