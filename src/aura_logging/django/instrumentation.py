@@ -157,7 +157,7 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
         if group.count == 1 and found is None:
             group.origin = origin_of_prefetch(place.loader, _frame(4))
     else:
-        asked = subjects.asked(_frame(4))
+        asked = subjects.outermost(_frame(4))
         found = subjects.queried(asked, group.statement, group.sql, params)
         if group.count == 1:
             group.origin = origin_of(asked)

@@ -14,7 +14,7 @@ from aura_logging.django.call_sites import is_django, passes_on
 from aura_logging.performance.fingerprints import Statement
 from aura_logging.performance.queries import Kind, Subject
 
-__all__ = ["Asked", "asked", "came_through", "chain_link", "lazily_loaded", "lazy_subject", "queried"]
+__all__ = ["Asked", "came_through", "chain_link", "lazily_loaded", "lazy_subject", "outermost", "queried"]
 
 Found = tuple[Subject, Hashable]
 """What is loaded, and the identity of the row it is loaded for."""
@@ -82,7 +82,7 @@ def came_through(loader: FrameType) -> bool:
         isinstance(instance, Model)
         and related is not None
         and isinstance(instance, related.related_model)
-        and (related.field.is_cached(instance))
+        and related.field.is_cached(instance)
     )
 
 
@@ -103,8 +103,8 @@ class Asked(NamedTuple):
     outside: FrameType | None
 
 
-def asked(frame: FrameType | None) -> Asked:
-    """Tell what asks, from the innermost frame of Django's that is known to be one."""
+def outermost(frame: FrameType | None) -> Asked:
+    """Tell what asks; `frame` is the innermost one of Django's."""
     inner = None
     candidates = []
     while frame is not None and ("/django/db/" in frame.f_code.co_filename or passes_on(frame, inner)):
