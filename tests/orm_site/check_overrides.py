@@ -130,3 +130,21 @@ def test_one_row_fetched_alone_again_and_again_excuses_one_other_load_only(obser
 
     assert found(report) == [("Reader.country", "forward")]
     assert [duplicate.count for duplicate in report.duplicates] == [5]
+
+
+def test_an_override_that_both_the_project_and_the_orm_call_is_told_apart_each_time(observe):
+    def again(readers):
+        for reader in readers:
+            reader.refresh_from_db(fields=["address"])
+
+    def load():
+        again(Reader.objects.all())
+        addresses(Reader.objects.defer("address"))
+        again(Reader.objects.all())
+        addresses(Reader.objects.defer("address"))
+
+    report = observe(load)
+
+    assert found(report) == [("Reader.address", "deferred")]
+    assert line_of(report) == {("check_overrides.py", THE_LINE)}
+    assert report.n_plus_one[0].queries == 6
