@@ -158,7 +158,7 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
             group.origin = origin_of_prefetch(place.loader, _frame(4))
     else:
         asked = subjects.outermost(_frame(4))
-        found = subjects.queried(asked, group.statement, group.sql, params)
+        found = subjects.queried(asked, group.statement, params)
         if group.count == 1:
             group.origin = origin_of(asked)
         if found is None:

@@ -19,8 +19,9 @@ _RAW = Origin(is_raw=True)
 _NO_ROWS = Origin(brings_rows=False)
 _CHECK = Origin(brings_rows=False, is_check=True)
 
-# What `full_clean` asks: whether the row that a key names exists, and whether values are taken already.
-_CHECKS = frozenset({"validate", "_perform_unique_checks", "_perform_date_checks"})
+# For `full_clean`: does the row that a key names exist, and are values taken already? The last one reads a row
+# again.
+_ASKERS = frozenset({"validate", "_perform_unique_checks", "_perform_date_checks", "refresh_from_db"})
 
 
 def origin_of(asked: Asked) -> Origin:
@@ -30,29 +31,33 @@ def origin_of(asked: Asked) -> Origin:
         return PLAIN
     if isinstance(queryset, RawQuerySet):
         return _RAW
-    caller = outside.f_code if outside is not None else None
-    if caller is not None and "/django/db/models/" in caller.co_filename:
-        if caller.co_name in _CHECKS:
-            return _CHECK
-        if method == "get" and caller.co_name == "refresh_from_db":
-            return _NO_ROWS
+    if outside is not None and outside.f_code.co_name in _ASKERS:
+        asker = outside.f_code
+        if "/django/db/models/" in asker.co_filename:
+            if asker.co_name != "refresh_from_db":
+                return _CHECK
+            if method == "get":
+                return _NO_ROWS
     if queryset._fields is not None:
         return _NO_ROWS
-    joined = _joined(queryset)
-    return Origin(joined=joined) if joined else PLAIN
+    return Origin(joined=_joined(queryset)) if queryset.query.select_related else PLAIN
 
 
 def origin_of_prefetch(loader: FrameType, frame: FrameType | None) -> Origin:
     """Return the origin of what a prefetch loads for many rows, in `frame`; of other loaders nothing is known."""
-    lookup, level = loader.f_locals.get("lookup"), loader.f_locals.get("level")
-    if loader.f_code.co_name != "prefetch_one_level" or lookup is None or level is None:
+    if loader.f_code.co_name != "prefetch_one_level":
+        return PLAIN
+    values = loader.f_locals
+    lookup, level = values.get("lookup"), values.get("level")
+    if lookup is None or level is None:
         return PLAIN
     path = "__".join(lookup.prefetch_through.split("__")[: level + 1])
     # The innermost is the prefetch's own; the loader lies outside of it.
     while frame is not None and frame is not loader:
-        owner = frame.f_locals.get("self")
-        if isinstance(owner, QuerySet):
-            return Origin(path, _joined(owner))
+        if frame.f_code.co_filename == loader.f_code.co_filename:
+            owner = frame.f_locals.get("self")
+            queryset = getattr(owner, "queryset", owner)
+            return Origin(path, _joined(queryset) if isinstance(queryset, QuerySet) else ())
         frame = frame.f_back
     return Origin(path)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.db.models.query import RawQuerySet
@@ -48,11 +48,11 @@ def lazily_loaded(loader: FrameType, statement: Statement) -> Found | None:
     `loader` is the frame of a descriptor's `__get__`, of `prefetch_one_level` or of `fetch_many`.
     """
     name = loader.f_code.co_name
-    values = loader.f_locals
     if name == "prefetch_one_level":
         return _prefetched_for_one(loader, statement)
     if name != "__get__":
         return None
+    values = loader.f_locals
     descriptor, instance = values.get("self"), values.get("instance")
     if not isinstance(instance, Model) or _is_deletion(loader.f_back):
         return None
@@ -95,12 +95,8 @@ def chain_link(loader: FrameType) -> Hashable:
     return instance.__dict__.get(attname) if isinstance(instance, Model) and attname else None
 
 
-class Asked(NamedTuple):
-    """The outermost queryset at work, a raw one too, if any; the name of its method, and the frame that called that."""
-
-    queryset: Any
-    method: str
-    outside: FrameType | None
+Asked = tuple[Any, str, FrameType | None]
+"""The outermost queryset at work, a raw one too, if any; the name of its method, and the frame that called that."""
 
 
 def outermost(frame: FrameType | None) -> Asked:
@@ -119,17 +115,17 @@ def outermost(frame: FrameType | None) -> Asked:
             outside = candidate.f_back
             if outside is not None and passes_on(outside, candidate):
                 outside = outside.f_back
-            return Asked(owner, candidate.f_code.co_name, outside)
-    return Asked(None, "", frame)
+            return owner, candidate.f_code.co_name, outside
+    return None, "", frame
 
 
-def queried(asked: Asked, statement: Statement, sql: str, params: Any) -> Found | None:
+def queried(asked: Asked, statement: Statement, params: Any) -> Found | None:
     """Tell what a queryset that was not loaded lazily is about: a related manager's objects, or one looked-up row."""
     queryset, method, outside = asked
     if statement.is_probe or method in _WRITERS or _is_replacing(outside):
         return None
     if not isinstance(queryset, QuerySet):
-        return key_look_ups.in_raw_sql(statement, sql, params) if _is_thin(outside) else None
+        return key_look_ups.in_raw_sql(statement, params) if _is_thin(outside) else None
     found = _by_manager(asked, statement)
     if found is not None or not _is_thin(outside):
         return found
@@ -174,7 +170,8 @@ def _prefetched_for_one(loader: FrameType, statement: Statement) -> Found | None
     asker = starter.f_back if starter is not None else None
     if starter is None or asker is None or asker.f_code.co_filename.endswith(_QUERYSETS):
         return None
-    rows, lookup, level = (starter.f_locals.get("model_instances"), *map(loader.f_locals.get, ("lookup", "level")))
+    values = loader.f_locals
+    rows, lookup, level = starter.f_locals.get("model_instances"), values.get("lookup"), values.get("level")
     if not rows or len(rows) != 1 or lookup is None or level is None or statement.table == "django_content_type":
         return None
     row = rows[0]
@@ -202,7 +199,7 @@ def _is_thin(frame: FrameType | None) -> bool:
 
 
 def _by_manager(asked: Asked, statement: Statement) -> Found | None:
-    queryset = asked.queryset
+    queryset, _, _ = asked
     instance = queryset._hints.get("instance")
     known = queryset._known_related_objects
     if isinstance(instance, Model):
