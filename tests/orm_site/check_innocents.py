@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from django.contrib.contenttypes.prefetch import GenericPrefetch
 from django.core.paginator import Paginator
 from django.db import connections, transaction
 from django.db.models import Exists, OuterRef, prefetch_related_objects
-from library.models import Author, Book, Country, Genre, Note, Review
+from django.template import engines
+from library.models import Author, Book, Country, Genre, Note, Review, Volume
 
 
 def pagination():
@@ -55,9 +59,136 @@ def chunks_prefetched():
         list(author.books.all())
 
 
+def chunks_of_one_prefetched():
+    for author in Author.objects.prefetch_related("books__editor").iterator(chunk_size=1):
+        [book.editor for book in author.books.all()]
+
+
+def chunks_of_one_prefetched_for_a_coroutine():
+    async def walk():
+        async for author in Author.objects.prefetch_related("books__editor").aiterator(chunk_size=1):
+            [book.editor for book in author.books.all()]
+
+    asyncio.run(walk())
+
+
+def pages_of_one_prefetched():
+    paginator = Paginator(Author.objects.prefetch_related("books__editor").order_by("pk"), 1)
+    for number in paginator.page_range:
+        for author in paginator.page(number):
+            [book.editor for book in author.books.all()]
+
+
+def filters_that_happen_to_find_one_row_each():
+    for file in ("1.jpg", "2.jpg", "3.jpg"):
+        list(Author.objects.filter(portrait__file=file).prefetch_related("books__genres"))
+
+
+def rows_taken_one_at_a_time():
+    for number in (0, 2, 4):
+        for book in Book.objects.order_by("pk")[number : number + 1]:
+            book.author.name
+
+
 def tables_in_turn():
     for model in (Book, Author, Country, Genre):
         list(model.objects.all())
+
+
+def up_the_tree_by_recursion():
+    def root_of(genre):
+        return root_of(genre.parent) if genre.parent_id else genre
+
+    root_of(Genre.objects.filter(parent__isnull=False).first())
+
+
+def along_a_list_of_one_to_one_rows():
+    volume = Volume.objects.create()
+    for _ in range(5):
+        volume = Volume.objects.create(previous=volume)
+    volume = Volume.objects.get(previous=None)
+    while hasattr(volume, "next_volume"):
+        volume = volume.next_volume
+
+
+def rows_checked_one_by_one():
+    for book in Book.objects.all():
+        book.full_clean(exclude=["editor"])
+
+
+def rows_made_where_there_are_none():
+    for number in range(4):
+        Country.objects.get_or_create(name=f"country {number}")
+        Country.objects.update_or_create(name=f"land {number}", defaults={"name": f"new land {number}"})
+
+
+def rows_looked_for_by_what_is_no_key():
+    for title in ("book 0.0", "book 1.1", "book 2.0"):
+        Book.objects.filter(title=title).first()
+        list(Book.objects.filter(title=title))
+        list(Book.objects.raw("SELECT * FROM library_book WHERE title = %s", [title]))
+
+
+def rows_of_rows_that_were_fetched_alone():
+    for name in ("author 1", "author 2"):
+        author = Author.objects.filter(name=name).first()
+        list(Book.objects.filter(author=author))
+
+
+def rows_locked_in_turn():
+    for author in Author.objects.all():
+        list(Book.objects.select_for_update().filter(author=author))
+
+
+def the_best_of_each():
+    for genre in Genre.objects.all():
+        list(Book.objects.filter(genres=genre).order_by("-price")[:2])
+    for author in Author.objects.all():
+        list(Book.objects.filter(author=author).order_by("-price")[:2])
+
+
+def rows_of_a_key_and_more():
+    for author in Author.objects.all():
+        list(Book.objects.filter(author=author, price__gt=author.pk))
+        list(Book.objects.filter(author__gt=author.pk))
+
+
+def chunks_in_the_project_s_own_sql():
+    with connections["default"].cursor() as cursor:
+        for start in (0, 4, 8):
+            cursor.execute("SELECT title FROM library_book WHERE id > %s ORDER BY id LIMIT 4", [start])
+            cursor.fetchall()
+            cursor.execute("SELECT title FROM library_book WHERE id IN (%s, %s)", [start, start + 1])
+            cursor.fetchall()
+            cursor.execute("SELECT id FROM library_book WHERE author_id = %s AND price > %s", [start, start])
+            cursor.fetchall()
+
+
+def what_prefetched_rows_answer_by_themselves():
+    for book in Book.objects.filter(paperback=None).prefetch_related("genres", "notes"):
+        book.genres.count()
+        book.genres.exists()
+        len(book.notes.all())
+        book.genres.all()[0]
+        book.genres.contains(book.genres.all()[0])
+
+
+def only_keys_of_related_rows():
+    for book in Book.objects.only("author"):
+        book.author_id
+
+
+def fragments_from_the_cache():
+    fragment = "{% cache 60 book book.pk %}{{ book.author.name }}{% endcache %}"
+    template = engines["django"].from_string(f"{{% load cache %}}{{% for book in books %}}{fragment}{{% endfor %}}")
+    template.render({"books": Book.objects.select_related("author")})
+    template.render({"books": Book.objects.reverse()})
+
+
+def behind_a_generic_key_with_a_queryset_of_its_own():
+    about = GenericPrefetch("about", [Book.objects.select_related("author"), Author.objects.all()])
+    for note in Note.objects.prefetch_related(about):
+        note.about.author.name if isinstance(note.about, Book) else note.about.name
 
 
 def rows_that_have_nothing_to_do_with_it():
@@ -247,12 +378,31 @@ INNOCENTS = [
     chunks_by_key,
     chunks_of_keys,
     chunks_prefetched,
+    chunks_of_one_prefetched,
+    chunks_of_one_prefetched_for_a_coroutine,
+    pages_of_one_prefetched,
+    filters_that_happen_to_find_one_row_each,
+    rows_taken_one_at_a_time,
     tables_in_turn,
     rows_that_have_nothing_to_do_with_it,
     filters_in_turn,
     two_fields_of_one_row,
     one_helper_called_from_two_lines,
     up_the_tree,
+    up_the_tree_by_recursion,
+    along_a_list_of_one_to_one_rows,
+    rows_checked_one_by_one,
+    rows_made_where_there_are_none,
+    rows_looked_for_by_what_is_no_key,
+    rows_of_rows_that_were_fetched_alone,
+    rows_locked_in_turn,
+    the_best_of_each,
+    rows_of_a_key_and_more,
+    chunks_in_the_project_s_own_sql,
+    what_prefetched_rows_answer_by_themselves,
+    only_keys_of_related_rows,
+    fragments_from_the_cache,
+    behind_a_generic_key_with_a_queryset_of_its_own,
     the_same_queryset_twice,
     different_lines,
     keys_without_an_object,

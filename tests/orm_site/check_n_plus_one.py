@@ -192,6 +192,20 @@ def test_prefetching_row_by_row_is_found_too(rows, loop, field, observe):
     assert [str(finding.subject) for finding in observe(load).n_plus_one] == [field]
 
 
+def test_prefetching_a_path_row_by_row_is_named_by_the_whole_path(observe):
+    def load():
+        for author in authors():
+            prefetch_related_objects([author], "books__genres")
+
+    report = observe(load)
+    found = hints(report)
+    paths = [re.search(r'prefetch_related\("(\w+)"\)', hint.text)[1] for hint in found]
+    mended = observe(lambda: list(authors().prefetch_related(*paths)))
+
+    assert sorted(str(finding.subject) for finding in report.n_plus_one) == ["Author.books", "Author.books__genres"]
+    assert mended.count == predicted_queries(report, found) == 3
+
+
 @everywhere
 def test_what_was_prefetched_is_not_reported(rows, loop, field, observe):
     name = field.partition(".")[2]

@@ -104,9 +104,33 @@ def test_a_statement_tells_what_it_does_to_which_table(sql: str, kind: str, tabl
 def test_how_many_rows_a_statement_wants_is_seen() -> None:
     assert statement("SELECT a FROM t LIMIT 21").is_single
     assert statement("SELECT a FROM t ORDER BY a LIMIT 1").is_single
+    assert statement("SELECT a FROM t ORDER BY a LIMIT 1 OFFSET 7").is_single
     assert not statement("SELECT a FROM t LIMIT 10").is_single
+    assert not statement("SELECT a FROM t LIMIT 10 OFFSET 1").is_single
     assert statement("SELECT %s AS a FROM t LIMIT 1").is_probe
     assert statement("SELECT COUNT(*) FROM t").is_count
+
+
+@pytest.mark.parametrize(
+    ("sql", "key"),
+    [
+        ('SELECT "t"."a" FROM "t" WHERE "t"."b_id" = %s', "b_id"),
+        ("SELECT `a` FROM `t` WHERE `t`.`b_id` = %s ORDER BY `t`.`a` ASC", "b_id"),
+        ("SELECT SUM(a) FROM t WHERE id = %(key)s GROUP BY a;", "id"),
+        ("SELECT a FROM t WHERE id > %s", ""),
+        ("SELECT a FROM t WHERE id = %s LIMIT 5", ""),
+        ("SELECT a FROM t WHERE id = %s ORDER BY a DESC\nLIMIT 5", ""),
+        ("SELECT a FROM t WHERE id = %s FOR UPDATE", ""),
+        ("SELECT a FROM t WHERE id = %s AND a = %s", ""),
+        ("SELECT a FROM t WHERE id IN (%s)", ""),
+        ("SELECT a FROM t WHERE NOT id = %s", ""),
+        ("SELECT a FROM t WHERE id = %s OR a IS NULL", ""),
+        ("UPDATE t SET a = 1 WHERE id = %s", ""),
+        ("SELECT a FROM t", ""),
+    ],
+)
+def test_the_key_that_alone_chooses_the_rows_is_seen(sql: str, key: str) -> None:
+    assert statement(sql).key == key
 
 
 def test_only_what_must_give_the_same_again_is_repeatable() -> None:

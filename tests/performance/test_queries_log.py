@@ -5,6 +5,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aura_logging.performance.origins import DIRECT, Origin, Way
 from aura_logging.performance.queries import MAX_GROUPS, QueryLog, Site, SlowQuery, Subject
 from aura_logging.performance.report import judge
 
@@ -189,3 +190,70 @@ def test_the_longest_transaction_counts() -> None:
     assert long is not None
     assert (long.seconds, str(long.site)) == (5.0, "a.py:1")
     assert judge(log, long_transaction_seconds=6.0).long_transaction is None
+
+
+def test_the_same_row_fetched_alone_again_excuses_no_second_load() -> None:
+    log = QueryLog()
+
+    for key in (1, 1, 1):
+        ask(log, "SELECT a FROM book WHERE id = %s LIMIT 21", (key,), line=3)
+    for row in (1, 2):
+        load(log, row)
+
+    (finding,) = judge(log).n_plus_one
+    assert (str(finding.subject), finding.queries) == ("Book.author", 2)
+
+
+def test_as_many_rows_fetched_alone_excuse_as_many_loads() -> None:
+    log = QueryLog()
+
+    for key in (1, 2):
+        ask(log, "SELECT a FROM book WHERE id = %s LIMIT 21", (key,), line=3)
+        load(log, key)
+
+    assert judge(log).n_plus_one == ()
+
+
+def test_what_only_completes_rows_excuses_nothing() -> None:
+    log = QueryLog()
+
+    for key in (1, 2):
+        ask(log, "SELECT b FROM book WHERE id = %s LIMIT 21", (key,), line=3).origin = Origin(brings_rows=False)
+        load(log, key)
+
+    assert len(judge(log).n_plus_one) == 1
+
+
+def test_what_validation_asks_twice_is_no_duplicate() -> None:
+    log = QueryLog()
+
+    for _ in range(2):
+        ask(log, "SELECT 1 AS a FROM author WHERE id = %s LIMIT 1", (7,)).origin = Origin(is_check=True)
+
+    assert (judge(log).duplicate_queries, judge(log).duplicates) == (0, ())
+
+
+def rows_of_books(log: QueryLog, origin: Origin) -> None:
+    ask(log, "SELECT a FROM shelf", line=5).origin = origin
+    for row in (1, 2):
+        load(log, row)
+
+
+def test_rows_are_reached_the_way_that_they_came() -> None:
+    joined, prefetched = QueryLog(), QueryLog()
+
+    rows_of_books(joined, Origin(joined=(("book", "first"), ("book", "second"), ("pen", "pen"))))
+    ask(prefetched, "SELECT a FROM book", line=6).origin = Origin("shelves__books")
+    rows_of_books(prefetched, Origin())
+
+    assert judge(joined).n_plus_one[0].way == Way(("first", "second"))
+    assert judge(prefetched).n_plus_one[0].way == Way(("shelves__books",), is_prefetched=True)
+
+
+def test_rows_that_are_fetched_by_themselves_too_are_taken_for_the_outermost() -> None:
+    log = QueryLog()
+
+    ask(log, "SELECT a FROM book", line=6)
+    rows_of_books(log, Origin(joined=(("book", "first"),)))
+
+    assert judge(log).n_plus_one[0].way == DIRECT

@@ -12,11 +12,12 @@ from typing import Any, Final, NamedTuple
 
 import django
 from django.conf import settings
+from django.db.models import Model, QuerySet
 
 import aura_logging
 from aura_logging.performance.queries import Site
 
-__all__ = ["Place", "awaiting_place", "locate", "outer_path", "routes", "site_of"]
+__all__ = ["Place", "awaiting_place", "is_django", "locate", "outer_path", "passes_on", "routes", "site_of"]
 
 _LIBRARY: Final = 0
 _APPLICATION: Final = 1
@@ -28,6 +29,7 @@ _DJANGO = str(Path(django.__file__).parent) + "/"
 _OURS = str(Path(aura_logging.__file__).parent) + "/"
 _STDLIB = sysconfig.get_path("stdlib") + "/"
 _INSTALLED = ("/site-packages/", "/dist-packages/")
+_MODELS = _DJANGO + "db/models/"
 _ORM_FILES = frozenset(
     _DJANGO + name
     for name in (
@@ -39,6 +41,8 @@ _ORM_FILES = frozenset(
 )
 # Where a lazily loaded thing begins to be loaded; the innermost of these tells what it is.
 _LOADERS = frozenset({"__get__", "prefetch_one_level", "fetch_many"})
+# What the ORM itself calls to ask for rows, and projects override.
+_OVERRIDDEN = frozenset({"get", "refresh_from_db", "_fetch_all"})
 
 _kinds: dict[str, int] = {}
 
@@ -95,6 +99,7 @@ def locate(sql: str, below: int = 2) -> Place:
 def _walk(sql: str, frame: FrameType | None) -> Place:
     """Walk outward to the application's code, a template's node, or our own middleware."""
     loader: FrameType | None = None
+    inner: FrameType | None = None
     depth = _FIRST - 1
     loader_depth = 0
     while frame is not None:
@@ -104,8 +109,10 @@ def _walk(sql: str, frame: FrameType | None) -> Place:
         if kind == _ORM:
             if loader is None and code.co_name in _LOADERS:
                 loader, loader_depth = frame, depth
-        elif kind == _APPLICATION:
-            if len(sql) <= _LONGEST_SQL:
+        elif kind == _APPLICATION and not passes_on(frame, inner):
+            # The ORM may be the one that calls this override next time.
+            is_ambiguous = code.co_name in _OVERRIDDEN and _is_override(frame, inner)
+            if len(sql) <= _LONGEST_SQL and not is_ambiguous:
                 if len(routes) >= _MOST_ROUTES:
                     routes.clear()
                 routes[sql] = (depth, code, loader_depth, loader.f_code if loader is not None else None)
@@ -115,8 +122,29 @@ def _walk(sql: str, frame: FrameType | None) -> Place:
                 return Place(frame.f_locals.get("self"), -1, frame, loader)
         elif kind == _EDGE:
             break
-        frame = frame.f_back
+        inner, frame = frame, frame.f_back
     return Place(_NOWHERE, -1, None, loader)
+
+
+def passes_on(frame: FrameType, inner: FrameType | None) -> bool:
+    """Tell whether the frame is an override that the ORM called and that called what it overrides, in `inner`.
+
+    Such as a queryset's `get` or a model's `refresh_from_db`: the question is asked where the overridden one would
+    be called, and what the override asks besides is its own.
+    """
+    if frame.f_code.co_name not in _OVERRIDDEN or not _is_override(frame, inner):
+        return False
+    caller = frame.f_back
+    return caller is not None and caller.f_code.co_filename.startswith(_MODELS)
+
+
+def _is_override(frame: FrameType, inner: FrameType | None) -> bool:
+    return (
+        inner is not None
+        and inner.f_code.co_name == frame.f_code.co_name
+        and inner.f_code.co_filename.startswith(_MODELS)
+        and isinstance(frame.f_locals.get("self"), (QuerySet, Model))
+    )
 
 
 _frame = sys._getframe
@@ -164,8 +192,16 @@ def awaiting_place(task: Any, place: Place) -> Place:
     return place
 
 
+def is_django(filename: str) -> bool:
+    """Tell whether the file is one of Django's own, whatever the project's directories are called."""
+    return filename.startswith(_DJANGO)
+
+
 def outer_path(frame: FrameType | None) -> Hashable:
-    """Return the way the program took to `frame`, by the lines of the application only: a loop takes the same again."""
+    """Return the way the program took to `frame`, by the lines of the application only: a loop takes the same again.
+
+    So does a function that calls itself for the next row: a line counts once.
+    """
     path = []
     while frame is not None:
         kind = _kind(frame.f_code.co_filename)
@@ -174,7 +210,7 @@ def outer_path(frame: FrameType | None) -> Hashable:
         elif kind == _EDGE:
             break
         frame = frame.f_back
-    return tuple(path)
+    return tuple(dict.fromkeys(path))
 
 
 def _kind(filename: str) -> int:

@@ -16,6 +16,7 @@ from django.db.backends.signals import connection_created
 from aura_logging.django import subjects
 from aura_logging.django.call_sites import Place, awaiting_place, locate, outer_path, site_of
 from aura_logging.django.explain import explain
+from aura_logging.django.row_origins import origin_of, origin_of_prefetch
 from aura_logging.django.sql_lines import are_wanted as _is_told
 from aura_logging.django.sql_lines import known_levels as _levels
 from aura_logging.django.sql_lines import tell
@@ -195,8 +196,13 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
     """Count what the query loads, and for which row, as long as that is not settled."""
     if place.loader is not None:
         found = subjects.lazily_loaded(place.loader, group.statement)
+        if group.count == 1 and found is None:
+            group.origin = origin_of_prefetch(place.loader, _frame(4))
     else:
-        found = subjects.queried(_frame(4), group.statement, params)
+        asked = subjects.outermost(_frame(4))
+        found = subjects.queried(asked, group.statement, params)
+        if group.count == 1:
+            group.origin = origin_of(asked)
         if found is None:
             group.wants_subject = False
     if found is None:
@@ -214,6 +220,8 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
 def _is_chain(load: Load, place: Place, row: Hashable) -> bool:
     """Tell whether the row is itself what such a load brought before: `node = node.parent`, again and again."""
     subject = load.subject
+    if place.loader is not None and subject.kind == "reverse_one":
+        return subjects.came_through(place.loader)
     if place.loader is None or not subject.target_table or subject.target_table != subject.owner_table:
         return False
     load.targets.add(subjects.chain_link(place.loader))

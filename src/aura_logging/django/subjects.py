@@ -7,11 +7,14 @@ from types import FrameType
 from typing import Any
 
 from django.db.models import Model, QuerySet
+from django.db.models.query import RawQuerySet
 
+from aura_logging.django import key_look_ups
+from aura_logging.django.call_sites import is_django, passes_on
 from aura_logging.performance.fingerprints import Statement
 from aura_logging.performance.queries import Kind, Subject
 
-__all__ = ["lazily_loaded", "queried"]
+__all__ = ["Asked", "came_through", "chain_link", "lazily_loaded", "lazy_subject", "outermost", "queried"]
 
 Found = tuple[Subject, Hashable]
 """What is loaded, and the identity of the row it is loaded for."""
@@ -20,8 +23,19 @@ _MOST_REMEMBERED = 5_000
 _remembered: dict[tuple[Any, type], Subject | None] = {}
 
 # A look-up through these is the application's own; `get` inside anything else is Django's affair.
-_THIN = ("/django/db/models/manager.py", "/django/db/models/query.py", "/django/shortcuts.py", "/asgiref/sync.py")
+_THIN = (
+    "/django/db/models/manager.py",
+    "/django/db/models/query.py",
+    "/django/shortcuts.py",
+    "/django/contrib/contenttypes/models.py",  # get_object_for_this_type
+    "/django/contrib/auth/base_user.py",  # get_by_natural_key
+    "/asgiref/sync.py",
+)
 
+# Where a queryset prefetches for its own rows, also through a thread.
+_QUERYSETS = ("/django/db/models/query.py", "/asgiref/sync.py", "/concurrent/futures/thread.py")
+
+_SERIALIZER = "/django/core/serializers/python.py"
 
 # What these read they need for writing, and no prefetch would spare them that.
 _SETTERS = ("set", "set_base")  # the second from Django 6.1 on
@@ -34,11 +48,11 @@ def lazily_loaded(loader: FrameType, statement: Statement) -> Found | None:
     `loader` is the frame of a descriptor's `__get__`, of `prefetch_one_level` or of `fetch_many`.
     """
     name = loader.f_code.co_name
-    values = loader.f_locals
     if name == "prefetch_one_level":
-        return _prefetched_for_one(values, statement)
+        return _prefetched_for_one(loader, statement)
     if name != "__get__":
         return None
+    values = loader.f_locals
     descriptor, instance = values.get("self"), values.get("instance")
     if not isinstance(instance, Model) or _is_deletion(loader.f_back):
         return None
@@ -60,6 +74,18 @@ def lazy_subject(loader: FrameType) -> Subject | None:
     return _remembered.get((values.get("self"), type(values.get("instance"))))
 
 
+def came_through(loader: FrameType) -> bool:
+    """Tell whether the row was itself brought by the one to one relation that it is now followed by, to the next."""
+    related = getattr(loader.f_locals.get("self"), "related", None)
+    instance = loader.f_locals.get("instance")
+    return (
+        isinstance(instance, Model)
+        and related is not None
+        and isinstance(instance, related.related_model)
+        and related.field.is_cached(instance)
+    )
+
+
 def chain_link(loader: FrameType) -> Hashable:
     """Return the key of the row a self-referring foreign key leads to, `None` for anything else."""
     values = loader.f_locals
@@ -69,18 +95,44 @@ def chain_link(loader: FrameType) -> Hashable:
     return instance.__dict__.get(attname) if isinstance(instance, Model) and attname else None
 
 
-def queried(frame: FrameType | None, statement: Statement, params: Any) -> Found | None:
+Asked = tuple[Any, str, FrameType | None]
+"""The outermost queryset at work, a raw one too, if any; the name of its method, and the frame that called that."""
+
+
+def outermost(frame: FrameType | None) -> Asked:
+    """Tell what asks; `frame` is the innermost one of Django's."""
+    inner = None
+    candidates = []
+    while frame is not None and ("/django/db/" in frame.f_code.co_filename or passes_on(frame, inner)):
+        if frame.f_code.co_filename.endswith("/django/db/models/query.py"):
+            candidates.append(frame)
+        inner, frame = frame, frame.f_back
+    # From the outside: to look at a frame's variables makes a dict of them.
+    for candidate in reversed(candidates):
+        owner = candidate.f_locals.get("self")
+        owner = getattr(owner, "queryset", owner)
+        if isinstance(owner, (QuerySet, RawQuerySet)):
+            outside = candidate.f_back
+            if outside is not None and passes_on(outside, candidate):
+                outside = outside.f_back
+            return owner, candidate.f_code.co_name, outside
+    return None, "", frame
+
+
+def queried(asked: Asked, statement: Statement, params: Any) -> Found | None:
     """Tell what a queryset that was not loaded lazily is about: a related manager's objects, or one looked-up row."""
-    queryset, method, outside = _queryset(frame)
-    if queryset is None or statement.is_probe or method in _WRITERS or _is_replacing(outside):
+    queryset, method, outside = asked
+    if statement.is_probe or method in _WRITERS or _is_replacing(outside):
         return None
-    found = _by_manager(queryset, statement)
-    if found is not None:
+    if not isinstance(queryset, QuerySet):
+        return key_look_ups.in_raw_sql(statement, params) if _is_thin(outside) else None
+    found = _by_manager(asked, statement)
+    if found is not None or not _is_thin(outside):
         return found
-    if method == "get" and _is_thin(outside):
+    if method == "get":
         meta = queryset.model._meta
         return Subject(str(meta.object_name), "get", "get", "", meta.db_table), repr(params)
-    return None
+    return key_look_ups.in_filter(queryset, statement)
 
 
 def _subject_of(descriptor: Any, instance: Model) -> Subject | None:
@@ -109,33 +161,25 @@ def _subject_of(descriptor: Any, instance: Model) -> Subject | None:
     )
 
 
-def _prefetched_for_one(values: Any, statement: Statement) -> Found | None:
-    instances, lookup, level = values.get("instances"), values.get("lookup"), values.get("level")
-    if not instances or len(instances) != 1 or lookup is None or statement.table == "django_content_type":
-        return None
-    instance = instances[0]
-    if not isinstance(instance, Model):
-        return None
-    field_name = lookup.prefetch_through.split("__")[level]
-    subject = Subject(str(instance._meta.object_name), field_name, "many", instance._meta.db_table, statement.table)
-    return subject, _row(instance)
+def _prefetched_for_one(loader: FrameType, statement: Statement) -> Found | None:
+    """Tell what `prefetch_related_objects` loads for one row; a queryset that prefetches for its only row is no loop.
 
-
-def _queryset(frame: FrameType | None) -> tuple[Any, str, FrameType | None]:
-    """Return the outermost queryset at work, the name of its method, and the frame that called that."""
-    start = frame
-    candidates = []
-    while frame is not None and "/django/db/" in frame.f_code.co_filename:
-        if frame.f_code.co_filename.endswith("/django/db/models/query.py"):
-            candidates.append(frame)
-        frame = frame.f_back
-    # From the outside: to look at a frame's variables makes a dict of them.
-    for candidate in reversed(candidates):
-        owner = candidate.f_locals.get("self")
-        owner = getattr(owner, "queryset", owner)
-        if isinstance(owner, QuerySet):
-            return owner, candidate.f_code.co_name, candidate.f_back
-    return None, "", start
+    A thread that works for a coroutine does not show which of the two asked.
+    """
+    starter = loader.f_back
+    asker = starter.f_back if starter is not None else None
+    if starter is None or asker is None or asker.f_code.co_filename.endswith(_QUERYSETS):
+        return None
+    values = loader.f_locals
+    rows, lookup, level = starter.f_locals.get("model_instances"), values.get("lookup"), values.get("level")
+    if not rows or len(rows) != 1 or lookup is None or level is None or statement.table == "django_content_type":
+        return None
+    row = rows[0]
+    if not isinstance(row, Model):
+        return None
+    path = "__".join(lookup.prefetch_through.split("__")[: level + 1])
+    subject = Subject(str(row._meta.object_name), path, "many", row._meta.db_table, statement.table)
+    return subject, _row(row)
 
 
 def _is_deletion(frame: FrameType | None) -> bool:
@@ -145,54 +189,66 @@ def _is_deletion(frame: FrameType | None) -> bool:
 
 def _is_replacing(frame: FrameType | None) -> bool:
     """Tell whether it is `related.set(…)` that asks what is there already: it does so whatever was prefetched."""
-    return frame is not None and frame.f_code.co_name in _SETTERS and "/django/" in frame.f_code.co_filename
+    return frame is not None and frame.f_code.co_name in _SETTERS and is_django(frame.f_code.co_filename)
 
 
 def _is_thin(frame: FrameType | None) -> bool:
     while frame is not None and frame.f_code.co_filename.endswith(_THIN):
         frame = frame.f_back
-    return frame is None or "/django/" not in frame.f_code.co_filename
+    return frame is None or not is_django(frame.f_code.co_filename)
 
 
-def _by_manager(queryset: Any, statement: Statement) -> Found | None:
+def _by_manager(asked: Asked, statement: Statement) -> Found | None:
+    queryset, _, _ = asked
     instance = queryset._hints.get("instance")
     known = queryset._known_related_objects
     if isinstance(instance, Model):
-        if known:
-            field = next(iter(known))
-            accessor, base_filters = field.remote_field.get_accessor_name(), 1
-        else:
-            accessor, base_filters = _many_to_many(queryset, instance), 1
-        if accessor is None:
+        names = _reverse_names(next(iter(known))) if known else _many_to_many(queryset, instance)
+        if names is None:
             return None
-        model, row = instance._meta, _row(instance)
+        model, row, base_filters = instance._meta, _row(instance), 1
         name, table = str(model.object_name), model.db_table
     else:
         generic = _generic_relation(queryset)
         if generic is None:
             return None
         name, table, accessor, row = generic
-        base_filters = 2
-    kind: Kind = "many"
+        names, base_filters = (accessor, accessor), 2
+    kind = _kind_of(asked, statement, base_filters)
+    return Subject(name, names[0], kind, table, queryset.model._meta.db_table, names[1]), row
+
+
+def _kind_of(asked: Asked, statement: Statement, base_filters: int) -> Kind:
+    queryset, method, outside = asked
+    if method == "aggregate":
+        return "aggregate"
+    if outside is not None and outside.f_code.co_filename.endswith(_SERIALIZER):
+        return "many"  # it asks for less as long as nothing is prefetched
+    is_narrowed = _is_narrowed(queryset, base_filters)
     if statement.is_count:
-        kind = "count"
-    elif _is_narrowed(queryset, base_filters):
-        kind = "filtered"
-    return Subject(name, accessor, kind, table, queryset.model._meta.db_table), row
+        return "filtered_count" if is_narrowed else "count"
+    if is_narrowed or statement.is_single:
+        return "filtered"
+    return "many" if queryset._fields is None else "values"
 
 
-def _many_to_many(queryset: Any, instance: Any) -> str | None:
-    """Return the accessor whose manager made the queryset, known by the key it filters the joining table by."""
+def _reverse_names(field: Any) -> tuple[str, str]:
+    """Return how the other side of a foreign key is reached, as an attribute and in a filter."""
+    return str(field.remote_field.get_accessor_name()), str(field.related_query_name())
+
+
+def _many_to_many(queryset: Any, instance: Any) -> tuple[str, str] | None:
+    """Return the names of the relation whose manager made the queryset, known by the key it filters its table by."""
     filtered_by = {getattr(getattr(child, "lhs", None), "target", None) for child in queryset.query.where.children}
     for field in instance._meta.many_to_many:
         through = field.remote_field.through
         if through._meta.get_field(field.m2m_field_name()) in filtered_by:
-            return str(field.name)
+            return field.name, field.name
     for relation in instance._meta.related_objects:
         if relation.many_to_many:
             source = relation.through._meta.get_field(relation.field.m2m_reverse_field_name())
             if source in filtered_by:
-                return str(relation.get_accessor_name())
+                return str(relation.get_accessor_name()), str(relation.name)
     return None
 
 
@@ -237,11 +293,10 @@ def _is_narrowed(queryset: Any, base_filters: int) -> bool:
         or query.select_related
         or query.deferred_loading[0]
         or query.annotations
-        or queryset._fields is not None
     )
 
 
 def _row(instance: Model) -> Hashable:
-    attname = instance._meta.pk.attname if instance._meta.pk is not None else ""
-    value = instance.__dict__.get(attname)
+    values = tuple(instance.__dict__.get(field.attname) for field in instance._meta.pk_fields)
+    value = values[0] if len(values) == 1 else values
     return value if isinstance(value, (int, str)) else repr(value)

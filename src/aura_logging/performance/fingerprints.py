@@ -46,8 +46,15 @@ _LOCKS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE|KEY\s+SHARE)\b", r
 # How Django asks whether there is anything, and how many there are; neither loads a row of a model.
 _PROBES = re.compile(r"SELECT\s+(?:%s|1|\(1\))\s+AS\b", re.IGNORECASE)
 _COUNTS = re.compile(r"SELECT\s+COUNT\(", re.IGNORECASE)
-# `first()` and `[0]` ask for one row; `get()` for 21, to say how many there were instead of one.
-_SINGLE = re.compile(r"\bLIMIT\s+(?:1|21)\s*$", re.IGNORECASE)
+# `first()`, `[0]` and `[7]` ask for one row; `get()` for 21, to say how many there were instead of one.
+_SINGLE = re.compile(r"\bLIMIT\s+(?:1(?:\s+OFFSET\s+\d+)?|21)\s*$", re.IGNORECASE)
+# No more than one column that equals one value: the rows of one key. With a range, a limit or a second condition it may
+# well be a chunk, a page or a search.
+_ONE_KEY = re.compile(
+    r"""\bWHERE\s+(?:[`"\w$]+\.)?[`"]?([\w$]+)[`"]?\s*=\s*(?:%s|%\(\w+\)s)\s*"""
+    r"""(?!.*\b(?:LIMIT|OFFSET|FETCH|FOR)\b)(?:(?:ORDER|GROUP)\s+BY\s+[\w\s,.`"$]+)?;?\s*\Z""",
+    re.IGNORECASE | re.DOTALL,
+)
 
 _QUOTED = re.compile(r"'(?:[^']|'')*(?:'|\Z)")  # its end perhaps cut off
 _LITERALS = re.compile(
@@ -79,8 +86,9 @@ _SAVEPOINTS = re.compile(r"(?i)\b(SAVEPOINT)\s+[`\"]?[\w-]+[`\"]?")
 class Statement:
     """What a statement does: kind, main table (empty when there is none), and how it reads.
 
-    `is_single` asks for one row (`get`, `first`, `[0]`), `is_probe` whether there is one (`exists`), `is_count`
-    how many; `is_repeatable` says that running it again without a write in between must give the same rows.
+    `is_single` asks for one row (`get`, `first`, `[7]`), `is_probe` whether there is one (`exists`), `is_count`
+    how many; `is_repeatable` says that running it again without a write in between must give the same rows. `key` is
+    the column that must equal one value, where nothing else is asked of the rows.
     """
 
     kind: Kind
@@ -89,6 +97,7 @@ class Statement:
     is_probe: bool = False
     is_count: bool = False
     is_repeatable: bool = False
+    key: str = ""
 
 
 def statement(sql: str) -> Statement:
@@ -153,6 +162,7 @@ def _read(sql: str) -> Statement:
     table = found[1] if found else ""
     if kind == "write":
         return Statement(kind, table)
+    key = _ONE_KEY.search(sql)
     return Statement(
         kind,
         table,
@@ -161,6 +171,7 @@ def _read(sql: str) -> Statement:
         is_count=_COUNTS.match(sql) is not None,
         # Without a table it is a function that may do anything: take a lock, draw a number, sleep.
         is_repeatable=bool(table) and _LOCKS.search(sql) is None,
+        key=key[1] if key else "",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from aura_logging.performance.allocations import AllocationSample
 from aura_logging.performance.cache import CacheLog
 from aura_logging.performance.fingerprints import MAX_SQL, Statement, statement
+from aura_logging.performance.origins import PLAIN, Origin
 
 __all__ = [
     "MAX_GROUPS",
@@ -59,7 +60,12 @@ class Site:
 NOWHERE = Site("unknown", 0, is_library=True)
 ELSEWHERE = Site("many places", 0, is_library=True)
 
-Kind = Literal["forward", "reverse_one", "many", "filtered", "count", "generic", "deferred", "get"]
+Kind = Literal[
+    "forward", "reverse_one", "generic",
+    "many", "values", "filtered", "count", "filtered_count", "aggregate",
+    "deferred",
+    "get", "filter", "raw",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,12 @@ class Subject:
     """What of which model was loaded: `Book.author`; `owner_table` has the rows it was loaded for.
 
     `kind`: `forward` and `reverse_one` find one object through a key, `generic` through a content type, `many` a
-    related manager's objects, `filtered` some of those, `count` their number; `deferred` is a field left out by
-    `only` or `defer`; `get` is a look-up without a relation.
+    related manager's objects, `values` no more than values of theirs, `filtered` some of them or in another order,
+    `count` their number, `filtered_count` that of some, `aggregate` what else is computed of them; `deferred` is a
+    field left out by `only` or `defer`. Without a relation, `get` looks one object up, `filter` those with a key to
+    another row, `raw` does that in the project's own SQL (`model` is the table then, `field` the column).
+
+    `query_name` is what the field is called in a filter or an aggregate, where that is another name.
     """
 
     model: str
@@ -76,6 +86,7 @@ class Subject:
     kind: Kind
     owner_table: str = ""
     target_table: str = attribute(default="", compare=False)
+    query_name: str = attribute(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.model}.{self.field}"
@@ -145,6 +156,7 @@ class QueryGroup:
     instruction: int = 0
     lazy: Lazy | None = None
     tells_rows: bool = True
+    origin: Origin = PLAIN
 
     def absorb(self, other: QueryGroup) -> None:
         """Count another's queries as this one's."""

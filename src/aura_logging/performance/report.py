@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aura_logging.performance.fingerprints import fingerprint
-from aura_logging.performance.queries import Load, QueryLog, Site, SlowQuery, Subject, Transaction
+from aura_logging.performance.origins import DIRECT, RAW, Way
+from aura_logging.performance.queries import Load, QueryGroup, QueryLog, Site, SlowQuery, Subject, Transaction
 
 __all__ = ["BusyStatement", "Duplicate", "NPlusOne", "QueryReport", "judge"]
 
@@ -21,7 +22,8 @@ _Loads = dict[_Key, list[tuple[str, Load]]]
 class NPlusOne:
     """One field of one model, loaded once per row at one place: `queries` of them, on `tables` tables.
 
-    `via` is the finding that loaded the rows themselves row by row, when there is one.
+    `via` is the finding that loaded the rows themselves row by row, when there is one; `way` leads from its rows, or
+    else from the outermost ones, to those that the field is loaded for.
     """
 
     subject: Subject
@@ -29,6 +31,7 @@ class NPlusOne:
     queries: int
     tables: int = 1
     via: NPlusOne | None = None
+    way: Way = DIRECT
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -139,11 +142,13 @@ def judge(log: QueryLog, long_transaction_seconds: float = 1.0) -> QueryReport:
 def _duplicates(log: QueryLog, n_plus_one: tuple[NPlusOne, ...]) -> tuple[int, tuple[Duplicate, ...]]:
     """Return how many queries were superfluous, and which, without those that an N+1 explains."""
     explained = {(finding.subject, finding.site) for finding in n_plus_one}
-    # What a library asks twice by itself (the admin counts its rows twice) is no line of the project's.
+    # What a library asks twice by itself (the admin counts its rows twice) is no line of the project's, nor is what
+    # validation asks.
     groups = [
         group
         for group in list(log.groups.values())
-        if not group.site.is_library and not any((subject, group.site) in explained for subject in group.loads)
+        if not (group.site.is_library or group.origin.is_check)
+        and not any((subject, group.site) in explained for subject in group.loads)
     ]
     kept = {id(group) for group in groups}
     return sum(group.repeats for group in groups), tuple(
@@ -176,10 +181,46 @@ def _n_plus_one(log: QueryLog) -> tuple[NPlusOne, ...]:
     findings: list[NPlusOne] = []
     # Rows are loaded before what is loaded for them.
     for subject, site in sorted(guilty, key=lambda key: min(load.began for _, load in loads[key])):
-        via = [f for f in findings if f.subject.target_table == subject.owner_table != ""]
-        tables = len({table for table, _ in loads[subject, site]})
-        findings.append(NPlusOne(subject, site, _total(loads[subject, site]), tables, via[-1] if via else None))
+        tables = {table for table, _ in loads[subject, site]}
+        via, way = _source(log, subject, [(f, {t for t, _ in loads[f.subject, f.site]}) for f in findings])
+        findings.append(NPlusOne(subject, site, _total(loads[subject, site]), len(tables), via, way))
     return tuple(sorted(findings, key=lambda finding: -finding.queries))
+
+
+def _source(log: QueryLog, subject: Subject, earlier: list[tuple[NPlusOne, set[str]]]) -> tuple[NPlusOne | None, Way]:
+    """Return where the rows came from that the subject was loaded for: the finding that loaded them, and the way on."""
+    table = subject.owner_table
+    if not table:
+        return None, DIRECT
+    via = [
+        finding
+        for finding, tables in earlier
+        if finding.subject.target_table == table or (finding.subject.kind == "generic" and table in tables)
+    ]
+    if via:
+        # Of a relation of rows among themselves the rows are rather the first ones.
+        return next((f for f in reversed(via) if f.subject.owner_table != table), via[-1]), DIRECT
+    prefetched: list[str] = []
+    joined: list[tuple[QueryGroup, str]] = []
+    for group in list(log.groups.values()):
+        joined += [(group, path) for brought, path in group.origin.joined if brought == table]
+        if group.statement.table == table and _brings_many(group):
+            if not group.origin.prefetched:
+                return None, RAW if group.origin.is_raw else DIRECT
+            prefetched.append(group.origin.prefetched)
+    if prefetched or not joined:
+        return None, Way(tuple(dict.fromkeys(prefetched)), is_prefetched=bool(prefetched))
+    group = joined[0][0]
+    paths = tuple(dict.fromkeys(path for each, path in joined if each is group))
+    if group.origin.prefetched:
+        return None, Way(tuple(f"{group.origin.prefetched}__{path}" for path in paths), is_prefetched=True)
+    return next((finding for finding, _ in earlier if finding.subject in group.loads), None), Way(paths)
+
+
+def _brings_many(group: QueryGroup) -> bool:
+    what = group.statement
+    is_list = what.kind == "read" and not (what.is_single or what.is_probe or what.is_count)
+    return is_list and group.origin.brings_rows and not group.loads
 
 
 def _total(loads: list[tuple[str, Load]]) -> int:
@@ -187,7 +228,10 @@ def _total(loads: list[tuple[str, Load]]) -> int:
 
 
 def _chosen_singles(log: QueryLog, subject: Subject, guilty: set[_Key]) -> int:
-    """Return how many rows of the subject's owner were each fetched by a query of its own, by choice."""
+    """Return how many rows of the subject's owner were each fetched by a query of its own, by choice.
+
+    The same row again is no further one, and what only completes a row that is there brings none.
+    """
     if not subject.owner_table:
         return 0
     singles = 0
@@ -195,11 +239,14 @@ def _chosen_singles(log: QueryLog, subject: Subject, guilty: set[_Key]) -> int:
         statement = group.statement
         if not statement.is_single or statement.is_probe or statement.table != subject.owner_table:
             continue
-        singles += group.count - sum(
+        if not group.origin.brings_rows:
+            continue
+        not_chosen = sum(
             load.queries
             for load in list(group.loads.values())
-            if load.subject == subject or (load.subject, group.site) in guilty
+            if load.subject == subject or load.subject.kind == "deferred" or (load.subject, group.site) in guilty
         )
+        singles += max(0, group.count - group.repeats - not_chosen)
     return singles
 
 

@@ -67,6 +67,63 @@ class Paperback(Book):
     pages = models.IntegerField(default=100)
 
 
+class CopiedRows(models.QuerySet):
+    """Does nothing of its own but to ask a copy."""
+
+    def get(self, *args, **kwargs):
+        return super(CopiedRows, self.all()).get(*args, **kwargs)
+
+
+class Reader(models.Model):
+    """Somebody whose every row is loaded through overrides."""
+
+    name = models.CharField(max_length=80)
+    address = models.TextField(default="")
+    country = models.ForeignKey(Country, on_delete=models.CASCADE)
+
+    objects = CopiedRows.as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+
+    def refresh_from_db(self, *args, **kwargs):
+        super().refresh_from_db(*args, **kwargs)
+
+
+class Card(models.Model):
+    reader = models.ForeignKey(Reader, on_delete=models.CASCADE)
+
+
+class Guest(models.Model):
+    """Somebody who is greeted by the country's name whenever what was left out is loaded."""
+
+    name = models.CharField(max_length=80)
+    address = models.TextField(default="")
+    country = models.ForeignKey(Country, on_delete=models.CASCADE)
+
+    def refresh_from_db(self, *args, **kwargs):
+        super().refresh_from_db(*args, **kwargs)
+        self.greeting = f"welcome from {Country.objects.get(pk=self.country_id)}"
+
+
+class Copy(models.Model):
+    """One of the copies of a book: it has no key of its own."""
+
+    pk = models.CompositePrimaryKey("book_id", "number")
+    book = models.ForeignKey(Book, on_delete=models.CASCADE)
+    number = models.IntegerField()
+    state = models.TextField(default="")
+
+
+class Volume(models.Model):
+    previous = models.OneToOneField("self", on_delete=models.CASCADE, null=True, related_name="next_volume")
+
+
+class TranslatedBook(Book):
+    class Meta:
+        proxy = True
+
+
 class Note(models.Model):
     text = models.CharField(max_length=80)
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE, null=True)
