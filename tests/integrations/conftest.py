@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from aura_logging.performance import cache, outgoing, queries
+from aura_logging.performance import outgoing, queries
 
 
 @pytest.fixture(autouse=True)
 def _outside_any_work() -> None:
     queries.current.set(None)
-    cache.current.set(None)
     outgoing.current.set(None)

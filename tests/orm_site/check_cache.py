@@ -11,7 +11,8 @@ from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.locmem import LocMemCache
 
 from aura_logging.django.cache import _observed, install, unobserved
-from aura_logging.performance.cache import CacheLog, current
+from aura_logging.performance.cache import CacheLog
+from aura_logging.performance.queries import QueryLog, current
 
 
 @pytest.fixture(params=["default", "database", "file"])
@@ -24,11 +25,13 @@ def cache(request):
 
 @pytest.fixture
 def log():
-    log = CacheLog()
-    token = current.set(log)
-    yield log
+    queries = QueryLog()
+    queries.cache = CacheLog()
+    queries.observes_caches = True
+    token = current.set(queries)
+    yield queries.cache
     current.reset(token)
-    assert log.uncounted == 0
+    assert queries.cache.uncounted == 0
 
 
 def counts(log):
@@ -168,7 +171,10 @@ class WithSlots:
 
 
 def counted_by(log, work):
-    token = current.set(log)
+    queries = QueryLog()
+    queries.cache = log
+    queries.observes_caches = True
+    token = current.set(queries)
     try:
         return work()
     finally:

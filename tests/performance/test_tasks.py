@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from aura_logging import fields
-from aura_logging.performance import cache, outgoing, queries, tasks
+from aura_logging.performance import outgoing, queries, tasks
 from aura_logging.performance.probe import PerformanceOptions
 from aura_logging.propagation import unit_of_work
 from aura_logging.testing import capture
@@ -21,16 +21,16 @@ def _observed() -> None:
     outgoing.observed_by("test")
 
 
-def logs() -> tuple[object, object, object]:
-    return queries.current.get(), cache.current.get(), outgoing.current.get()
+def logs() -> tuple[queries.QueryLog | None, outgoing.OutgoingLog | None]:
+    return queries.current.get(), outgoing.current.get()
 
 
 def test_its_record_has_its_own_queries_and_calls_and_all_is_given_back() -> None:
     with capture("aura.task") as records:
         tasks.begin("mail", "1", OPTIONS)
-        query_log, cache_log, calls = logs()
+        query_log, calls = logs()
         assert query_log is not None
-        assert cache_log is not None
+        assert query_log.of_caches() is not None
         assert calls is not None
         query_log.add("SELECT 1 FROM t", (), "default", 0.5, tasks, 1, 1)
         calls.add_call("smtp", 0.25, is_error=False)
@@ -40,7 +40,7 @@ def test_its_record_has_its_own_queries_and_calls_and_all_is_given_back() -> Non
     assert (line["task_name"], line["task_state"], line["task_queue"]) == ("mail", "DONE", "slow")
     assert (line["db_queries"], line["http_calls"]) == (1, 1)
     assert "task_retries" not in line
-    assert logs() == (None, None, None)
+    assert logs() == (None, None)
     assert fields() == {}
 
 
@@ -124,4 +124,4 @@ def test_a_filter_that_raises_keeps_nothing_from_being_given_back(capsys: pytest
         assert fields() == before
 
     assert "broken filter" in capsys.readouterr().err
-    assert logs() == (None, None, None)
+    assert logs() == (None, None)

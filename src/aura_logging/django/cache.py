@@ -11,7 +11,8 @@ from typing import Any
 
 from django.core.cache import BaseCache, caches
 
-from aura_logging.performance.cache import CacheLog, current
+from aura_logging.performance.cache import CacheLog
+from aura_logging.performance.queries import current
 
 __all__ = ["install", "unobserved"]
 
@@ -103,7 +104,7 @@ def _counting(original: Callable[..., Any], count: Callable[[Any, Any], Counts])
 
         @functools.wraps(original)
         async def call_async(self: Any, *args: Any, **kwargs: Any) -> Any:
-            log = current.get()
+            log = _current_log()
             if log is None or _inside.get():
                 return await original(self, *args, **kwargs)
             keys, default, args, kwargs = prepare(args, kwargs)
@@ -119,7 +120,7 @@ def _counting(original: Callable[..., Any], count: Callable[[Any, Any], Counts])
 
     @functools.wraps(original)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        log = current.get()
+        log = _current_log()
         if log is None or _inside.get():
             return original(self, *args, **kwargs)
         keys, default, args, kwargs = prepare(args, kwargs)
@@ -134,6 +135,11 @@ def _counting(original: Callable[..., Any], count: Callable[[Any, Any], Counts])
     return call
 
 
+def _current_log() -> CacheLog | None:
+    queries = current.get()
+    return None if queries is None else queries.of_caches()
+
+
 def _takes_default(original: Callable[..., Any]) -> bool:
     parameters = inspect.signature(original).parameters.values()
     return any(each.name == "default" or each.kind is each.VAR_KEYWORD for each in parameters)
@@ -142,7 +148,7 @@ def _takes_default(original: Callable[..., Any]) -> bool:
 def _getting_or_setting(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def get_or_set(self: Any, key: Any, default: Any, *args: Any, **kwargs: Any) -> Any:
-        log = current.get()
+        log = _current_log()
         if log is None or _inside.get():
             return original(self, key, default, *args, **kwargs)
         made = _Made(default)
@@ -160,7 +166,7 @@ def _getting_or_setting(original: Callable[..., Any]) -> Callable[..., Any]:
 def _getting_or_setting_async(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     async def aget_or_set(self: Any, key: Any, default: Any, *args: Any, **kwargs: Any) -> Any:
-        log = current.get()
+        log = _current_log()
         if log is None or _inside.get():
             return await original(self, key, default, *args, **kwargs)
         made = _Made(default)

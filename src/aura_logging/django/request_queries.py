@@ -10,7 +10,6 @@ from django.http.response import HttpResponseBase
 
 from aura_logging.django import cache, instrumentation, receivers
 from aura_logging.performance import allocations
-from aura_logging.performance import cache as cache_log
 from aura_logging.performance.budgets import RequestBudget, budgets_by_route
 from aura_logging.performance.findings import findings
 from aura_logging.performance.probe import PerformanceOptions, RequestProbe
@@ -58,8 +57,7 @@ def begin(request: HttpRequest, chosen: PerformanceOptions, is_async: bool) -> Q
     if chosen.allocation_sample_rate:
         log.allocations = allocations.sample(chosen.allocation_sample_rate)
     if chosen.observe_caches:
-        log.cache = cache_log.CacheLog()
-        cache_log.current.set(log.cache)
+        log.observes_caches = True
     current.set(log)
     return log
 
@@ -95,7 +93,6 @@ def _release() -> None:
     log = current.get()
     if log is not None and not log.is_pinned:
         current.set(None)
-        cache_log.current.set(None)
         if log.allocations is not None:
             log.allocations.cancel()  # the record was never written
 

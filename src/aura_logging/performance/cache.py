@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CacheLog", "KeyPattern", "current", "key_pattern"]
+__all__ = ["CacheLog", "KeyPattern", "key_pattern"]
 
 _MAX_PATTERNS = 100
 _MAX_PATTERN = 80
@@ -127,7 +126,3 @@ class CacheLog:
             times = f"{known.misses} of {known.misses} times"
             hints.append(f"the cache key {known.pattern} ({known.alias}) was not there, {times}: {why}")
         return hints
-
-
-current: ContextVar[CacheLog | None] = ContextVar("aura_logging_cache", default=None)
-"""The cache log of the work at hand."""

@@ -222,6 +222,7 @@ class QueryLog:
     is_pinned = False
     task: Any = None
     has_fetch_modes = False
+    observes_caches = False
     cache: CacheLog | None = None
     allocations: AllocationSample | None = None
     view_seconds: float | None = None
@@ -241,6 +242,13 @@ class QueryLog:
         self._transactions: dict[str, Transaction] = {}
         self.seen: dict[int, QueryGroup] = {}
         self._lock = threading.Lock()
+
+    def of_caches(self) -> CacheLog | None:
+        """Return the log of what the caches are asked, made at the first asking; `None` where nobody wants to know."""
+        if not self.observes_caches:
+            return None
+        # One step: of two threads that come first, both get the same.
+        return self.cache or self.__dict__.setdefault("cache", CacheLog())
 
     def add(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 
 from aura_logging import propagation
 from aura_logging.options import fill
-from aura_logging.performance import cache, outgoing, queries, wide_record
+from aura_logging.performance import outgoing, queries, wide_record
 from aura_logging.performance.findings import findings
 from aura_logging.performance.probe import PerformanceOptions, RequestProbe
 
@@ -77,9 +77,7 @@ class TaskRun:
                 chosen.explain_sample_rate if chosen.explain_slow_queries else 0.0,
             )
             self._set_for_now(queries.current, self._queries)
-            if chosen.observe_caches:
-                self._queries.cache = cache.CacheLog()
-                self._set_for_now(cache.current, self._queries.cache)
+            self._queries.observes_caches = chosen.observe_caches
         if outgoing.current.get() is None:
             self._stack.callback(outgoing.current.set, None)
             self._outgoing = outgoing.begin()
