@@ -23,6 +23,7 @@ __all__ = [
     "bind",
     "bind_late",
     "bound",
+    "bound_here",
     "correlation_id",
     "current",
     "defer",
@@ -30,7 +31,6 @@ __all__ = [
     "release",
     "resume",
     "run_in_context",
-    "settle",
     "start",
     "unbind",
 ]
@@ -41,7 +41,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _fields: ContextVar[Mapping[str, Any]] = ContextVar("aura_logging_fields", default=_NOTHING)
-_deferred: ContextVar[Deferred | None] = ContextVar("aura_logging_deferred", default=None)
 _entered: ContextVar[tuple[tuple[bound, Mapping[str, Any]], ...]] = ContextVar("aura_logging_entered", default=())
 
 
@@ -193,10 +192,14 @@ class Deferred:
         try:
             self.learn()
         except Exception as error:  # noqa: BLE001  # it reads the user's objects, and a log call must not fail
-            _deferred.set(None)
+            self.ask = _nothing_more  # type: ignore[method-assign]  # in no context of this unit of work
             bind(context_error=type(error).__name__)
         finally:
             self._is_asking = False
+
+
+def _nothing_more() -> None:
+    pass
 
 
 class _Call(Deferred):
@@ -207,16 +210,14 @@ class _Call(Deferred):
 def start(fields: Mapping[str, Any], later: Deferred | None = None, trace: Any = None) -> units.Unit:
     """Begin a unit of work with these fields and no others, whatever an earlier one left behind; return it.
 
-    The mapping itself is kept, so it must not change any more. `later` is asked before each record; `trace` is what
-    its outgoing requests carry, a `propagation.Trace`.
+    The mapping itself is kept, so it must not change any more once a record was made with it. `later` is asked before
+    each record; `trace` is what its outgoing requests carry, a `propagation.Trace`.
     """
     _fields.set(fields if STANDARD_ATTRIBUTES.isdisjoint(fields) else _with_attribute_names(fields))
     # Setting a variable copies a part of the context, looking at it does not; mostly there is nothing to forget.
-    if later is not None or _deferred.get() is not None:
-        _deferred.set(later)
     if _entered.get():
         _entered.set(())
-    return units.start(trace)
+    return units.start(trace, later)
 
 
 def resume(fields: Mapping[str, Any], unit: units.Unit) -> None:
@@ -231,15 +232,11 @@ def defer(learn: Callable[[], None]) -> None:
     It runs on the logging thread and must be cheap. What it logs itself is not a reason to ask again. If it raises, it
     is not asked any more in this unit of work, whose records say so in the field `context_error`.
     """
-    _deferred.set(_Call(learn))
+    (units.current() or units.start()).later = _Call(learn)
 
 
-def settle() -> Mapping[str, Any]:
-    """Ask for the last time what was deferred, and return the bound fields: there is no more to learn of this unit."""
-    deferred = _deferred.get()
-    if deferred is not None:
-        deferred.ask()
-        _deferred.set(None)
+def bound_here() -> Mapping[str, Any]:
+    """Return the bound fields without asking for what is to be learnt later: the mapping itself, for reading only."""
     return _fields.get()
 
 
@@ -249,17 +246,15 @@ def release() -> None:
     units.end()
     if _fields.get() is not _NOTHING:
         _fields.set(_NOTHING)
-    if _deferred.get() is not None:
-        _deferred.set(None)
     if _entered.get():
         _entered.set(())
 
 
 def current() -> Mapping[str, Any]:
     """Return the bound fields as they are kept, for reading only."""
-    deferred = _deferred.get()
-    if deferred is not None:
-        deferred.ask()
+    unit = units.current()
+    if unit is not None and unit.later is not None:
+        unit.later.ask()
     return _fields.get()
 
 

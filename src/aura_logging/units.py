@@ -26,6 +26,8 @@ class Unit:
     """The unit that this one is a part of."""
     trace: Any = None
     """Where it stands in a trace: a `propagation.Trace`, or `None`."""
+    later: Any = None
+    """What is still to be learnt of it: a `context.Deferred`, or `None`."""
     failed: bool | None = None
     """Whether it ended in an exception; `None` while it goes on."""
     _at_end: list[Callable[[bool], None]] | None = None
@@ -58,10 +60,10 @@ def current() -> Unit | None:
     return _unit.get()
 
 
-def start(trace: Any = None) -> Unit:
+def start(trace: Any = None, later: Any = None) -> Unit:
     """Begin a unit in the place of whatever an earlier one left behind, and return it."""
     unit = Unit()
-    unit.trace = trace
+    unit.trace, unit.later = trace, later
     _unit.set(unit)
     return unit
 
@@ -85,6 +87,8 @@ def begin(trace: Any = None) -> Iterator[None]:
     outer = _unit.get()
     own = Unit()
     own.outer, own.trace = outer, trace
+    if outer is not None:
+        own.later = outer.later
     _unit.set(own)
     try:
         yield

@@ -33,9 +33,23 @@ class LateFields(context.Deferred):
     _users = NOBODY
     _route_known = False
     _known: Mapping[str, Any] = _NOTHING  # replaced, never changed
+    _settled: Mapping[str, Any] | None = None
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: HttpRequest, fields: dict[str, Any]) -> None:
+        """`fields` are those that the request begins with: what is learnt at the first asking is added to them."""
         self._request = weakref.ref(request)
+        self._unseen: dict[str, Any] | None = fields
+
+    def ask(self) -> None:
+        """Look, and bind in the context of the caller, unless all is known there; never raises."""
+        if context.bound_here() is not self._settled:
+            super().ask()
+
+    def settle(self) -> Mapping[str, Any]:
+        """Look for the last time, for no more is to become known; return the fields that are bound here."""
+        super().ask()
+        settled = self._settled = context.bound_here()
+        return settled
 
     def learn(self) -> None:
         """Look, and bind in the context of the caller."""
@@ -50,6 +64,11 @@ class LateFields(context.Deferred):
             if users is not self._users:
                 self._look_at(users, request)
         known = self._known
+        unseen, self._unseen = self._unseen, None
+        if unseen is not None and context.bound_here() is unseen:
+            # Nobody has put others in their place, nor taken them as all there is: it spares making a copy.
+            unseen.update(known)
+            return
         before = _bound_here.get()
         if before is not known:
             _bound_here.set(known)

@@ -48,7 +48,7 @@ class RequestContextFilter(logging.Filter):
         self._host = HostMetrics() if host_metrics is True else host_metrics or None
         self._ambient: Mapping[str, Any] = {"correlation_id": None, **self._service}
         # The last answer and what it was made of: in one request it is asked for again and again.
-        self._merged: tuple[Mapping[str, Any], Mapping[str, Any], dict[str, Any]] = ({}, {}, {})
+        self._merged: tuple[Mapping[str, Any], Mapping[str, Any], int, dict[str, Any]] = ({}, {}, 0, {})
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the fields; always true."""
@@ -68,10 +68,11 @@ class RequestContextFilter(logging.Filter):
         bound = context.current()
         host = self._host
         ambient = self._ambient if host is None or host.is_fresh() else self._look_around(host)
-        of_ambient, of_bound, added = self._merged
-        if ambient is not of_ambient or bound is not of_bound:
+        of_ambient, of_bound, of_size, added = self._merged
+        size = len(bound)  # what is learnt late of a request may be added to the very mapping
+        if ambient is not of_ambient or bound is not of_bound or size != of_size:
             added = {**ambient, **bound}
-            self._merged = (ambient, bound, added)
+            self._merged = (ambient, bound, size, added)
         return added
 
     def with_fields(self, own: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class _Request:
     request: HttpRequest
     chosen: _Chosen
     unit: Unit
+    later: LateFields
     bound: Mapping[str, Any]
     probe: RequestProbe | None = None
     queries: QueryLog | None = None
@@ -123,7 +124,8 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         state = _Request()
         state.request = request
         state.chosen = chosen
-        state.unit = context.start(fields, LateFields(request), trace)
+        state.later = LateFields(request, fields)
+        state.unit = context.start(fields, state.later, trace)
         performance = chosen.performance
         if type(request) is not WSGIRequest:  # the handler may be anybody's
             receivers.expect_leftovers()
@@ -147,7 +149,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
             response.headers._store.setdefault(chosen.header_key, (header, state.unit.trace.correlation_id))
         # With the route and the user, as far as they are known by now: the request may be gone when a body ends. Of a
         # response that is whole, no view and no middleware of the project comes any more.
-        state.bound = context.current() if response.streaming else context.settle()
+        state.bound = context.current() if response.streaming else state.later.settle()
         # Django closes an ASGI response outside the task that made it: bodies end there, and `request_finished` comes.
         response._resource_closers.append(state.resume)  # type: ignore[attr-defined]  # what HttpResponseBase.close calls
         if chosen.inspects_bodies:
