@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType, TracebackType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from aura_logging import units
 from aura_logging.records import STANDARD_ATTRIBUTES, attribute_name
@@ -172,39 +172,30 @@ def run_in_context(function: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
-class Deferred:
-    """What is not known yet when a unit of work begins, and is learnt before each of its records: see `defer`.
-
-    A subclass says how in `learn`, which binds what it finds.
-    """
-
-    _is_asking = False
-
-    def learn(self) -> None:
-        """Look, and bind."""
-        raise NotImplementedError
+class Deferred(Protocol):
+    """What is not known yet when a unit of work begins, and is learnt before each of its records."""
 
     def ask(self) -> None:
-        """Have it learnt, unless it is just being learnt; never raises."""
-        if self._is_asking:
-            return
-        self._is_asking = True
-        try:
-            self.learn()
-        except Exception as error:  # noqa: BLE001  # it reads the user's objects, and a log call must not fail
-            self.ask = _nothing_more  # type: ignore[method-assign]  # in no context of this unit of work
-            bind(context_error=type(error).__name__)
-        finally:
-            self._is_asking = False
+        """Look, and bind what was found; cheap, and never raises. What it logs itself may ask again."""
+        ...
 
 
-def _nothing_more() -> None:
-    pass
+class _Call:
+    """Asks a function, until it fails."""
 
-
-class _Call(Deferred):
     def __init__(self, learn: Callable[[], None]) -> None:
-        self.learn = learn  # type: ignore[method-assign]  # that is what it is for
+        self._learn: Callable[[], None] | None = learn
+
+    def ask(self) -> None:
+        learn, self._learn = self._learn, None  # what it logs itself asks nobody
+        if learn is None:
+            return
+        try:
+            learn()
+        except Exception as error:  # noqa: BLE001  # anybody's function, and a log call must not fail
+            bind(context_error=type(error).__name__)
+        else:
+            self._learn = learn
 
 
 def start(fields: Mapping[str, Any], later: Deferred | None = None, trace: Any = None) -> units.Unit:

@@ -16,6 +16,6 @@ def test_the_route_is_the_pattern_that_matched_and_the_home_page_has_one_too(pat
     request.resolver_match = ResolverMatch(lambda request: None, (), {}, route=pattern)
 
     with context.bound():
-        LateFields(request, {}).learn()
+        LateFields(request, {}).ask()
 
         assert context.current()["route"] == route

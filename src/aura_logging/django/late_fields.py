@@ -21,7 +21,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _bound_here: ContextVar[Mapping[str, Any]] = ContextVar("aura_logging_late_fields", default=_NOTHING)
 
 
-class LateFields(context.Deferred):
+class LateFields:
     """Asked before each record of the request; binds what has become known since.
 
     It looks only at what is there and makes nothing load. A name that the application has bound itself is left as
@@ -42,17 +42,20 @@ class LateFields(context.Deferred):
 
     def ask(self) -> None:
         """Look, and bind in the context of the caller, unless all is known there; never raises."""
-        if context.bound_here() is not self._settled:
-            super().ask()
+        if context.bound_here() is self._settled:
+            return
+        try:
+            self._learn()
+        except Exception as error:  # noqa: BLE001  # whatever hangs on the request: a log call must not fail
+            context.bind(context_error=type(error).__name__)
 
     def settle(self) -> Mapping[str, Any]:
         """Look for the last time, for no more is to become known; return the fields that are bound here."""
-        super().ask()
+        self.ask()
         settled = self._settled = context.bound_here()
         return settled
 
-    def learn(self) -> None:
-        """Look, and bind in the context of the caller."""
+    def _learn(self) -> None:
         request = self._request()
         if request is not None:
             if not self._route_known and (match := request.resolver_match) is not None:

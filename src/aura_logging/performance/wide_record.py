@@ -36,11 +36,11 @@ def write(
     None of the fields may have the name of an attribute of `logging`'s own. Never raises: what a handler's filter
     raises is shown as `logging` shows a handler's errors.
     """
-    notice_fork()
     # A logger of the fast lane may spare the record; that room lies above this one, so the logger is asked.
     write_without_record = getattr(log, "write_without_record", None)
     if write_without_record is not None and write_without_record(level, message, place, fields):
         return
+    notice_fork()
     # Not log.log(): it would look for its caller, which is always this line, and nobody wants to know. Nor makeRecord,
     # which holds each extra against the record's own attributes.
     record = _record(log.name, level, place, message, fields)
