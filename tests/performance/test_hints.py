@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from aura_logging.performance.hints import Hint, hints, predicted_queries
+from aura_logging.performance.loads import Site, Subject
 from aura_logging.performance.origins import RAW, Way
-from aura_logging.performance.queries import QueryLog, Site, Subject
+from aura_logging.performance.queries import QueryLog
 from aura_logging.performance.report import Duplicate, NPlusOne, QueryReport, judge
 
 SITE = Site("shop/views.py", 41)

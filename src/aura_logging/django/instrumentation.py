@@ -23,16 +23,8 @@ from aura_logging.django.sql_lines import tell
 from aura_logging.django.statement_text import text_of, without_savepoint
 from aura_logging.django.tracking.unobserved import unobserved
 from aura_logging.django.usual_queries import UnusualError, other_usual, remember
-from aura_logging.performance.queries import (
-    MAX_SEEN,
-    NOWHERE,
-    Load,
-    QueryGroup,
-    QueryLog,
-    SlowQuery,
-    current,
-    observed_by,
-)
+from aura_logging.performance.loads import NOWHERE, Load
+from aura_logging.performance.queries import MAX_SEEN, QueryGroup, QueryLog, SlowQuery, current, observed_by
 
 __all__ = ["install"]
 

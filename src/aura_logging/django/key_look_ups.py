@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import ForeignKey
 
 from aura_logging.performance.fingerprints import Statement
-from aura_logging.performance.queries import Subject
+from aura_logging.performance.loads import Subject
 
 __all__ = ["in_filter", "in_raw_sql"]
 

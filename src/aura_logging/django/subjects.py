@@ -12,7 +12,7 @@ from django.db.models.query import RawQuerySet
 from aura_logging.django import key_look_ups
 from aura_logging.django.call_sites import is_django, passes_on
 from aura_logging.performance.fingerprints import Statement
-from aura_logging.performance.queries import Kind, Subject
+from aura_logging.performance.loads import Kind, Subject
 
 __all__ = ["Asked", "came_through", "chain_link", "lazily_loaded", "lazy_subject", "outermost", "queried"]
 

@@ -8,24 +8,22 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from types import CodeType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from aura_logging.performance.allocations import AllocationSample
 from aura_logging.performance.cache import CacheLog
 from aura_logging.performance.fingerprints import MAX_SQL, Statement, statement
+from aura_logging.performance.loads import ELSEWHERE, NOWHERE, Load, Site, Subject
 from aura_logging.performance.origins import PLAIN, Origin
 
 __all__ = [
     "MAX_GROUPS",
     "MAX_SEEN",
     "Lazy",
-    "Load",
     "QueryGroup",
     "QueryLog",
     "Repeat",
-    "Site",
     "SlowQuery",
-    "Subject",
     "Transaction",
     "current",
 ]
@@ -38,88 +36,6 @@ MAX_SEEN = 10_000
 
 _MAX_REPEATS = 50
 _MAX_SLOW = 5
-_MAX_CHECKS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A line of code, or of a template, as a person would look it up; `advice` names the class to change instead.
-
-    `is_library` is true where no code of the project was in sight.
-    """
-
-    file: str
-    line: int
-    advice: str = ""
-    is_library: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
-
-
-NOWHERE = Site("unknown", 0, is_library=True)
-ELSEWHERE = Site("many places", 0, is_library=True)
-
-Kind = Literal[
-    "forward", "reverse_one", "generic",
-    "many", "values", "filtered", "count", "filtered_count", "aggregate",
-    "deferred",
-    "get", "filter", "raw",
-]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What of which model was loaded: `Book.author`; `owner_table` has the rows it was loaded for.
-
-    `kind`: `forward` and `reverse_one` find one object through a key, `generic` through a content type, `many` a
-    related manager's objects, `values` no more than values of theirs, `filtered` some of them or in another order,
-    `count` their number, `filtered_count` that of some, `aggregate` what else is computed of them; `deferred` is a
-    field left out by `only` or `defer`. Without a relation, `get` looks one object up, `filter` those with a key to
-    another row, `raw` does that in the project's own SQL (`model` is the table then, `field` the column).
-
-    `query_name` is what the field is called in a filter or an aggregate, where that is another name.
-    """
-
-    model: str
-    field: str
-    kind: Kind
-    owner_table: str = ""
-    target_table: str = attribute(default="", compare=False)
-    query_name: str = attribute(default="", compare=False)
-
-    def __str__(self) -> str:
-        return f"{self.model}.{self.field}"
-
-
-@dataclass(slots=True)
-class Load:
-    """How often a subject was loaded at one site, since when (the log's caller's clock, seconds), and for which rows.
-
-    Rows are looked at until the load is settled to be a loop, at most 64 times.
-    """
-
-    subject: Subject
-    began: float = 0.0
-    queries: int = 0
-    targets: set[Hashable] = attribute(default_factory=set)
-    is_settled: bool = False
-    _checks: int = 0
-    _rows_by_path: dict[Hashable, set[Hashable]] = attribute(default_factory=dict)
-
-    @property
-    def wants_evidence(self) -> bool:
-        """Tell whether another look at the rows could still change the judgement."""
-        return not self.is_settled and self._checks < _MAX_CHECKS
-
-    def seen(self, path: Hashable, row: Hashable, threshold: int) -> None:
-        """Note that the row was loaded for by this path through the program; the same path again is a loop."""
-        self._checks += 1
-        rows = self._rows_by_path.setdefault(path, set())
-        rows.add(row)
-        if len(rows) >= threshold:
-            self.is_settled = True
-            self._rows_by_path.clear()
 
 
 class Lazy(NamedTuple):

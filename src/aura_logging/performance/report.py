@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aura_logging.performance.fingerprints import fingerprint
+from aura_logging.performance.loads import Load, Site, Subject
 from aura_logging.performance.origins import DIRECT, RAW, Way
-from aura_logging.performance.queries import Load, QueryGroup, QueryLog, Site, SlowQuery, Subject, Transaction
+from aura_logging.performance.queries import QueryGroup, QueryLog, SlowQuery, Transaction
 
 __all__ = ["BusyStatement", "Duplicate", "NPlusOne", "QueryReport", "judge"]
 
