@@ -6,7 +6,7 @@ import logging
 import random
 import sys
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
 import django
@@ -24,11 +24,10 @@ from aura_logging.django.statement_text import text_of, without_savepoint
 from aura_logging.django.tracking.unobserved import unobserved
 from aura_logging.django.usual_queries import UnusualError, other_usual, remember
 from aura_logging.performance.loads import NOWHERE, Load
-from aura_logging.performance.queries import MAX_SEEN, QueryGroup, QueryLog, SlowQuery, current, observed_by
+from aura_logging.performance.queries import FAILED, MAX_SEEN, QueryGroup, QueryLog, SlowQuery, current, observed_by
+from aura_logging.performance.questions import question
 
 __all__ = ["install"]
-
-_FAILED = -2
 
 _DEBUG = logging.DEBUG
 
@@ -76,7 +75,7 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
         ended = _clock()
         if log is not None:
             log.failed += 1
-            _note(log, sql, params, many, context, began, ended, _FAILED)
+            _note(log, sql, params, many, context, began, ended, FAILED)
         if is_told:
             tell(sql, context["connection"], ended - began)
         raise
@@ -113,12 +112,11 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
             rows = 0
         statement = group.statement
         if statement.is_repeatable:
-            # As `QueryLog.count` has it.
-            value = params[0] if type(params) is tuple and len(params) == 1 else params
-            told = value if type(value) is int and value >= 0 else repr(value)
-            digest = hash((sql, group.alias, told, log.writes))
+            digest = question(sql, group.alias, params, log.writes)
             seen = log.seen
-            if digest in seen or len(seen) >= MAX_SEEN:
+            if digest is None:
+                pass
+            elif digest in seen or len(seen) >= MAX_SEEN:
                 log.again(digest, group)
             else:
                 seen[digest] = group
@@ -135,8 +133,8 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
         if connection.in_atomic_block:
             blocks = connection.atomic_blocks
             log.in_transaction(group.alias, blocks[0] if blocks else None, began, ended, group.site)
-    except (UnusualError, KeyError, ValueError, TypeError):
-        # Another one; the stack is not that deep this time; a parameter's own code failed.
+    except (UnusualError, KeyError, ValueError):
+        # Another one; the stack is not that deep this time, or other code is at work there.
         _note(log, sql, params, many, context, began, ended, 0)
     except Exception:  # noqa: BLE001  # a query must not fail because it is watched; the log says that it was not
         log.uncounted += 1
@@ -178,7 +176,7 @@ def _note(
             blocks = connection.atomic_blocks
             log.in_transaction(connection.alias, blocks[0] if blocks else None, began, ended, group.site)
         if seconds > log.slow_query_seconds and group.statement.kind != "transaction":
-            _note_slow(log, group, connection, sql, params, seconds, can_explain=not (rows == _FAILED or many))
+            _note_slow(log, group, connection, sql, params, seconds, can_explain=not (rows == FAILED or many))
         remember(log, sql, place, group, connection.vendor)
     except Exception:  # noqa: BLE001  # a query must not fail because it is watched; the log says that it was not
         log.uncounted += 1
@@ -196,28 +194,31 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
         if group.count == 1:
             group.origin = origin_of(asked)
         if found is None:
-            group.wants_subject = False
+            group.wants_subject = len(group.loads) > 1
     if found is None:
         return
     subject, row = found
     load = log.loaded(group, subject, _clock())
-    if load.wants_evidence and not _is_chain(load, place, row):
+    if load.wants_evidence and not _is_chain(load, place):
         load.seen((id(place.owner), outer_path(place.frame)), row, log.n_plus_one_threshold)
     if place.loader is None:
-        group.wants_subject = load.wants_evidence
+        # Where one line loads several, what each query loads has to be found out to the end.
+        group.wants_subject = load.wants_evidence or len(group.loads) > 1
     elif not load.wants_evidence:
         group.loop = load
 
 
-def _is_chain(load: Load, place: Place, row: Hashable) -> bool:
+def _is_chain(load: Load, place: Place) -> bool:
     """Tell whether the row is itself what such a load brought before: `node = node.parent`, again and again."""
     subject = load.subject
-    if place.loader is not None and subject.kind == "reverse_one":
-        return subjects.came_through(place.loader)
-    if place.loader is None or not subject.target_table or subject.target_table != subject.owner_table:
+    if place.loader is None:
         return False
-    load.targets.add(subjects.chain_link(place.loader))
-    return row in load.targets
+    if subject.kind == "reverse_one":
+        return subjects.came_through(place.loader)
+    if not subject.target_table or subject.target_table != subject.owner_table:
+        return False
+    link = subjects.chain_link(place.loader)
+    return link is not None and load.is_led_to(*link)
 
 
 def _note_slow(

@@ -67,27 +67,44 @@ class Subject:
 class Load:
     """How often a subject was loaded at one site, since when (the log's caller's clock, seconds), and for which rows.
 
-    Rows are looked at until the load is settled to be a loop, at most 64 times.
+    Rows are looked at until the load is settled to be a loop, at most 64 times, or the threshold's times if that is
+    more; `wants_evidence` says whether another look could still change the judgement. Of rows no more than hashes is
+    kept.
     """
 
     subject: Subject
     began: float = 0.0
     queries: int = 0
-    targets: set[Hashable] = attribute(default_factory=set)
     is_settled: bool = False
+    wants_evidence: bool = True
     _checks: int = 0
-    _rows_by_path: dict[Hashable, set[Hashable]] = attribute(default_factory=dict)
-
-    @property
-    def wants_evidence(self) -> bool:
-        """Tell whether another look at the rows could still change the judgement."""
-        return not self.is_settled and self._checks < _MAX_CHECKS
+    _rows_by_path: dict[Hashable, set[int]] = attribute(default_factory=dict)
+    _targets: set[int] = attribute(default_factory=set)
 
     def seen(self, path: Hashable, row: Hashable, threshold: int) -> None:
         """Note that the row was loaded for by this path through the program; the same path again is a loop."""
-        self._checks += 1
         rows = self._rows_by_path.setdefault(path, set())
-        rows.add(row)
-        if len(rows) >= threshold:
-            self.is_settled = True
-            self._rows_by_path.clear()
+        rows.add(_hash(row))
+        self._checks += 1
+        self.is_settled = self.is_settled or len(rows) >= threshold
+        if self.is_settled or self._checks >= max(_MAX_CHECKS, threshold):
+            self._decide()
+
+    def is_led_to(self, row: Hashable, target: Hashable) -> bool:
+        """Tell whether such a load led to the row, as in `node = node.parent`, many times; this goes to `target`."""
+        self._targets.add(_hash(target))
+        is_next = _hash(row) in self._targets
+        if is_next:
+            self._checks += 1
+            if self._checks >= _MAX_CHECKS:
+                self._decide()
+        return is_next
+
+    def _decide(self) -> None:
+        self.wants_evidence = False
+        self._rows_by_path.clear()
+        self._targets.clear()
+
+
+def _hash(value: Hashable) -> int:
+    return hash(repr(value))  # -1 and -2 have the same hash

@@ -15,8 +15,10 @@ from aura_logging.performance.cache import CacheLog
 from aura_logging.performance.fingerprints import MAX_SQL, Statement, statement
 from aura_logging.performance.loads import ELSEWHERE, NOWHERE, Load, Site, Subject
 from aura_logging.performance.origins import PLAIN, Origin
+from aura_logging.performance.questions import question
 
 __all__ = [
+    "FAILED",
     "MAX_GROUPS",
     "MAX_SEEN",
     "Lazy",
@@ -33,6 +35,9 @@ MAX_GROUPS = 500
 
 MAX_SEEN = 10_000
 """Questions that are remembered, by a hash, to know them when they are asked again."""
+
+FAILED = -2
+"""The rows of a query that failed."""
 
 _MAX_REPEATS = 50
 _MAX_SLOW = 5
@@ -171,11 +176,9 @@ class QueryLog:
         """Count a query that has ended; return its group, whose `site` is `NOWHERE` until the caller says where it is.
 
         `owner` (known by identity) and `instruction` stand for the call site; `rows` is what the driver says was
-        touched, negative for unknown.
+        touched, negative for unknown, `FAILED` where the query did.
         """
-        if len(sql) > MAX_SQL:
-            sql = sql[:MAX_SQL]
-        key = (sql, alias, id(owner), instruction)
+        key = (sql if len(sql) <= MAX_SQL else sql[:MAX_SQL], alias, id(owner), instruction)
         group = self.groups.get(key)
         if group is None:
             with self._lock:
@@ -185,16 +188,10 @@ class QueryLog:
 
     def count(self, group: QueryGroup, sql: str, params: Any, seconds: float, rows: int) -> None:
         """Count another query of the group."""
-        digest: int | None = None
-        if group.statement.is_repeatable:
-            try:
-                # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change
-                # what is read: reading again after a write is no waste.
-                value = params[0] if type(params) is tuple and len(params) == 1 else params
-                told = value if type(value) is int and value >= 0 else repr(value)
-                digest = hash((sql, group.alias, told, self.writes))
-            except Exception:  # noqa: BLE001  # a parameter's own code; whether it is a repeat is not known then
-                digest = None
+        # Whoever writes may change what is read: reading again after a write is no waste; nor is after a failure.
+        digest = None
+        if group.statement.is_repeatable and rows != FAILED:
+            digest = question(sql, group.alias, params, self.writes)
         # No lock: CPython changes threads at calls, and there is none between reading and writing a sum. Two threads
         # that ask the same at the same moment may not be seen as a repeat.
         group.count += 1
@@ -290,7 +287,7 @@ class QueryLog:
 
     def _new_group(self, key: Hashable, sql: str, alias: str, owner: Any) -> QueryGroup:
         if len(self.groups) < MAX_GROUPS:
-            group = self.groups[key] = QueryGroup(sql, alias, statement(sql), owner=owner)
+            group = self.groups[key] = QueryGroup(sql[:MAX_SQL], alias, statement(sql), owner=owner)
             return group
         overflow = (statement(sql).kind, alias)
         crowd = self.groups.get(overflow)
