@@ -54,7 +54,7 @@ def test_what_is_computed_row_by_row_is_computed_with_the_rows(compute, advice, 
 def test_a_count_is_told_by_the_name_that_the_database_s_side_knows(observe):
     careless = observe(lambda: [book.review_set.count() for book in books()])
     counted = []
-    mended = observe(lambda: counted.extend(row.review_count for row in follow(careless, books())))
+    mended = observe(lambda: counted.extend(row.review_count for row in follow(hints(careless), books())))
 
     assert mended.count == predicted_queries(careless, hints(careless)) == 1
     assert counted == [1] * 12
@@ -68,7 +68,7 @@ def test_counts_of_two_relations_do_not_multiply_each_other(observe):
             author.notes.count()
 
     careless = observe(lambda: count(authors()))
-    row = follow(careless, authors())[0]
+    row = follow(hints(careless), authors())[0]
 
     assert (row.books_count, row.edited_count, row.notes_count) == (5, 2, 1)
     assert all("distinct=True" in hint.text for hint in hints(careless))
@@ -82,7 +82,7 @@ def test_a_count_of_prefetched_rows_goes_to_their_own_queryset(observe):
 
     careless = observe(lambda: count(authors().prefetch_related("books"), ""))
     (hint,) = hints(careless)
-    annotated = follow(careless, Book.objects.all())
+    annotated = follow(hints(careless), Book.objects.all())
     mended = observe(lambda: count(authors().prefetch_related(Prefetch("books", annotated)), "review_count"))
 
     assert "to the queryset that fetches Book and read that" in hint.text

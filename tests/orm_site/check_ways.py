@@ -154,7 +154,7 @@ def test_the_change_fits_the_way_the_rows_came(rows, loop, fields, look_up, obse
         (last,) = [hint.text for hint in found if look_up in hint.text]
         mended = observe(lambda: loop(change(rows(), last, ", Author.objects.all()")))
     else:
-        mended = observe(lambda: loop(follow(careless, rows())))
+        mended = observe(lambda: loop(follow(hints(careless), rows())))
 
     assert {str(finding.subject) for finding in careless.n_plus_one} == fields
     assert any(look_up in hint.text for hint in found)
@@ -187,7 +187,8 @@ def test_what_is_prefetched_twice_is_mended_in_both(observe):
     careless = observe(lambda: load(rows()))
 
     assert 'add .prefetch_related("books__genres", "edited__genres")' in hints(careless)[0].text
-    assert observe(lambda: load(follow(careless, rows()))).count == predicted_queries(careless, hints(careless)) == 5
+    mended = observe(lambda: load(follow(hints(careless), rows())))
+    assert mended.count == predicted_queries(careless, hints(careless)) == 5
 
 
 def test_a_left_out_field_of_prefetched_rows_is_named_as_their_own_queryset_calls_it(observe):
@@ -281,7 +282,7 @@ def test_rows_of_the_project_s_own_sql_are_mended_with_what_they_have(observe):
 
     careless = observe(lambda: load(rows("*")))
     left_out = observe(lambda: [book.title for book in rows("id, author_id")])
-    mended = observe(lambda: load(follow(careless, rows("*"))))
+    mended = observe(lambda: load(follow(hints(careless), rows("*"))))
 
     assert 'add .prefetch_related("author")' in hints(careless)[0].text
     assert mended.count == predicted_queries(careless, hints(careless)) == 2

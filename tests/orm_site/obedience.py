@@ -8,8 +8,6 @@ from django.contrib.contenttypes.prefetch import GenericPrefetch
 from django.db.models import Count
 from library.models import Author, Book
 
-from aura_logging.performance.hints import hints
-
 ADDED = re.compile(r"add (\..+?)(?: to the queryset that fetches \w+)?(?: and read that)? \(\d+ queries become \d+\)")
 
 
@@ -27,8 +25,8 @@ def change(rows, advice, others=""):
     return eval("rows" + ADDED.search(advice)[1].replace(", …", others), names)
 
 
-def follow(report, rows):
-    """Do all that the hints say."""
-    for hint in hints(report):
+def follow(advice, rows):
+    """Do all that a report's hints say."""
+    for hint in advice:
         rows = change(rows, hint.text)
     return rows

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import django
 from django.db import connections
@@ -16,7 +17,7 @@ from django.db.backends.signals import connection_created
 from aura_logging.django import subjects
 from aura_logging.django.call_sites import Place, awaiting_place, locate, outer_path, site_of
 from aura_logging.django.explain import explain
-from aura_logging.django.row_origins import origin_of, origin_of_prefetch
+from aura_logging.django.row_origins import note_bringer, origin_of, origin_of_prefetch, row_of
 from aura_logging.django.sql_lines import are_wanted as _is_told
 from aura_logging.django.sql_lines import known_levels as _levels
 from aura_logging.django.sql_lines import tell
@@ -112,7 +113,11 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
             rows = 0
         statement = group.statement
         if statement.is_repeatable:
-            digest = question(sql, group.alias, params, log.writes)
+            digest: int | None  # as `question` has it
+            if type(params) is tuple and len(params) == 1 and type(value := params[0]) is int and value >= 0:
+                digest = hash((sql, group.alias, value, log.writes))
+            else:
+                digest = question(sql, group.alias, params, log.writes)
             seen = log.seen
             if digest is None:
                 pass
@@ -184,12 +189,14 @@ def _note(
 
 def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> None:
     """Count what the query loads, and for which row, as long as that is not settled."""
+    queryset = None
     if place.loader is not None:
         found = subjects.lazily_loaded(place.loader, group.statement)
         if group.count == 1 and found is None:
             group.origin = origin_of_prefetch(place.loader, _frame(4))
     else:
         asked = subjects.outermost(_frame(4))
+        queryset = asked[0]
         found = subjects.queried(asked, group.statement, params)
         if group.count == 1:
             group.origin = origin_of(asked)
@@ -199,8 +206,14 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
         return
     subject, row = found
     load = log.loaded(group, subject, _clock())
-    if load.wants_evidence and not _is_chain(load, place):
-        load.seen((id(place.owner), outer_path(place.frame)), row, log.n_plus_one_threshold)
+    if load.wants_evidence:
+        at_hand = row_of(queryset, place.loader)
+        if load.queries == 1 and subject.owner_table:
+            note_bringer(load, at_hand, row, tuple(log.recent))
+        if at_hand is not None:
+            log.recent.append((ref(at_hand), load))
+        if not _is_chain(load, place):
+            load.seen((id(place.owner), outer_path(place.frame)), row, log.n_plus_one_threshold)
     if place.loader is None:
         # Where one line loads several, what each query loads has to be found out to the end.
         group.wants_subject = load.wants_evidence or len(group.loads) > 1

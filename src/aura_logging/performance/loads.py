@@ -63,13 +63,15 @@ class Subject:
         return f"{self.model}.{self.field}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Load:
     """How often a subject was loaded at one site, since when (the log's caller's clock, seconds), and for which rows.
 
     Rows are looked at until the load is settled to be a loop, at most 64 times, or the threshold's times if that is
     more; `wants_evidence` says whether another look could still change the judgement. Of rows no more than hashes is
-    kept.
+    kept. `brought_by` is what had loaded the first of them, where the row shows that; where it does not, `may_follow`
+    is the last load of such rows before, with its number of queries then: if there were more of them afterwards, the
+    one is inside the other.
     """
 
     subject: Subject
@@ -77,6 +79,8 @@ class Load:
     queries: int = 0
     is_settled: bool = False
     wants_evidence: bool = True
+    brought_by: Load | None = None
+    may_follow: tuple[Load, int] | None = None
     _checks: int = 0
     _rows_by_path: dict[Hashable, set[int]] = attribute(default_factory=dict)
     _targets: set[int] = attribute(default_factory=set)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -41,6 +42,7 @@ FAILED = -2
 
 _MAX_REPEATS = 50
 _MAX_SLOW = 5
+_MOST_RECENT = 64
 
 
 class Lazy(NamedTuple):
@@ -161,6 +163,8 @@ class QueryLog:
         self.slow: list[SlowQuery] = []
         self._transactions: dict[str, Transaction] = {}
         self.seen: dict[int, QueryGroup] = {}
+        # For which rows what was loaded last, as weak references; of who counts.
+        self.recent: deque[tuple[Any, Load]] = deque(maxlen=_MOST_RECENT)
         self._lock = threading.Lock()
 
     def add(
