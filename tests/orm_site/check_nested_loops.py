@@ -99,4 +99,4 @@ def test_one_change_for_two_lines_is_one_hint(observe):
 def test_rows_are_the_outermost_ones_where_the_loop_that_brought_others_is_over(observe):
     advice = hints(observe(lambda: outermost_rows_after_a_loop_that_is_over(Book.objects.order_by("pk"))))
 
-    assert any(hint.text.endswith('add .select_related("author") (16 queries become 1)') for hint in advice)
+    assert any('add .select_related("author") (16 queries become 1)' in hint.text for hint in advice)
