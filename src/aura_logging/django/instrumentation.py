@@ -32,6 +32,8 @@ __all__ = ["install"]
 
 _DEBUG = logging.DEBUG
 
+_SEQUENCES = (tuple, list)
+
 _clock = time.perf_counter
 _current_log = current.get
 _random = random.random
@@ -114,7 +116,7 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
         statement = group.statement
         if statement.is_repeatable:
             digest: int | None  # as `question` has it
-            if type(params) is tuple and len(params) == 1 and type(value := params[0]) is int and value >= 0:
+            if type(params) in _SEQUENCES and len(params) == 1 and type(value := params[0]) is int and value >= 0:
                 digest = hash((sql, group.alias, value, log.writes))
             else:
                 digest = question(sql, group.alias, params, log.writes)

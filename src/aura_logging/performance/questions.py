@@ -16,6 +16,7 @@ __all__ = ["identity", "question"]
 _PLAIN: Final = frozenset(
     {int, float, bool, str, bytes, NoneType, Decimal, date, datetime, time, timedelta, UUID},
 )
+_SEQUENCES: Final = (tuple, list)
 _BASES: Final = (int, float, str, bytes)
 # What shows where it is instead of what, or only its beginning.
 _HIDES: Final = re.compile(r"\bat 0x|\.\.\.")
@@ -38,11 +39,11 @@ def identity(params: Any) -> Hashable | None:
     raises.
     """
     try:
-        if type(params) is tuple and len(params) == 1:
+        if type(params) in _SEQUENCES and len(params) == 1:
             value = params[0]
             if type(value) is int and value >= 0:
                 return value
-        if params is None or (type(params) in (tuple, list) and _PLAIN.issuperset(map(type, params))):
+        if params is None or (type(params) in _SEQUENCES and _PLAIN.issuperset(map(type, params))):
             return repr(params)
         return repr(_exact(params))
     except Exception:  # noqa: BLE001  # a parameter's own code
