@@ -35,5 +35,8 @@ def test_every_situation_is_judged_rightly_on_postgresql(postgres_dsn: str) -> N
 
 def test_every_situation_is_judged_rightly_on_mariadb(mariadb_dsn: str) -> None:
     # What a cache does is the same for all.
-    names = ("n_plus_one", "innocents", "overrides", "ways", "requests")
+    names = (
+        "n_plus_one", "innocents", "overrides", "ways", "nested_loops", "computed", "look_ups", "serializers",
+        "questions", "requests",
+    )  # fmt: skip
     run_checks(*(f"check_{name}.py" for name in names), ORM_SITE_DSN=mariadb_dsn)

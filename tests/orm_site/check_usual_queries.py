@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextvars
 import dataclasses
 import logging
+import threading
 from collections import Counter
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from library.models import Author, Book, Genre, Note, Paperback
@@ -213,3 +215,24 @@ def test_rows_of_a_repeated_query_add_up(observe):
             list(Author.objects.all())
 
     assert observe(ask).rows == (4 * 6 if connection.vendor != "sqlite" else 0)
+
+
+def test_threads_of_one_request_lose_no_count(observe):
+    def work():
+        try:
+            for _ in range(10):
+                looked_up()
+        finally:
+            connections.close_all()
+
+    def share():
+        threads = [threading.Thread(target=contextvars.copy_context().run, args=(work,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    report = observe(share)
+
+    (finding,) = report.n_plus_one
+    assert (report.count, finding.queries) == (4 * 10 * 7, 4 * 10 * 6)

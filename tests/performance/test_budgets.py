@@ -9,7 +9,8 @@ from aura_logging.performance.budgets import (
     assert_request_budget,
     budgets_by_route,
 )
-from aura_logging.performance.queries import QueryLog, Site
+from aura_logging.performance.loads import Site
+from aura_logging.performance.queries import QueryLog
 from aura_logging.performance.report import judge
 
 

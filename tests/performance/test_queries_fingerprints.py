@@ -93,6 +93,10 @@ def test_any_text_has_a_fingerprint_of_bounded_length(text: str, times: int) -> 
         ("DELETE FROM t", "write", "t"),
         ("BEGIN", "transaction", ""),
         ('RELEASE SAVEPOINT "s"', "transaction", ""),
+        ('SELECT EXTRACT(YEAR FROM "a"."day") FROM "a"', "read", "a"),
+        ("SELECT (SELECT b FROM c WHERE c.a_id = a.id LIMIT 1) AS b FROM a", "read", "a"),
+        ("SELECT COUNT(*) FROM (SELECT EXTRACT(DAY FROM b) FROM a) subquery", "read", "a"),
+        ("(SELECT b FROM a) UNION (SELECT b FROM c)", "read", "a"),
         ("PRAGMA foreign_keys", "other", ""),
         ("", "other", ""),
     ],
@@ -133,8 +137,19 @@ def test_the_key_that_alone_chooses_the_rows_is_seen(sql: str, key: str) -> None
     assert statement(sql).key == key
 
 
+def test_of_a_long_statement_the_end_is_looked_at_too() -> None:
+    columns = ", ".join(f'"t"."column_{number}"' for number in range(1_000))
+
+    found = statement(f'SELECT {columns} FROM "t" WHERE "t"."id" = %s LIMIT 21')
+
+    assert (found.kind, found.table, found.is_single) == ("read", "t", True)
+    assert not statement(f'SELECT {columns} FROM "t" WHERE "t"."id" = %s FOR UPDATE').is_repeatable
+
+
 def test_only_what_must_give_the_same_again_is_repeatable() -> None:
     assert statement("SELECT a FROM t").is_repeatable
     assert not statement("SELECT nextval('numbers')").is_repeatable
+    assert not statement("SELECT * FROM pg_try_advisory_lock(7)").is_repeatable
+    assert not statement('SELECT * FROM "next_number" ()').is_repeatable
     assert not statement("SELECT a FROM t FOR UPDATE").is_repeatable
     assert not statement("UPDATE t SET a = 1").is_repeatable

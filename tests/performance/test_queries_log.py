@@ -5,8 +5,9 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aura_logging.performance.loads import Site, Subject
 from aura_logging.performance.origins import DIRECT, Origin, Way
-from aura_logging.performance.queries import MAX_GROUPS, QueryLog, Site, SlowQuery, Subject
+from aura_logging.performance.queries import MAX_GROUPS, QueryLog, SlowQuery
 from aura_logging.performance.report import judge
 
 HERE = object()

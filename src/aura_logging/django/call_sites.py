@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db.models import Model, QuerySet
 
 import aura_logging
-from aura_logging.performance.queries import Site
+from aura_logging.performance.loads import Site
 
 __all__ = ["Place", "awaiting_place", "is_django", "locate", "outer_path", "passes_on", "routes", "site_of"]
 

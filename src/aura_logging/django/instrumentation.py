@@ -6,8 +6,9 @@ import logging
 import random
 import sys
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import django
 from django.db import connections
@@ -16,29 +17,22 @@ from django.db.backends.signals import connection_created
 from aura_logging.django import subjects
 from aura_logging.django.call_sites import Place, awaiting_place, locate, outer_path, site_of
 from aura_logging.django.explain import explain
-from aura_logging.django.row_origins import origin_of, origin_of_prefetch
+from aura_logging.django.row_origins import note_bringer, origin_of, origin_of_prefetch, row_of
 from aura_logging.django.sql_lines import are_wanted as _is_told
 from aura_logging.django.sql_lines import known_levels as _levels
 from aura_logging.django.sql_lines import tell
 from aura_logging.django.statement_text import text_of, without_savepoint
 from aura_logging.django.tracking.unobserved import unobserved
 from aura_logging.django.usual_queries import UnusualError, other_usual, remember
-from aura_logging.performance.queries import (
-    MAX_SEEN,
-    NOWHERE,
-    Load,
-    QueryGroup,
-    QueryLog,
-    SlowQuery,
-    current,
-    observed_by,
-)
+from aura_logging.performance.loads import NOWHERE, Load
+from aura_logging.performance.queries import FAILED, MAX_SEEN, QueryGroup, QueryLog, SlowQuery, current, observed_by
+from aura_logging.performance.questions import question
 
 __all__ = ["install"]
 
-_FAILED = -2
-
 _DEBUG = logging.DEBUG
+
+_SEQUENCES = (tuple, list)
 
 _clock = time.perf_counter
 _current_log = current.get
@@ -84,7 +78,7 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
         ended = _clock()
         if log is not None:
             log.failed += 1
-            _note(log, sql, params, many, context, began, ended, _FAILED)
+            _note(log, sql, params, many, context, began, ended, FAILED)
         if is_told:
             tell(sql, context["connection"], ended - began)
         raise
@@ -121,12 +115,15 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
             rows = 0
         statement = group.statement
         if statement.is_repeatable:
-            # As `QueryLog.count` has it.
-            value = params[0] if type(params) is tuple and len(params) == 1 else params
-            told = value if type(value) is int and value >= 0 else repr(value)
-            digest = hash((sql, group.alias, told, log.writes))
+            digest: int | None  # as `question` has it
+            if type(params) in _SEQUENCES and len(params) == 1 and type(value := params[0]) is int and value >= 0:
+                digest = hash((sql, group.alias, value, log.writes))
+            else:
+                digest = question(sql, group.alias, params, log.writes)
             seen = log.seen
-            if digest in seen or len(seen) >= MAX_SEEN:
+            if digest is None:
+                pass
+            elif digest in seen or len(seen) >= MAX_SEEN:
                 log.again(digest, group)
             else:
                 seen[digest] = group
@@ -143,8 +140,8 @@ def _observe(execute: Callable[..., Any], sql: Any, params: Any, many: bool, con
         if connection.in_atomic_block:
             blocks = connection.atomic_blocks
             log.in_transaction(group.alias, blocks[0] if blocks else None, began, ended, group.site)
-    except (UnusualError, KeyError, ValueError, TypeError):
-        # Another one; the stack is not that deep this time; a parameter's own code failed.
+    except (UnusualError, KeyError, ValueError):
+        # Another one; the stack is not that deep this time, or other code is at work there.
         _note(log, sql, params, many, context, began, ended, 0)
     except Exception:  # noqa: BLE001  # a query must not fail because it is watched; the log says that it was not
         log.uncounted += 1
@@ -186,7 +183,7 @@ def _note(
             blocks = connection.atomic_blocks
             log.in_transaction(connection.alias, blocks[0] if blocks else None, began, ended, group.site)
         if seconds > log.slow_query_seconds and group.statement.kind != "transaction":
-            _note_slow(log, group, connection, sql, params, seconds, can_explain=not (rows == _FAILED or many))
+            _note_slow(log, group, connection, sql, params, seconds, can_explain=not (rows == FAILED or many))
         remember(log, sql, place, group, connection.vendor)
     except Exception:  # noqa: BLE001  # a query must not fail because it is watched; the log says that it was not
         log.uncounted += 1
@@ -194,38 +191,49 @@ def _note(
 
 def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> None:
     """Count what the query loads, and for which row, as long as that is not settled."""
+    queryset = None
     if place.loader is not None:
         found = subjects.lazily_loaded(place.loader, group.statement)
         if group.count == 1 and found is None:
             group.origin = origin_of_prefetch(place.loader, _frame(4))
     else:
         asked = subjects.outermost(_frame(4))
+        queryset = asked[0]
         found = subjects.queried(asked, group.statement, params)
         if group.count == 1:
             group.origin = origin_of(asked)
         if found is None:
-            group.wants_subject = False
+            group.wants_subject = len(group.loads) > 1
     if found is None:
         return
     subject, row = found
     load = log.loaded(group, subject, _clock())
-    if load.wants_evidence and not _is_chain(load, place, row):
-        load.seen((id(place.owner), outer_path(place.frame)), row, log.n_plus_one_threshold)
+    if load.wants_evidence:
+        at_hand = row_of(queryset, place.loader)
+        if load.queries == 1 and subject.owner_table:
+            note_bringer(load, at_hand, row, tuple(log.recent))
+        if at_hand is not None:
+            log.recent.append((ref(at_hand), load))
+        if not _is_chain(load, place):
+            load.seen((id(place.owner), outer_path(place.frame)), row, log.n_plus_one_threshold)
     if place.loader is None:
-        group.wants_subject = load.wants_evidence
+        # Where one line loads several, what each query loads has to be found out to the end.
+        group.wants_subject = load.wants_evidence or len(group.loads) > 1
     elif not load.wants_evidence:
         group.loop = load
 
 
-def _is_chain(load: Load, place: Place, row: Hashable) -> bool:
+def _is_chain(load: Load, place: Place) -> bool:
     """Tell whether the row is itself what such a load brought before: `node = node.parent`, again and again."""
     subject = load.subject
-    if place.loader is not None and subject.kind == "reverse_one":
-        return subjects.came_through(place.loader)
-    if place.loader is None or not subject.target_table or subject.target_table != subject.owner_table:
+    if place.loader is None:
         return False
-    load.targets.add(subjects.chain_link(place.loader))
-    return row in load.targets
+    if subject.kind == "reverse_one":
+        return subjects.came_through(place.loader)
+    if not subject.target_table or subject.target_table != subject.owner_table:
+        return False
+    link = subjects.chain_link(place.loader)
+    return link is not None and load.is_led_to(*link)
 
 
 def _note_slow(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from django.db.models import ForeignKey
 
 from aura_logging.performance.fingerprints import Statement
-from aura_logging.performance.queries import Subject
+from aura_logging.performance.loads import Subject
+from aura_logging.performance.questions import identity
 
 __all__ = ["in_filter", "in_raw_sql"]
 
-Found = tuple[Subject, str]
+Found = tuple[Subject, Hashable]
 
 
 def in_filter(queryset: Any, statement: Statement) -> Found | None:
@@ -28,7 +30,7 @@ def in_filter(queryset: Any, statement: Statement) -> Found | None:
         return None
     meta = queryset.model._meta
     owner = field.remote_field.model._meta.db_table
-    return Subject(str(meta.object_name), field.name, "filter", owner, meta.db_table), repr(key)
+    return Subject(str(meta.object_name), field.name, "filter", owner, meta.db_table), identity((key,))
 
 
 def in_raw_sql(statement: Statement, params: Any) -> Found | None:
@@ -36,8 +38,4 @@ def in_raw_sql(statement: Statement, params: Any) -> Found | None:
     column = statement.key.lower()
     if not statement.is_repeatable or not (column == "id" or column.endswith("_id")):
         return None
-    try:
-        row = repr(params)
-    except Exception:  # noqa: BLE001  # a parameter's own code
-        return None
-    return Subject(statement.table, statement.key, "raw", "", statement.table), row
+    return Subject(statement.table, statement.key, "raw", "", statement.table), identity(params)

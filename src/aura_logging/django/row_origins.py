@@ -1,20 +1,24 @@
-"""Tell, once for each statement of a request, how the ORM came to ask for its rows."""
+"""Tell how the ORM came to ask for a statement's rows, and how a row came that it asks more for."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from types import FrameType
 from typing import Any
+from weakref import ref
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.query import RawQuerySet
 
 from aura_logging.django.subjects import Asked
+from aura_logging.performance.loads import Load
 from aura_logging.performance.origins import PLAIN, Origin
 
-__all__ = ["origin_of", "origin_of_prefetch"]
+__all__ = ["note_bringer", "origin_of", "origin_of_prefetch", "row_of"]
 
 _MOST_JOINED = 64
+_OF_MANY = ("many", "filtered")
 _RAW = Origin(is_raw=True)
 _NO_ROWS = Origin(brings_rows=False)
 _CHECK = Origin(brings_rows=False, is_check=True)
@@ -60,6 +64,45 @@ def origin_of_prefetch(loader: FrameType, frame: FrameType | None) -> Origin:
             return Origin(path, _joined(queryset) if isinstance(queryset, QuerySet) else ())
         frame = frame.f_back
     return Origin(path)
+
+
+def row_of(queryset: Any, loader: FrameType | None) -> Model | None:
+    """Return the row at hand that something is loaded for: by a descriptor, or by its manager."""
+    row = None
+    if loader is not None:
+        row = loader.f_locals.get("instance")
+    elif isinstance(queryset, QuerySet):
+        hints: dict[str, Any] = getattr(queryset, "_hints", {})
+        row = hints.get("instance")
+    return row if isinstance(row, Model) else None
+
+
+def note_bringer(load: Load, row: Model | None, key: Hashable, recent: Sequence[tuple[ref[Model], Load]]) -> None:
+    """Note what brought the row that something is loaded for, as far as what was loaded of late shows it.
+
+    Either the row that that was loaded for has this one at hand now, or this has that one: a foreign key's other side
+    gives itself to all its rows. What comes many to many shows nothing. Of a row that is not there its `key` is
+    looked at. `recent` ends with the latest.
+    """
+    table = load.subject.owner_table
+    of_the_row = [id(each) for each in row._state.fields_cache.values()] if row is not None else []
+    for reference, earlier in reversed(recent):
+        subject, owner = earlier.subject, reference()
+        brings_many = subject.kind in _OF_MANY and subject.target_table == table
+        if owner is not None:
+            brought = owner._state.fields_cache.get(subject.field)
+            is_it = brought is row if row is not None else _is_known_as(brought, table, key)
+            if is_it or (brings_many and id(owner) in of_the_row):
+                load.brought_by, load.may_follow = earlier, None
+                return
+        if brings_many and load.may_follow is None:
+            # One line may have several loads, for Python changes its instructions.
+            same = {other for _, other in recent if other.subject == subject}
+            load.may_follow = earlier, sum(other.queries for other in same)
+
+
+def _is_known_as(row: Any, table: str, key: Hashable) -> bool:
+    return isinstance(row, Model) and row._meta.db_table == table and str(row.pk) == str(key)
 
 
 def _joined(queryset: Any) -> tuple[tuple[str, str], ...]:

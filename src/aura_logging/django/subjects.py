@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Hashable
 from types import FrameType
 from typing import Any
+from weakref import ref
 
-from django.db.models import Model, QuerySet
+from django.db.models import ForeignKey, Model, QuerySet
 from django.db.models.query import RawQuerySet
 
 from aura_logging.django import key_look_ups
 from aura_logging.django.call_sites import is_django, passes_on
 from aura_logging.performance.fingerprints import Statement
-from aura_logging.performance.queries import Kind, Subject
+from aura_logging.performance.loads import Kind, Subject
+from aura_logging.performance.questions import identity
 
 __all__ = ["Asked", "came_through", "chain_link", "lazily_loaded", "lazy_subject", "outermost", "queried"]
 
 Found = tuple[Subject, Hashable]
-"""What is loaded, and the identity of the row it is loaded for."""
+"""What is loaded, and the identity of the row it is loaded for, `None` where that is not known."""
 
 _MOST_REMEMBERED = 5_000
-_remembered: dict[tuple[Any, type], Subject | None] = {}
+# By identity, of those that are still there: a project may make models while it runs, and they must go when they may.
+_Remembered = tuple["ref[Any]", "ref[type]", Subject | None]
+_remembered: dict[tuple[int, int], _Remembered] = {}
 
 # A look-up through these is the application's own; `get` inside anything else is Django's affair.
 _THIN = (
@@ -56,13 +60,8 @@ def lazily_loaded(loader: FrameType, statement: Statement) -> Found | None:
     descriptor, instance = values.get("self"), values.get("instance")
     if not isinstance(instance, Model) or _is_deletion(loader.f_back):
         return None
-    key = (descriptor, type(instance))
-    try:
-        subject = _remembered[key]
-    except KeyError:
-        subject = _subject_of(descriptor, instance)
-        if len(_remembered) < _MOST_REMEMBERED:
-            _remembered[key] = subject
+    known = _known(descriptor, type(instance))
+    subject = known[2] if known is not None else _learn(descriptor, instance)
     if subject is None or (subject.kind == "generic" and statement.table == "django_content_type"):
         return None
     return subject, _row(instance)
@@ -71,7 +70,8 @@ def lazily_loaded(loader: FrameType, statement: Statement) -> Found | None:
 def lazy_subject(loader: FrameType) -> Subject | None:
     """Return what a descriptor's `__get__` loads, if `lazily_loaded` has told it before: the very same object."""
     values = loader.f_locals
-    return _remembered.get((values.get("self"), type(values.get("instance"))))
+    known = _known(values.get("self"), type(values.get("instance")))
+    return known[2] if known is not None else None
 
 
 def came_through(loader: FrameType) -> bool:
@@ -86,13 +86,13 @@ def came_through(loader: FrameType) -> bool:
     )
 
 
-def chain_link(loader: FrameType) -> Hashable:
-    """Return the key of the row a self-referring foreign key leads to, `None` for anything else."""
+def chain_link(loader: FrameType) -> tuple[Hashable, Hashable] | None:
+    """Return what a foreign key knows rows by, of the row at hand and of the one it leads to; `None` for others."""
     values = loader.f_locals
-    field = getattr(values.get("self"), "field", None)
-    instance = values.get("instance")
-    attname = getattr(field, "attname", None)
-    return instance.__dict__.get(attname) if isinstance(instance, Model) and attname else None
+    field, instance = getattr(values.get("self"), "field", None), values.get("instance")
+    if not isinstance(instance, Model) or not isinstance(field, ForeignKey):
+        return None
+    return instance.__dict__.get(field.target_field.attname), instance.__dict__.get(field.attname)
 
 
 Asked = tuple[Any, str, FrameType | None]
@@ -131,8 +131,21 @@ def queried(asked: Asked, statement: Statement, params: Any) -> Found | None:
         return found
     if method == "get":
         meta = queryset.model._meta
-        return Subject(str(meta.object_name), "get", "get", "", meta.db_table), repr(params)
+        return Subject(str(meta.object_name), "get", "get", "", meta.db_table), identity(params)
     return key_look_ups.in_filter(queryset, statement)
+
+
+def _known(descriptor: Any, model: type) -> _Remembered | None:
+    known = _remembered.get((id(descriptor), id(model)))
+    return known if known is not None and known[0]() is descriptor and known[1]() is model else None
+
+
+def _learn(descriptor: Any, instance: Model) -> Subject | None:
+    subject = _subject_of(descriptor, instance)
+    if len(_remembered) >= _MOST_REMEMBERED:
+        _remembered.clear()
+    _remembered[id(descriptor), id(type(instance))] = ref(descriptor), ref(type(instance)), subject
+    return subject
 
 
 def _subject_of(descriptor: Any, instance: Model) -> Subject | None:

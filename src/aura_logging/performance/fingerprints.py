@@ -12,6 +12,7 @@ __all__ = ["MAX_SQL", "Statement", "fingerprint", "statement"]
 MAX_SQL = 4_096
 """Characters of a statement that are looked at and kept; what Django writes for a wide join is about 2,000."""
 
+_TAIL = 512
 _MAX_FINGERPRINT = 500
 _CACHED_STATEMENTS = 1_024
 
@@ -39,7 +40,8 @@ _KINDS: dict[str, Kind] = {
 
 _VERB = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*([A-Za-z]+)", re.DOTALL)
 _NAME = r'(?:[`"\[]?[\w$]+[`"\]]?\.)?[`"\[]?([\w$]+)[`"\]]?'
-_READ_TABLE = re.compile(r"\bFROM\s+" + _NAME, re.IGNORECASE)
+# What is called, and not read from, may do anything.
+_READ_TABLE = re.compile(r"\bFROM\s+" + _NAME + r"\b(?![`\"\]]?\s*\()", re.IGNORECASE)
 _WRITTEN_TABLE = re.compile(r"\b(?:INTO|UPDATE|FROM|TABLE)\s+(?:ONLY\s+)?" + _NAME, re.IGNORECASE)
 _WRITES_INSIDE = re.compile(r"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\b", re.IGNORECASE)
 _LOCKS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
@@ -103,9 +105,10 @@ class Statement:
 def statement(sql: str) -> Statement:
     """Tell what a statement does, from its text; the answer for a short one is remembered process-wide.
 
+    Of a long one the beginning and the end are looked at: the first says what is read, the last how much of it.
     Never raises: what is not understood is of kind `other`. Any thread may ask.
     """
-    return _cached(sql) if len(sql) <= MAX_SQL else _read(sql[:MAX_SQL])
+    return _cached(sql) if len(sql) <= MAX_SQL else _read(f"{sql[: MAX_SQL - _TAIL]} … {sql[-_TAIL:]}")
 
 
 def fingerprint(sql: str) -> str:
@@ -158,10 +161,10 @@ def _read(sql: str) -> Statement:
         kind = "write"
     if kind not in ("read", "write"):
         return Statement(kind)
-    found = (_READ_TABLE if kind == "read" else _WRITTEN_TABLE).search(sql)
-    table = found[1] if found else ""
     if kind == "write":
-        return Statement(kind, table)
+        found = _WRITTEN_TABLE.search(sql)
+        return Statement(kind, found[1] if found else "")
+    table = _read_table(sql, is_query_named=verb is not None and verb[1].upper() == "WITH")
     key = _ONE_KEY.search(sql)
     return Statement(
         kind,
@@ -173,6 +176,20 @@ def _read(sql: str) -> Statement:
         is_repeatable=bool(table) and _LOCKS.search(sql) is None,
         key=key[1] if key else "",
     )
+
+
+def _read_table(sql: str, is_query_named: bool) -> str:
+    """Return the table of the outermost query; of named ones (`WITH`) that of the first, which the others read.
+
+    In parentheses there may be queries of its columns, and `EXTRACT(YEAR FROM a)`.
+    """
+    found: list[tuple[int, str]] = []
+    for match in _READ_TABLE.finditer(sql):
+        before = sql[: match.start()]
+        found.append((before.count("(") - before.count(")"), match[1]))
+    if not found:
+        return ""
+    return found[0][1] if is_query_named else min(found, key=lambda each: each[0])[1]
 
 
 _cached = functools.lru_cache(maxsize=_CACHED_STATEMENTS)(_read)

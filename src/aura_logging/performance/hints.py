@@ -15,6 +15,8 @@ MAX_HINTS = 5
 """Hints of one record; whoever mends these five sees the next ones."""
 
 _FETCHED_FOR_PEERS = ("forward", "reverse_one", "generic", "deferred")
+# What a manager asks anew each time it is told to.
+_ASKED_AGAIN = ("many", "values", "count")
 _COMPUTED = ("count", "filtered_count", "aggregate")
 
 # What has no rows that it could come along with: it is all asked for at once.
@@ -60,8 +62,8 @@ def hints(report: QueryReport) -> tuple[Hint, ...]:
         finding.subject.owner_table for finding in report.n_plus_one if finding.subject.kind in _COMPUTED
     )
     found = [
-        _n_plus_one(finding, report.has_fetch_modes, computed[finding.subject.owner_table] > 1)
-        for finding in report.n_plus_one
+        _n_plus_one(together, report.has_fetch_modes, computed[together[0].subject.owner_table] > 1)
+        for together in _of_one_change(report.n_plus_one)
     ]
     found += [_duplicate(duplicate) for duplicate in report.duplicates]
     found.sort(key=lambda hint: -hint.saves)
@@ -74,8 +76,20 @@ def predicted_queries(report: QueryReport, found: Sequence[Hint]) -> int:
     return report.count - sum(hint.saves for hint in found)
 
 
-def _n_plus_one(finding: NPlusOne, has_fetch_modes: bool, counted_together: bool) -> Hint:
-    subject, queries, site = finding.subject, finding.queries, finding.site
+def _of_one_change(findings: Sequence[NPlusOne]) -> list[list[NPlusOne]]:
+    """Return the findings, with those together that the same change mends at several lines."""
+    by_change: dict[tuple[object, ...], list[NPlusOne]] = {}
+    for finding in findings:
+        is_shared = finding.subject.kind in _ASKED_AGAIN
+        key = (finding.subject, look_up(finding)) if is_shared else (finding.subject, finding.site)
+        by_change.setdefault(key, []).append(finding)
+    return list(by_change.values())
+
+
+def _n_plus_one(together: list[NPlusOne], has_fetch_modes: bool, counted_together: bool) -> Hint:
+    finding = together[0]
+    subject, queries = finding.subject, sum(each.queries for each in together)
+    site = " and ".join(dict.fromkeys(str(each.site) for each in together))
     if subject.kind in _ONE_BY_ONE:
         text = _ONE_BY_ONE[subject.kind].format(subject=subject, site=site)
         return Hint(f"{text} ({queries} queries become 1)", queries, 1)

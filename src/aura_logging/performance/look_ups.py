@@ -29,7 +29,6 @@ class LookUp:
 def look_up(finding: NPlusOne, last: str = "") -> LookUp:
     """Return the look-up of the finding's field, which may be called otherwise in it: `last`."""
     paths: tuple[str, ...] = (last or finding.subject.field,)
-    seen = {finding.subject}
     needs_prefetch = False
     step = finding
     while True:
@@ -37,11 +36,10 @@ def look_up(finding: NPlusOne, last: str = "") -> LookUp:
             paths = tuple(f"{way}__{path}" for way in step.way.paths for path in paths)
         needs_prefetch = needs_prefetch or step.way.is_prefetched or step.way.is_raw
         via = step.via
-        if via is None or via.subject in seen or via.subject.kind in ("get", "filter", "raw"):
+        if via is None or via.subject.kind in ("get", "filter", "raw"):
             return LookUp(paths, needs_prefetch)
         if via.subject.kind == "generic":
             return LookUp(paths, needs_prefetch, look_up(via).paths[0], step.subject.model)
-        seen.add(via.subject)
         paths = tuple(f"{via.subject.field}__{path}" for path in paths)
         needs_prefetch = needs_prefetch or via.subject.kind in _MANY
         step = via

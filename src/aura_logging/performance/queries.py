@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
 from types import CodeType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from aura_logging.performance.allocations import AllocationSample
 from aura_logging.performance.cache import CacheLog
 from aura_logging.performance.fingerprints import MAX_SQL, Statement, statement
+from aura_logging.performance.loads import ELSEWHERE, NOWHERE, Load, Site, Subject
 from aura_logging.performance.origins import PLAIN, Origin
+from aura_logging.performance.questions import question
 
 __all__ = [
+    "FAILED",
     "MAX_GROUPS",
     "MAX_SEEN",
     "Lazy",
-    "Load",
     "QueryGroup",
     "QueryLog",
     "Repeat",
-    "Site",
     "SlowQuery",
-    "Subject",
     "Transaction",
     "current",
 ]
@@ -36,90 +37,12 @@ MAX_GROUPS = 500
 MAX_SEEN = 10_000
 """Questions that are remembered, by a hash, to know them when they are asked again."""
 
+FAILED = -2
+"""The rows of a query that failed."""
+
 _MAX_REPEATS = 50
 _MAX_SLOW = 5
-_MAX_CHECKS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A line of code, or of a template, as a person would look it up; `advice` names the class to change instead.
-
-    `is_library` is true where no code of the project was in sight.
-    """
-
-    file: str
-    line: int
-    advice: str = ""
-    is_library: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
-
-
-NOWHERE = Site("unknown", 0, is_library=True)
-ELSEWHERE = Site("many places", 0, is_library=True)
-
-Kind = Literal[
-    "forward", "reverse_one", "generic",
-    "many", "values", "filtered", "count", "filtered_count", "aggregate",
-    "deferred",
-    "get", "filter", "raw",
-]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What of which model was loaded: `Book.author`; `owner_table` has the rows it was loaded for.
-
-    `kind`: `forward` and `reverse_one` find one object through a key, `generic` through a content type, `many` a
-    related manager's objects, `values` no more than values of theirs, `filtered` some of them or in another order,
-    `count` their number, `filtered_count` that of some, `aggregate` what else is computed of them; `deferred` is a
-    field left out by `only` or `defer`. Without a relation, `get` looks one object up, `filter` those with a key to
-    another row, `raw` does that in the project's own SQL (`model` is the table then, `field` the column).
-
-    `query_name` is what the field is called in a filter or an aggregate, where that is another name.
-    """
-
-    model: str
-    field: str
-    kind: Kind
-    owner_table: str = ""
-    target_table: str = attribute(default="", compare=False)
-    query_name: str = attribute(default="", compare=False)
-
-    def __str__(self) -> str:
-        return f"{self.model}.{self.field}"
-
-
-@dataclass(slots=True)
-class Load:
-    """How often a subject was loaded at one site, since when (the log's caller's clock, seconds), and for which rows.
-
-    Rows are looked at until the load is settled to be a loop, at most 64 times.
-    """
-
-    subject: Subject
-    began: float = 0.0
-    queries: int = 0
-    targets: set[Hashable] = attribute(default_factory=set)
-    is_settled: bool = False
-    _checks: int = 0
-    _rows_by_path: dict[Hashable, set[Hashable]] = attribute(default_factory=dict)
-
-    @property
-    def wants_evidence(self) -> bool:
-        """Tell whether another look at the rows could still change the judgement."""
-        return not self.is_settled and self._checks < _MAX_CHECKS
-
-    def seen(self, path: Hashable, row: Hashable, threshold: int) -> None:
-        """Note that the row was loaded for by this path through the program; the same path again is a loop."""
-        self._checks += 1
-        rows = self._rows_by_path.setdefault(path, set())
-        rows.add(row)
-        if len(rows) >= threshold:
-            self.is_settled = True
-            self._rows_by_path.clear()
+_MOST_RECENT = 64
 
 
 class Lazy(NamedTuple):
@@ -241,6 +164,8 @@ class QueryLog:
         self.slow: list[SlowQuery] = []
         self._transactions: dict[str, Transaction] = {}
         self.seen: dict[int, QueryGroup] = {}
+        # For which rows what was loaded last, as weak references; of who counts.
+        self.recent: deque[tuple[Any, Load]] = deque(maxlen=_MOST_RECENT)
         self._lock = threading.Lock()
 
     def of_caches(self) -> CacheLog | None:
@@ -263,11 +188,9 @@ class QueryLog:
         """Count a query that has ended; return its group, whose `site` is `NOWHERE` until the caller says where it is.
 
         `owner` (known by identity) and `instruction` stand for the call site; `rows` is what the driver says was
-        touched, negative for unknown.
+        touched, negative for unknown, `FAILED` where the query did.
         """
-        if len(sql) > MAX_SQL:
-            sql = sql[:MAX_SQL]
-        key = (sql, alias, id(owner), instruction)
+        key = (sql if len(sql) <= MAX_SQL else sql[:MAX_SQL], alias, id(owner), instruction)
         group = self.groups.get(key)
         if group is None:
             with self._lock:
@@ -277,16 +200,10 @@ class QueryLog:
 
     def count(self, group: QueryGroup, sql: str, params: Any, seconds: float, rows: int) -> None:
         """Count another query of the group."""
-        digest: int | None = None
-        if group.statement.is_repeatable:
-            try:
-                # repr, because hash(-1) == hash(-2), and a list of parameters has no hash. Whoever writes may change
-                # what is read: reading again after a write is no waste.
-                value = params[0] if type(params) is tuple and len(params) == 1 else params
-                told = value if type(value) is int and value >= 0 else repr(value)
-                digest = hash((sql, group.alias, told, self.writes))
-            except Exception:  # noqa: BLE001  # a parameter's own code; whether it is a repeat is not known then
-                digest = None
+        # Whoever writes may change what is read: reading again after a write is no waste; nor is after a failure.
+        digest = None
+        if group.statement.is_repeatable and rows != FAILED:
+            digest = question(sql, group.alias, params, self.writes)
         # No lock: CPython changes threads at calls, and there is none between reading and writing a sum. Two threads
         # that ask the same at the same moment may not be seen as a repeat.
         group.count += 1
@@ -382,7 +299,7 @@ class QueryLog:
 
     def _new_group(self, key: Hashable, sql: str, alias: str, owner: Any) -> QueryGroup:
         if len(self.groups) < MAX_GROUPS:
-            group = self.groups[key] = QueryGroup(sql, alias, statement(sql), owner=owner)
+            group = self.groups[key] = QueryGroup(sql[:MAX_SQL], alias, statement(sql), owner=owner)
             return group
         overflow = (statement(sql).kind, alias)
         crowd = self.groups.get(overflow)

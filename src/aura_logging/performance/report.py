@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aura_logging.performance.fingerprints import fingerprint
+from aura_logging.performance.loads import Load, Site, Subject
 from aura_logging.performance.origins import DIRECT, RAW, Way
-from aura_logging.performance.queries import Load, QueryGroup, QueryLog, Site, SlowQuery, Subject, Transaction
+from aura_logging.performance.queries import QueryGroup, QueryLog, SlowQuery, Transaction
 
 __all__ = ["BusyStatement", "Duplicate", "NPlusOne", "QueryReport", "judge"]
 
@@ -180,26 +181,50 @@ def _n_plus_one(log: QueryLog) -> tuple[NPlusOne, ...]:
         guilty.update(fresh)
     findings: list[NPlusOne] = []
     # Rows are loaded before what is loaded for them.
-    for subject, site in sorted(guilty, key=lambda key: min(load.began for _, load in loads[key])):
-        tables = {table for table, _ in loads[subject, site]}
-        via, way = _source(log, subject, [(f, {t for t, _ in loads[f.subject, f.site]}) for f in findings])
-        findings.append(NPlusOne(subject, site, _total(loads[subject, site]), len(tables), via, way))
+    for key in sorted(guilty, key=lambda key: min(load.began for _, load in loads[key])):
+        total, tables = _total(loads[key]), {table for table, _ in loads[key]}
+        bringers = _bringers(key, loads)
+        known = [finding for finding in findings if (finding.subject, finding.site) in bringers]
+        via, way = (known[-1], DIRECT) if known else _source(log, key[0], total, loads, findings)
+        findings.append(NPlusOne(*key, total, len(tables), via, way))
     return tuple(sorted(findings, key=lambda finding: -finding.queries))
 
 
-def _source(log: QueryLog, subject: Subject, earlier: list[tuple[NPlusOne, set[str]]]) -> tuple[NPlusOne | None, Way]:
-    """Return where the rows came from that the subject was loaded for: the finding that loaded them, and the way on."""
+def _bringers(key: _Key, loads: _Loads) -> list[_Key]:
+    """Return what brought the rows of these loads, as far as it is known: shown, or the loop that they are inside of.
+
+    Inside of a loop that brings many rows there are more loads than in it; beside it, it was over or brings fewer.
+    """
+    # One line may have several, for Python changes its instructions.
+    keys = {load: each for each, found in loads.items() for _, load in found}
+    bringers = []
+    for _, load in loads[key]:
+        if load.brought_by in keys:
+            bringers.append(keys[load.brought_by])
+        elif load.may_follow is not None and load.may_follow[0] in keys:
+            outer = keys[load.may_follow[0]]
+            if load.may_follow[1] < _total(loads[outer]) < _total(loads[key]):
+                bringers.append(outer)
+    return bringers
+
+
+def _may_bring(finding: NPlusOne, loads: _Loads, table: str) -> bool:
+    if finding.subject.kind == "generic":
+        return any(table == brought for brought, _ in loads[finding.subject, finding.site])
+    return finding.subject.target_table == table
+
+
+def _source(
+    log: QueryLog, subject: Subject, total: int, loads: _Loads, earlier: list[NPlusOne]
+) -> tuple[NPlusOne | None, Way]:
+    """Return where the rows came from that the subject was loaded for, if they do not show it; and the way on.
+
+    They are rather the outermost ones than others of the same table, and rather those of a loop with fewer queries
+    than the `total` of this one than of a loop with more.
+    """
     table = subject.owner_table
     if not table:
         return None, DIRECT
-    via = [
-        finding
-        for finding, tables in earlier
-        if finding.subject.target_table == table or (finding.subject.kind == "generic" and table in tables)
-    ]
-    if via:
-        # Of a relation of rows among themselves the rows are rather the first ones.
-        return next((f for f in reversed(via) if f.subject.owner_table != table), via[-1]), DIRECT
     prefetched: list[str] = []
     joined: list[tuple[QueryGroup, str]] = []
     for group in list(log.groups.values()):
@@ -208,13 +233,18 @@ def _source(log: QueryLog, subject: Subject, earlier: list[tuple[NPlusOne, set[s
             if not group.origin.prefetched:
                 return None, RAW if group.origin.is_raw else DIRECT
             prefetched.append(group.origin.prefetched)
+    via = [finding for finding in earlier if _may_bring(finding, loads, table)]
+    via = [finding for finding in via if finding.queries <= total] or via
+    if via:
+        # Of a relation of rows among themselves the rows are rather the first ones.
+        return next((f for f in reversed(via) if f.subject.owner_table != table), via[-1]), DIRECT
     if prefetched or not joined:
         return None, Way(tuple(dict.fromkeys(prefetched)), is_prefetched=bool(prefetched))
     group = joined[0][0]
     paths = tuple(dict.fromkeys(path for each, path in joined if each is group))
     if group.origin.prefetched:
         return None, Way(tuple(f"{group.origin.prefetched}__{path}" for path in paths), is_prefetched=True)
-    return next((finding for finding, _ in earlier if finding.subject in group.loads), None), Way(paths)
+    return next((finding for finding in earlier if finding.subject in group.loads), None), Way(paths)
 
 
 def _brings_many(group: QueryGroup) -> bool:

@@ -1,5 +1,7 @@
 """One model for each kind of relation that Django's ORM has."""
 
+import uuid
+
 from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
@@ -117,6 +119,20 @@ class Copy(models.Model):
 
 class Volume(models.Model):
     previous = models.OneToOneField("self", on_delete=models.CASCADE, null=True, related_name="next_volume")
+
+
+class Folder(models.Model):
+    """One inside another; its key is no number."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True)
+
+
+class Station(models.Model):
+    """One after another, each known by its name."""
+
+    name = models.CharField(max_length=80, unique=True)
+    next = models.ForeignKey("self", on_delete=models.CASCADE, null=True, to_field="name")
 
 
 class TranslatedBook(Book):
