@@ -13,10 +13,12 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.template import TemplateDoesNotExist, engines
 from django.template.backends.django import DjangoTemplates
-from django.test import AsyncClient, Client, override_settings
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 from library.models import Author, Book, Country
 
+from aura_logging.django import request_queries
 from aura_logging.performance.budgets import BudgetExceededError, assert_request_budget
+from aura_logging.performance.probe import PerformanceOptions
 from aura_logging.performance.queries import QueryLog, current
 from aura_logging.performance.report import judge
 
@@ -231,6 +233,17 @@ def test_a_budget_inside_another_counts_in_both():
             with assert_request_budget(queries=16):
                 ask()
             Book.objects.count()
+
+
+def test_a_budget_around_async_requests_places_the_queries_of_each():
+    async def task_that_is_watched():
+        request_queries.begin(RequestFactory().get("/"), PerformanceOptions(), is_async=True)
+        return current.get().task is asyncio.current_task()
+
+    with assert_request_budget():
+        first, second = asyncio.run(task_that_is_watched()), asyncio.run(task_that_is_watched())
+
+    assert (first, second) == (True, True)
 
 
 def test_a_question_asked_twice_breaks_the_budget():

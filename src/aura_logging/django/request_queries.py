@@ -44,7 +44,7 @@ def begin(request: HttpRequest, chosen: PerformanceOptions, is_async: bool) -> Q
         return None
     log = current.get()
     if log is not None and (log.is_pinned or request.__dict__.get(LOG) is log):
-        if is_async and log.task is None:
+        if is_async:  # a pinned log outlives a request, and so a task
             log.task = asyncio.current_task()
         return log
     log = request.__dict__[LOG] = QueryLog(
