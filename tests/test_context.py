@@ -36,6 +36,25 @@ def test_what_is_bound_stays_until_it_is_unbound() -> None:
     assert fields() == {"order_id": 8}
 
 
+def test_a_field_may_be_learnt_on_another_thread_while_one_is_unbound() -> None:
+    class Interrupted(str):
+        """A name that is looked at as another thread adds to the fields that a request began with."""
+
+        def __hash__(self) -> int:
+            began.update(learnt)
+            return super().__hash__()
+
+    learnt: dict[str, Any] = {}
+    began: dict[str, Any] = {}
+    began[Interrupted("order_id")] = 7
+    start(began)
+
+    learnt["route"] = "/"
+    unbind("shelf")
+
+    assert fields()["order_id"] == 7
+
+
 def test_the_fields_are_a_copy() -> None:
     bind(order_id=7)
 

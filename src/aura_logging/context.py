@@ -28,6 +28,7 @@ __all__ = [
     "current",
     "defer",
     "fields",
+    "leave",
     "release",
     "resume",
     "run_in_context",
@@ -53,8 +54,8 @@ def bind(**fields: Any) -> None:
     _fields.set({**_fields.get(), **_with_attribute_names(fields)})
 
 
-def bind_late(fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    """Bind what has been learnt of this unit of work since `before`, the fields that the last such call bound.
+def bind_late(fields: Mapping[str, Any], *before: Mapping[str, Any]) -> None:
+    """Bind what has been learnt of this unit of work by now; `before` is what had been learnt when it was bound before.
 
     A name that somebody else has bound meanwhile is left as it is. The names must be none of `logging`'s own.
     """
@@ -62,14 +63,15 @@ def bind_late(fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     if bound.keys().isdisjoint(fields):
         _fields.set({**bound, **fields})
         return
-    new = {k: v for k, v in fields.items() if k not in bound or (k in before and bound[k] == before[k])}
+    new = {k: v for k, v in fields.items() if k not in bound or any(k in b and b[k] == bound[k] for b in before)}
     _fields.set({**bound, **new})
 
 
 def unbind(*names: str) -> None:
     """Take fields away again; a name that is not bound is no error."""
     gone = {attribute_name(name) for name in names}
-    _fields.set({name: value for name, value in _fields.get().items() if name not in gone})
+    # Of a copy, made in one step: what another thread learns late may be added to the very mapping.
+    _fields.set({name: value for name, value in dict(_fields.get()).items() if name not in gone})
 
 
 def fields() -> dict[str, Any]:
@@ -239,6 +241,13 @@ def release() -> None:
         _fields.set(_NOTHING)
     if _entered.get():
         _entered.set(())
+
+
+def leave() -> None:
+    """Forget everything that is bound here; the unit of work it belongs to may go on elsewhere, and end there."""
+    units.leave()
+    _fields.set(_NOTHING)
+    _entered.set(())
 
 
 def current() -> Mapping[str, Any]:

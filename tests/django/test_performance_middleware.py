@@ -601,6 +601,20 @@ def test_an_unrendered_template_response_is_left_unrendered(lines: Any) -> None:
     assert "response_bytes" not in lines.request()
 
 
+def test_a_response_with_headers_of_its_own_kind_has_its_id_and_its_record(lines: Any) -> None:
+    class PlainHeaders(dict[str, str]):
+        """What a response of a project's own class may keep its headers in."""
+
+    def view(request: Any) -> HttpResponse:
+        response = HttpResponse("plain")
+        response.headers = PlainHeaders()  # type: ignore[assignment]  # the point of it
+        return response
+
+    response = PerformanceMonitoringMiddleware(view)(RequestFactory().get("/"))
+
+    assert response.headers == {"X-Request-ID": lines.request()["correlation_id"]}  # type: ignore[union-attr]
+
+
 def test_a_header_that_the_view_has_set_stays(get: Any) -> None:
     assert get("/own-header")["X-Request-ID"] == "of-the-view"
 

@@ -33,6 +33,7 @@ class LateFields:
     _users = NOBODY
     _route_known = False
     _known: Mapping[str, Any] = _NOTHING  # replaced, never changed
+    _added: Mapping[str, Any] = _NOTHING
     _settled: Mapping[str, Any] | None = None
 
     def __init__(self, request: HttpRequest, fields: dict[str, Any]) -> None:
@@ -70,12 +71,14 @@ class LateFields:
         unseen, self._unseen = self._unseen, None
         if unseen is not None and context.bound_here() is unseen:
             # Nobody has put others in their place, nor taken them as all there is: it spares making a copy.
+            self._added = known
             unseen.update(known)
             return
         before = _bound_here.get()
         if before is not known:
             _bound_here.set(known)
-            context.bind_late(known, before)
+            # What is bound here may be what was added to the first fields, in whatever context that was.
+            context.bind_late(known, before, self._added)
 
     def _look_at(self, users: tuple[Any, ...], request: HttpRequest) -> None:
         if len(users) == len(self._users) and all(map(_is, users, self._users)):
