@@ -1,8 +1,10 @@
-"""Carry the fields of the work at hand: one ContextVar with an immutable mapping.
+"""Carry the fields of the work at hand: one ContextVar with a mapping that is replaced, not changed.
 
 Code binds fields; `RequestContextFilter` writes them on every record. A field lives in the context of its
 thread or task: what `asyncio.create_task`, `asyncio.gather` and Django's `sync_to_async` copy inherits it and
 cannot leak back. A bare thread or executor starts empty; hand it `run_in_context(fn)`.
+
+What is learnt late may be added to the mapping that a unit of work began with, once, before a record was made with it.
 """
 
 from __future__ import annotations
@@ -26,7 +28,6 @@ __all__ = [
     "bound_here",
     "correlation_id",
     "current",
-    "defer",
     "fields",
     "leave",
     "release",
@@ -182,24 +183,6 @@ class Deferred(Protocol):
         ...
 
 
-class _Call:
-    """Asks a function, until it fails."""
-
-    def __init__(self, learn: Callable[[], None]) -> None:
-        self._learn: Callable[[], None] | None = learn
-
-    def ask(self) -> None:
-        learn, self._learn = self._learn, None  # what it logs itself asks nobody
-        if learn is None:
-            return
-        try:
-            learn()
-        except Exception as error:  # noqa: BLE001  # anybody's function, and a log call must not fail
-            bind(context_error=type(error).__name__)
-        else:
-            self._learn = learn
-
-
 def start(fields: Mapping[str, Any], later: Deferred | None = None, trace: Any = None) -> units.Unit:
     """Begin a unit of work with these fields and no others, whatever an earlier one left behind; return it.
 
@@ -217,15 +200,6 @@ def resume(fields: Mapping[str, Any], unit: units.Unit) -> None:
     """Go on with a unit of work that was begun in another context, with these fields and no others."""
     _fields.set(fields)
     units.resume(unit)
-
-
-def defer(learn: Callable[[], None]) -> None:
-    """Have `learn` called before each record of this unit of work, to bind what was not known when it began.
-
-    It runs on the logging thread and must be cheap. What it logs itself is not a reason to ask again. If it raises, it
-    is not asked any more in this unit of work, whose records say so in the field `context_error`.
-    """
-    (units.current() or units.start()).later = _Call(learn)
 
 
 def bound_here() -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """Know which unit of work is at hand, and when it ends: for whoever keeps something for as long as one lasts.
 
 A unit is a request, or the block of `propagation.unit_of_work`. It lives in a ContextVar like the bound fields, so
-every thread and task that carries the context has the same one.
+every thread and task that carries the context has the same one, and with it the trace and what is still to be learnt.
 """
 
 from __future__ import annotations

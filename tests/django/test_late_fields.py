@@ -80,3 +80,27 @@ def test_what_the_application_has_bound_stays_whoever_logs_in(request_of_nobody:
     request_of_nobody.user = ADA  # type: ignore[attr-defined]  # as above
 
     assert (context.current()["user_type"], context.current()["user_id"]) == ("robot", "7")
+
+
+def test_what_cannot_be_learnt_breaks_no_log_call_and_shows(request_of_nobody: HttpRequest) -> None:
+    request_of_nobody.resolver_match = object()  # type: ignore[assignment]  # the point of it
+    begin(request_of_nobody)
+
+    assert dict(context.current()) == {"correlation_id": "one", "context_error": "AttributeError"}
+    assert context.current()["user_type"] == "anonymous"
+
+
+def test_a_user_that_logs_when_asked_is_asked_once(request_of_nobody: HttpRequest) -> None:
+    asked: list[str] = []
+
+    class Loud:
+        @property
+        def is_authenticated(self) -> bool:
+            asked.append(context.current()["correlation_id"])
+            return False
+
+    request_of_nobody.user = Loud()  # type: ignore[attr-defined]  # as above
+    begin(request_of_nobody)
+
+    assert context.current()["user_type"] == "anonymous"
+    assert asked == ["one"]
