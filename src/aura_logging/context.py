@@ -64,8 +64,14 @@ def bind_late(fields: Mapping[str, Any], *before: Mapping[str, Any]) -> None:
     if bound.keys().isdisjoint(fields):
         _fields.set({**bound, **fields})
         return
-    new = {k: v for k, v in fields.items() if k not in bound or any(k in b and b[k] == bound[k] for b in before)}
-    _fields.set({**bound, **new})
+    new = {
+        name: value
+        for name, value in fields.items()
+        if name not in bound
+        or (bound[name] != value and any(name in each and each[name] == bound[name] for each in before))
+    }
+    if new:
+        _fields.set({**bound, **new})
 
 
 def unbind(*names: str) -> None:

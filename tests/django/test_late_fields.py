@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -87,7 +88,29 @@ def test_what_cannot_be_learnt_breaks_no_log_call_and_shows(request_of_nobody: H
     begin(request_of_nobody)
 
     assert dict(context.current()) == {"correlation_id": "one", "context_error": "AttributeError"}
-    assert context.current()["user_type"] == "anonymous"
+
+
+def test_a_line_has_the_user_though_another_thread_is_just_looking_at_it(request_of_nobody: HttpRequest) -> None:
+    seen: list[dict[str, str]] = []
+
+    class Slow:
+        is_authenticated = True
+        is_staff = True
+
+        @property
+        def pk(self) -> int:
+            if not seen:
+                seen.append({})
+                other = threading.Thread(target=context.run_in_context(lambda: seen.append(context.fields())))
+                other.start()
+                other.join()
+            return 7
+
+    request_of_nobody.user = Slow()  # type: ignore[attr-defined]  # as above
+    begin(request_of_nobody)
+    context.current()
+
+    assert seen[1]["user_id"] == "7"
 
 
 def test_a_user_that_logs_when_asked_is_asked_once(request_of_nobody: HttpRequest) -> None:
