@@ -92,6 +92,19 @@ class _Request:
         if units.current() is not self.unit:
             context.resume(self.bound, self.unit)
 
+    def __reduce__(self) -> tuple[type[_Kept], tuple[()]]:
+        """Stay behind where the response is kept in a cache, which pickles it with what is to be done at its end."""
+        return _Kept, ()
+
+
+class _Kept(_Request):
+    """What a copy of a response has of the request that it was made for: nothing, for the copy answers others."""
+
+    @property
+    def unit(self) -> Unit | None:  # type: ignore[override]  # nobody sets it
+        """Whatever is at hand, so that nothing is resumed."""
+        return units.current()
+
 
 class PerformanceMonitoringMiddleware(Middleware[_Request]):
     """Put it first in `MIDDLEWARE`: what stands before it is neither measured nor has an id.
