@@ -7,7 +7,7 @@ import gc
 import inspect
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from aura_logging import bind, bound, correlation_id, fields, run_in_context, unbind
-from aura_logging.context import current, defer, release, start
+from aura_logging.context import release, start
 from aura_logging.filters import RequestContextFilter
 
 
@@ -34,6 +34,25 @@ def test_what_is_bound_stays_until_it_is_unbound() -> None:
     unbind("shelf", "never bound")
 
     assert fields() == {"order_id": 8}
+
+
+def test_a_field_may_be_learnt_on_another_thread_while_one_is_unbound() -> None:
+    class Interrupted(str):
+        """A name that is looked at as another thread adds to the fields that a request began with."""
+
+        def __hash__(self) -> int:
+            began.update(learnt)
+            return super().__hash__()
+
+    learnt: dict[str, Any] = {}
+    began: dict[str, Any] = {}
+    began[Interrupted("order_id")] = 7
+    start(began)
+
+    learnt["route"] = "/"
+    unbind("shelf")
+
+    assert fields()["order_id"] == 7
 
 
 def test_the_fields_are_a_copy() -> None:
@@ -353,16 +372,22 @@ def test_to_thread_inherits_and_run_in_executor_needs_the_helper() -> None:
 # Units of work --------------------------------------------------------------------------------------------------------
 
 
+class Later:
+    """Learns by calling a function."""
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        self.ask = ask
+
+
 def test_a_unit_of_work_starts_with_its_own_fields_and_leaves_none() -> None:
-    start({"path": "/first", "user_id": "1"})
+    start({"path": "/first", "user_id": "1"}, Later(lambda: bind(learnt=1)))
     bind(extra=1)
-    defer(lambda: bind(learnt=1))
     assert fields() == {"path": "/first", "user_id": "1", "extra": 1, "learnt": 1}
 
     start({"path": "/second"})
     assert fields() == {"path": "/second"}
 
-    defer(lambda: bind(learnt=2))
+    start({}, Later(lambda: bind(learnt=2)))
     release()
     assert fields() == {}
 
@@ -390,8 +415,7 @@ def test_what_is_learnt_later_is_asked_for_at_each_record() -> None:
         if len(asked) == 2:
             bind(user_id="7")
 
-    start({})
-    defer(learn)
+    start({}, Later(learn))
     record_filter = RequestContextFilter(host_metrics=False)
     seen = []
     for _ in range(3):
@@ -402,44 +426,7 @@ def test_what_is_learnt_later_is_asked_for_at_each_record() -> None:
     assert seen == [None, "7", "7"]
 
 
-def test_learning_that_fails_breaks_no_log_call_and_shows() -> None:
-    asked: list[int] = []
-
-    def learn() -> None:
-        asked.append(1)
-        raise PermissionError("no such user")
-
-    start({"path": "/"})
-    defer(learn)
-
-    assert dict(current()) == {"path": "/", "context_error": "PermissionError"}
-    assert fields() == {"path": "/", "context_error": "PermissionError"}
-    assert asked == [1]
-
-
-def test_learning_that_logs_is_not_asked_again_from_inside() -> None:
-    log = logging.getLogger("tests.context.curious")
-    handler = logging.NullHandler()
-    handler.addFilter(RequestContextFilter(host_metrics=False))
-    handler.handle = handler.filter  # type: ignore[method-assign,assignment]  # NullHandler.handle asks no filters
-    log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
-    asked: list[int] = []
-
-    def learn() -> None:
-        asked.append(1)
-        log.debug("looking the user up")
-
-    start({})
-    defer(learn)
-    log.info("hello")
-    log.removeHandler(handler)
-
-    assert asked == [1]
-
-
 def test_a_copied_context_carries_what_is_learnt_later() -> None:
-    start({})
-    defer(lambda: bind(user_id="7"))
+    start({}, Later(lambda: bind(user_id="7")))
 
     assert copy_context().run(fields) == {"user_id": "7"}

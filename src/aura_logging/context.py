@@ -1,8 +1,10 @@
-"""Carry the fields of the work at hand: one ContextVar with an immutable mapping.
+"""Carry the fields of the work at hand: one ContextVar with a mapping that is replaced, not changed.
 
 Code binds fields; `RequestContextFilter` writes them on every record. A field lives in the context of its
 thread or task: what `asyncio.create_task`, `asyncio.gather` and Django's `sync_to_async` copy inherits it and
 cannot leak back. A bare thread or executor starts empty; hand it `run_in_context(fn)`.
+
+What is learnt late may be added to the mapping that a unit of work began with, once, before a record was made with it.
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ __all__ = [
     "bound_here",
     "correlation_id",
     "current",
-    "defer",
     "fields",
+    "leave",
     "release",
     "resume",
     "run_in_context",
@@ -53,8 +55,8 @@ def bind(**fields: Any) -> None:
     _fields.set({**_fields.get(), **_with_attribute_names(fields)})
 
 
-def bind_late(fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
-    """Bind what has been learnt of this unit of work since `before`, the fields that the last such call bound.
+def bind_late(fields: Mapping[str, Any], *before: Mapping[str, Any]) -> None:
+    """Bind what has been learnt of this unit of work by now; `before` is what had been learnt when it was bound before.
 
     A name that somebody else has bound meanwhile is left as it is. The names must be none of `logging`'s own.
     """
@@ -62,14 +64,21 @@ def bind_late(fields: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     if bound.keys().isdisjoint(fields):
         _fields.set({**bound, **fields})
         return
-    new = {k: v for k, v in fields.items() if k not in bound or (k in before and bound[k] == before[k])}
-    _fields.set({**bound, **new})
+    new = {
+        name: value
+        for name, value in fields.items()
+        if name not in bound
+        or (bound[name] != value and any(name in each and each[name] == bound[name] for each in before))
+    }
+    if new:
+        _fields.set({**bound, **new})
 
 
 def unbind(*names: str) -> None:
     """Take fields away again; a name that is not bound is no error."""
     gone = {attribute_name(name) for name in names}
-    _fields.set({name: value for name, value in _fields.get().items() if name not in gone})
+    # Of a copy, made in one step: what another thread learns late may be added to the very mapping.
+    _fields.set({name: value for name, value in dict(_fields.get()).items() if name not in gone})
 
 
 def fields() -> dict[str, Any]:
@@ -180,24 +189,6 @@ class Deferred(Protocol):
         ...
 
 
-class _Call:
-    """Asks a function, until it fails."""
-
-    def __init__(self, learn: Callable[[], None]) -> None:
-        self._learn: Callable[[], None] | None = learn
-
-    def ask(self) -> None:
-        learn, self._learn = self._learn, None  # what it logs itself asks nobody
-        if learn is None:
-            return
-        try:
-            learn()
-        except Exception as error:  # noqa: BLE001  # anybody's function, and a log call must not fail
-            bind(context_error=type(error).__name__)
-        else:
-            self._learn = learn
-
-
 def start(fields: Mapping[str, Any], later: Deferred | None = None, trace: Any = None) -> units.Unit:
     """Begin a unit of work with these fields and no others, whatever an earlier one left behind; return it.
 
@@ -217,15 +208,6 @@ def resume(fields: Mapping[str, Any], unit: units.Unit) -> None:
     units.resume(unit)
 
 
-def defer(learn: Callable[[], None]) -> None:
-    """Have `learn` called before each record of this unit of work, to bind what was not known when it began.
-
-    It runs on the logging thread and must be cheap. What it logs itself is not a reason to ask again. If it raises, it
-    is not asked any more in this unit of work, whose records say so in the field `context_error`.
-    """
-    (units.current() or units.start()).later = _Call(learn)
-
-
 def bound_here() -> Mapping[str, Any]:
     """Return the bound fields without asking for what is to be learnt later: the mapping itself, for reading only."""
     return _fields.get()
@@ -239,6 +221,13 @@ def release() -> None:
         _fields.set(_NOTHING)
     if _entered.get():
         _entered.set(())
+
+
+def leave() -> None:
+    """Forget everything that is bound here; the unit of work it belongs to may go on elsewhere, and end there."""
+    units.leave()
+    _fields.set(_NOTHING)
+    _entered.set(())
 
 
 def current() -> Mapping[str, Any]:

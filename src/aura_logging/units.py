@@ -1,7 +1,7 @@
 """Know which unit of work is at hand, and when it ends: for whoever keeps something for as long as one lasts.
 
 A unit is a request, or the block of `propagation.unit_of_work`. It lives in a ContextVar like the bound fields, so
-every thread and task that carries the context has the same one.
+every thread and task that carries the context has the same one, and with it the trace and what is still to be learnt.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Unit", "begin", "current", "end", "start"]
+__all__ = ["Unit", "begin", "current", "end", "leave", "resume", "start"]
 
 
 class Unit:
@@ -55,9 +55,8 @@ class Unit:
 _unit: ContextVar[Unit | None] = ContextVar("aura_logging_unit", default=None)
 
 
-def current() -> Unit | None:
-    """Return the unit of work at hand; `None` outside one."""
-    return _unit.get()
+current: Callable[[], Unit | None] = _unit.get
+"""Return the unit of work at hand; `None` outside one. No function of ours: each record asks."""
 
 
 def start(trace: Any = None, later: Any = None) -> Unit:
@@ -71,6 +70,11 @@ def start(trace: Any = None, later: Any = None) -> Unit:
 def resume(unit: Unit) -> None:
     """Have this unit be the one at hand here, in the place of any other."""
     _unit.set(unit)
+
+
+def leave() -> None:
+    """Have no unit at hand here; the one that was may go on elsewhere."""
+    _unit.set(None)
 
 
 def end() -> None:

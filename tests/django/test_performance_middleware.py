@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import ipaddress
 import logging
+import pickle
 import weakref
 from typing import Any
 
 import pytest
 from asgiref.sync import SyncToAsync, iscoroutinefunction
+from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.signals import request_finished
 from django.db import connection
 from django.http import HttpResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
@@ -20,8 +24,8 @@ from django.test.utils import CaptureQueriesContext
 from misbehaving import sync_views
 
 from aura_logging import context, correlation_id
-from aura_logging.django import security_events
-from aura_logging.django.middleware import PerformanceMonitoringMiddleware
+from aura_logging.django import request_queries, security_events
+from aura_logging.django.middleware import DatabaseQueryTrackingMiddleware, PerformanceMonitoringMiddleware
 from aura_logging.django.middleware.base import Middleware
 
 ALWAYS = {
@@ -599,6 +603,59 @@ def test_an_unrendered_template_response_is_left_unrendered(lines: Any) -> None:
 
     assert not response.is_rendered
     assert "response_bytes" not in lines.request()
+
+
+def test_a_response_with_headers_of_its_own_kind_has_its_id_and_its_record(lines: Any) -> None:
+    class PlainHeaders(dict[str, str]):
+        """What a response of a project's own class may keep its headers in."""
+
+    def view(request: Any) -> HttpResponse:
+        response = HttpResponse("plain")
+        response.headers = PlainHeaders()  # type: ignore[assignment]  # the point of it
+        return response
+
+    response = PerformanceMonitoringMiddleware(view)(RequestFactory().get("/"))
+
+    assert response.headers == {"X-Request-ID": lines.request()["correlation_id"]}  # type: ignore[union-attr]
+
+
+def test_a_response_may_be_kept_in_a_cache_and_answers_others_in_their_name(lines: Any, database: Any) -> None:
+    stack = ["django.middleware.cache.UpdateCacheMiddleware", *settings.MIDDLEWARE]
+    stack.append("django.middleware.cache.FetchFromCacheMiddleware")
+    finished: list[str | None] = []
+
+    def look(**_: Any) -> None:
+        finished.append(correlation_id())
+
+    with override_settings(MIDDLEWARE=stack):
+        client = Client()  # its handler connects our receivers behind those that are there
+        request_finished.connect(look)
+        try:
+            kept = [client.get("/things/7/", headers={"X-Request-ID": name}) for name in ("first", "second")]
+        finally:
+            request_finished.disconnect(look)
+
+    assert [response.status_code for response in kept] == [200, 200]
+    assert [line["correlation_id"] for line in lines.of("aura.request")] == finished == ["first", "second"]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_what_hangs_on_a_request_and_its_response_may_be_copied(
+    copied: Any, lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_queries, "_tracking", [])  # for this test only
+
+    def view(request: Any) -> HttpResponse:
+        copied(request)
+        return HttpResponse("plain")
+
+    inner = DatabaseQueryTrackingMiddleware(view)
+    request = RequestFactory().get("/")
+    request.environ["wsgi.errors"] = None
+    response = PerformanceMonitoringMiddleware(inner)(request)
+    copied(response).close()
+
+    assert lines.request()["db_queries"] == 0
 
 
 def test_a_header_that_the_view_has_set_stays(get: Any) -> None:

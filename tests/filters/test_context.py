@@ -144,13 +144,3 @@ def test_a_change_on_one_record_reaches_no_other() -> None:
         del record.service_name
 
         assert filtered(add) == {"correlation_id": None, "user_id": "7", "service_name": "aura"}
-
-
-def test_a_context_that_cannot_be_read_breaks_no_log_call() -> None:
-    def learn() -> None:
-        raise PermissionError
-
-    context.start({"path": "/"})
-    context.defer(learn)
-
-    assert filtered(a_filter())["context_error"] == "PermissionError"

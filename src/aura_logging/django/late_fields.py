@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from contextvars import ContextVar
+from threading import get_ident
 from types import MappingProxyType
 from typing import Any
 
@@ -30,9 +31,11 @@ class LateFields:
     """
 
     # On the class until they change: each that is set costs every request.
-    _users = NOBODY
-    _route_known = False
-    _known: Mapping[str, Any] = _NOTHING  # replaced, never changed
+    # The users, whether there is a route, and the fields of both: replaced in one step, so that no thread sees the one
+    # without the other.
+    _learnt: tuple[tuple[Any, ...], bool, Mapping[str, Any]] = (NOBODY, False, _NOTHING)
+    _asked_by: int | None = None
+    _added: Mapping[str, Any] = _NOTHING
     _settled: Mapping[str, Any] | None = None
 
     def __init__(self, request: HttpRequest, fields: dict[str, Any]) -> None:
@@ -57,32 +60,42 @@ class LateFields:
 
     def _learn(self) -> None:
         request = self._request()
+        users, has_route, known = self._learnt
         if request is not None:
-            if not self._route_known and (match := request.resolver_match) is not None:
-                self._route_known = True
+            if not has_route and (match := request.resolver_match) is not None:
                 # The home page's pattern is empty, and no line and no metric would tell it from a request without a
                 # route.
-                self._known = {**self._known, "route": match.route or "/"}
-            users = loaded_users(request)
-            if users is not self._users:
-                self._look_at(users, request)
-        known = self._known
+                known = {**known, "route": match.route or "/"}
+                self._learnt = (users, True, known)
+            seen = loaded_users(request)
+            if seen is not users:
+                known = self._look_at(seen, request)
         unseen, self._unseen = self._unseen, None
         if unseen is not None and context.bound_here() is unseen:
             # Nobody has put others in their place, nor taken them as all there is: it spares making a copy.
+            self._added = known
             unseen.update(known)
             return
         before = _bound_here.get()
         if before is not known:
             _bound_here.set(known)
-            context.bind_late(known, before)
+            # What is bound here may be what was added to the first fields, in whatever context that was.
+            context.bind_late(known, before, self._added)
 
-    def _look_at(self, users: tuple[Any, ...], request: HttpRequest) -> None:
-        if len(users) == len(self._users) and all(map(_is, users, self._users)):
-            return
-        # Before asking the user: its properties may log, and so call us again.
-        self._users = users
-        self._known = {**self._known, **user_fields(users, request)}
+    def _look_at(self, seen: tuple[Any, ...], request: HttpRequest) -> Mapping[str, Any]:
+        users, has_route, known = self._learnt
+        if len(seen) == len(users) and all(map(_is, seen, users)):
+            return known
+        me = get_ident()
+        if self._asked_by == me:  # a property of the user's logs
+            return known
+        self._asked_by = me
+        try:
+            known = {**known, **user_fields(seen, request)}
+        finally:
+            self._asked_by = None
+        self._learnt = (seen, has_route, known)
+        return known
 
 
 def _is(one: object, other: object) -> bool:

@@ -24,6 +24,14 @@ LOG = "_aura_queries"
 _tracking: list[bool] = []
 
 
+class _RequestLog(QueryLog):
+    """The log of one request, which stays behind where the request is copied whole or pickled."""
+
+    def __reduce__(self) -> tuple[type[QueryLog], tuple[()]]:
+        """Leave a new one there."""
+        return _RequestLog, ()
+
+
 def track(chosen: PerformanceOptions) -> None:
     """Have requests' queries counted from now on: `DatabaseQueryTrackingMiddleware` is in `MIDDLEWARE`."""
     instrumentation.install()
@@ -47,7 +55,7 @@ def begin(request: HttpRequest, chosen: PerformanceOptions, is_async: bool) -> Q
         if is_async:  # a pinned log outlives a request, and so a task
             log.task = asyncio.current_task()
         return log
-    log = request.__dict__[LOG] = QueryLog(
+    log = request.__dict__[LOG] = _RequestLog(
         chosen.slow_query_seconds,
         chosen.n_plus_one_threshold,
         chosen.explain_sample_rate if chosen.explain_slow_queries else 0.0,

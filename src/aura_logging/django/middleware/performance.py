@@ -92,6 +92,19 @@ class _Request:
         if units.current() is not self.unit:
             context.resume(self.bound, self.unit)
 
+    def __reduce__(self) -> tuple[type[_Kept], tuple[()]]:
+        """Stay behind where the response is kept in a cache, which pickles it with what is to be done at its end."""
+        return _Kept, ()
+
+
+class _Kept(_Request):
+    """What a copy of a response has of the request that it was made for: nothing, for the copy answers others."""
+
+    @property
+    def unit(self) -> Unit | None:  # type: ignore[override]  # nobody sets it
+        """Whatever is at hand, so that nothing is resumed."""
+        return units.current()
+
 
 class PerformanceMonitoringMiddleware(Middleware[_Request]):
     """Put it first in `MIDDLEWARE`: what stands before it is neither measured nor has an id.
@@ -114,10 +127,15 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         # Now, not at the first request: a bad setting stops the start.
         made_of_options(_chosen)
         receivers.connect()
+        if self._is_async:
+            receivers.expect_leftovers()
         security.connect()
 
     def begin(self, request: HttpRequest) -> _Request:
         """Bind the ids and what is known already; start measuring."""
+        # The handler may be anybody's, or a receiver of `request_finished` may have failed in front of ours.
+        if type(request) is not WSGIRequest or units.current() is not None:
+            receivers.expect_leftovers()
         chosen = made_of_options(_chosen)
         trace = trace_of(request, chosen.context)
         fields = first_fields(request, trace, chosen.proxies, with_country=chosen.knows_countries)
@@ -127,8 +145,6 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         state.later = LateFields(request, fields)
         state.unit = context.start(fields, state.later, trace)
         performance = chosen.performance
-        if type(request) is not WSGIRequest:  # the handler may be anybody's
-            receivers.expect_leftovers()
         if performance.enabled:
             is_async = self._is_async
             state.queries = request_queries.begin(request, performance, is_async)
@@ -145,8 +161,13 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         request, chosen, probe = state.request, state.chosen, state.probe
         header = chosen.header
         if header:
-            # What `headers.setdefault` does, for a sixth of its price: header and id were checked when they came.
-            response.headers._store.setdefault(chosen.header_key, (header, state.unit.trace.correlation_id))
+            correlation_id = state.unit.trace.correlation_id
+            try:
+                # What `headers.setdefault` does, for a sixth of its price: header and id were checked when they came.
+                response.headers._store.setdefault(chosen.header_key, (header, correlation_id))
+            except AttributeError:  # headers of somebody's own
+                if not response.has_header(header):
+                    response[header] = correlation_id
         # With the route and the user, as far as they are known by now: the request may be gone when a body ends. Of a
         # response that is whole, no view and no middleware of the project comes any more.
         state.bound = context.current() if response.streaming else state.later.settle()
@@ -173,6 +194,8 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
 
     def fail(self, state: _Request, error: BaseException) -> None:
         """Write the record of a request that no response came of."""
+        # There is none to be closed, so Django sends no `request_finished`.
+        receivers.expect_leftovers()
         probe = state.probe
         if probe is None:
             return
