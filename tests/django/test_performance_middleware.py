@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import copy
 import gc
 import ipaddress
@@ -715,6 +716,30 @@ def test_async_requests_are_not_kept_alive(lines: Any, database: Any) -> None:
     gc.collect()
 
     assert not any(ref() is not None for ref in kept)
+
+
+def test_who_keeps_a_context_keeps_no_async_request(
+    lines: Any, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_queries, "_tracking", [True])
+    kept: list[weakref.ref[Any]] = []
+    contexts: list[contextvars.Context] = []
+
+    async def view(request: Any) -> HttpResponse:
+        kept.append(weakref.ref(request))
+        contexts.append(contextvars.copy_context())  # as a task or a thread does that goes on
+        return HttpResponse()
+
+    middleware: Any = PerformanceMonitoringMiddleware(view)
+
+    async def run() -> None:
+        await asyncio.create_task(middleware(AsyncRequestFactory().get("/")))
+
+    asyncio.run(run())
+    gc.collect()
+
+    assert [ref() for ref in kept] == [None]
+    assert contexts
 
 
 def test_an_id_in_the_record_is_a_valid_address_or_absent(lines: Any) -> None:

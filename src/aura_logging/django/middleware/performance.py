@@ -87,23 +87,34 @@ class _Request:
     queries: QueryLog | None = None
     outgoing: OutgoingLog | None = None
 
-    def resume(self) -> None:
-        """Have what is logged at the very end carry the request's fields, wherever that is; receivers release them."""
-        if units.current() is not self.unit:
-            context.resume(self.bound, self.unit)
 
-    def __reduce__(self) -> tuple[type[_Kept], tuple[()]]:
-        """Stay behind where the response is kept in a cache, which pickles it with what is to be done at its end."""
-        return _Kept, ()
+class _Resume:
+    """Has what is logged at the very end carry the request's fields, wherever that is; receivers release them.
+
+    It holds nothing of the request: whoever keeps a response does not keep that.
+    """
+
+    __slots__ = ("_bound", "_unit")
+
+    def __init__(self, unit: Unit, bound: Mapping[str, Any]) -> None:
+        self._unit = unit
+        self._bound = bound
+
+    def __call__(self) -> None:
+        if units.current() is not self._unit:
+            context.resume(self._bound, self._unit)
+
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
+        """Stay behind where the response is kept in a cache, which pickles it: there it answers others."""
+        return _nothing_to_resume, ()
 
 
-class _Kept(_Request):
-    """What a copy of a response has of the request that it was made for: nothing, for the copy answers others."""
+def _nothing_to_resume() -> Callable[[], None]:
+    return _do_nothing
 
-    @property
-    def unit(self) -> Unit | None:  # type: ignore[override]  # nobody sets it
-        """Whatever is at hand, so that nothing is resumed."""
-        return units.current()
+
+def _do_nothing() -> None:
+    pass
 
 
 class PerformanceMonitoringMiddleware(Middleware[_Request]):
@@ -172,7 +183,7 @@ class PerformanceMonitoringMiddleware(Middleware[_Request]):
         # response that is whole, no view and no middleware of the project comes any more.
         state.bound = context.current() if response.streaming else state.later.settle()
         # Django closes an ASGI response outside the task that made it: bodies end there, and `request_finished` comes.
-        response._resource_closers.append(state.resume)  # type: ignore[attr-defined]  # what HttpResponseBase.close calls
+        response._resource_closers.append(_Resume(state.unit, state.bound))  # type: ignore[attr-defined]  # what HttpResponseBase.close calls
         if chosen.inspects_bodies:
             security.keep_parsed_body(request, response)
         if probe is None:
