@@ -718,9 +718,7 @@ def test_async_requests_are_not_kept_alive(lines: Any, database: Any) -> None:
     assert not any(ref() is not None for ref in kept)
 
 
-def test_who_keeps_a_context_keeps_no_async_request(
-    lines: Any, database: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_keeps_a_context_keeps_no_async_request(lines: Any, database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_queries, "_tracking", [True])
     kept: list[weakref.ref[Any]] = []
     contexts: list[contextvars.Context] = []
