@@ -216,5 +216,5 @@ def quickly(machine: Callable[..., Any], examples: int) -> Any:
     return case
 
 
-TestAnyOrderOfMisfortunes = quickly(AnyOrderOfMisfortunes, 18)
+TestAnyOrderOfMisfortunes = quickly(AnyOrderOfMisfortunes, 25)
 TestAnyOrderOfMisfortunesWithAJournal = quickly(AnyOrderOfMisfortunesWithAJournal, 15)
