@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -184,3 +185,25 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     # Which keeps the function that it was made with.
     monkeypatch.setattr(wide_record._writer.prototypes, "_clock", lambda: 1_700_000_000.123456)
     monkeypatch.setattr("time.time_ns", lambda: 1_700_000_000_123_456_000)
+
+
+@pytest.fixture
+def three_of_a_child() -> Callable[[Callable[[], object], Any], tuple[int, list[bytes]]]:
+    """Return what calls three times in a forked child; that returns its process and the lines it has then."""
+
+    def fork(call: Callable[[], object], side: Any) -> tuple[int, list[bytes]]:
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                for _ in range(3):
+                    call()
+                os.write(writing, b"".join(side.lines[-3:]))
+            finally:
+                os._exit(0)
+        os.close(writing)
+        os.waitpid(pid, 0)
+        with os.fdopen(reading, "rb") as pipe:
+            return pid, list(pipe)
+
+    return fork

@@ -6,7 +6,6 @@ import copy
 import gc
 import logging
 import logging.config
-import os
 import pickle
 import subprocess
 import sys
@@ -323,20 +322,10 @@ def test_after_close_what_is_logged_is_delivered_still(bench: Any) -> None:
     assert orjson.loads(bench.target.written[-1])["message"] == "an ordinary call"
 
 
-def test_a_forked_child_tells_its_own_number(bench: Any) -> None:
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if not pid:
-        try:
-            for _ in range(3):
-                bench.a_call()
-            os.write(writing, b"".join(bench.lines[-3:]))
-        finally:
-            os._exit(0)
-    os.close(writing)
-    os.waitpid(pid, 0)
-    with os.fdopen(reading, "rb") as pipe:
-        assert [orjson.loads(line)["pid"] for line in pipe] == [pid] * 3
+def test_a_forked_child_tells_its_own_number(bench: Any, three_of_a_child: Callable[..., Any]) -> None:
+    pid, lines = three_of_a_child(bench.a_call, bench)
+
+    assert [orjson.loads(line)["pid"] for line in lines] == [pid] * 3
 
 
 def test_nothing_of_a_value_is_kept_alive(bench: Any) -> None:

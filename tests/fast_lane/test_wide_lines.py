@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
@@ -254,24 +253,12 @@ def test_whoever_is_in_the_way_gets_a_record_and_then_it_opens_again(make_side: 
     assert is_fast(side, call)
 
 
-def test_a_child_writes_in_its_own_name(make_side: Callable[..., Any]) -> None:
+def test_a_child_writes_in_its_own_name(make_side: Callable[..., Any], three_of_a_child: Callable[..., Any]) -> None:
     side = make_side(rates={})
-    call = a_request(side)
-    reading, writing = os.pipe()
 
-    pid = os.fork()
-    if not pid:
-        try:
-            for _ in range(3):
-                call()
-            os.write(writing, b"".join(side.lines[-3:]))
-        finally:
-            os._exit(0)
-    os.close(writing)
-    os.waitpid(pid, 0)
+    pid, lines = three_of_a_child(a_request(side), side)
 
-    with os.fdopen(reading, "rb") as pipe:
-        assert [orjson.loads(line)["pid"] for line in pipe] == [pid] * 3
+    assert [orjson.loads(line)["pid"] for line in lines] == [pid] * 3
 
 
 def test_a_logger_of_loggings_own_is_served_as_ever() -> None:

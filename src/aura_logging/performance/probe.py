@@ -126,7 +126,7 @@ class RequestProbe:
         duration = self._clock() - self._started
         fields: dict[str, Any] = {
             "status_code": status_code,
-            "request_duration": int(duration * 1_000_000 + 0.5) / 1_000_000,  # as below, without the call
+            "request_duration": int(duration * 1_000_000 + 0.5) / 1_000_000,  # `to_the_microsecond`, without the call
             "security_event": False,
         }
         if self._first_byte is not None:
@@ -151,7 +151,7 @@ class RequestProbe:
         """Add `cpu_time` (seconds) and `memory_delta` (bytes) by now, as far as they are known."""
         cpu_clock = self._cpu_clock
         if cpu_clock is not None and get_ident() == self._thread:
-            fields["cpu_time"] = int((cpu_clock() - self._cpu_started) * 1_000_000 + 0.5) / 1_000_000
+            fields["cpu_time"] = to_the_microsecond(cpu_clock() - self._cpu_started)
         memory = self._memory()
         if memory is not None and self._memory_started is not None:
             fields["memory_delta"] = memory - self._memory_started
