@@ -25,7 +25,7 @@ from aura_logging import context
 from aura_logging.alerts.evaluator import AlertEvaluator
 from aura_logging.alerts.rules import standard_rules
 from aura_logging.diagnostics.cures import cure_for
-from aura_logging.django import conf, logins, security, security_events, shared_addresses
+from aura_logging.django import conf, logins, security, security_events, shared_addresses, threat_options
 from aura_logging.django.accounts import account_pseudonym
 from aura_logging.django.middleware import PerformanceMonitoringMiddleware
 from aura_logging.django.threat_options import ThreatOptions, login_store
@@ -250,6 +250,30 @@ def test_what_was_too_long_to_be_looked_at_whole_is_named() -> None:
     assert security.observe_request(get("/?q=" + "a" * 20_000))["inspection_cut"] == ["query"]
 
 
+ATTACK = "<script>alert(1)</script>"
+
+
+@pytest.mark.parametrize(
+    ("place", "attack"),
+    [
+        ("path", get(f"/x/{ATTACK}/")),
+        ("query", get("/x/", QUERY_STRING=f"q={ATTACK}")),
+        *((name, get("/x/", **{key: ATTACK})) for name, key in threat_options.HEADERS.items()),
+    ],
+)
+def test_an_attack_is_seen_beside_what_many_quiet_requests_have_brought(place: str, attack: Any) -> None:
+    headers = {"HTTP_USER_AGENT": "curl/8.5", "HTTP_HOST": "shop.example", "HTTP_ORIGIN": "https://shop.example"}
+    for name, value in headers.items():
+        attack.META.setdefault(name, value)
+    with override_settings(AURA={"THREATS": {**ALONE, "headers": list(threat_options.HEADERS)}}):
+        for _ in range(3):
+            assert not threats(get("/x/", **headers))
+
+        found = [threats(attack) for _ in range(2)]
+
+    assert [[threat.location for threat in each] for each in found] == [[place], [place]]
+
+
 def test_inspection_can_be_narrowed_and_switched_off() -> None:
     request = get("/", HTTP_USER_AGENT="sqlmap/1.7", HTTP_REFERER="http://x.example/?q=%27%20or%201%3D1--")
     with override_settings(AURA={"THREATS": {**ALONE, "headers": ["referer"]}}):
@@ -379,7 +403,8 @@ def test_a_flood_is_told_once(lines) -> None:
             security.observe_request(get("/"))
         assert logins.beside.wait(10.0)
     (flood,) = lines.of("aura.security")
-    assert (flood["threat_type"], flood["count"]) == ("request_flood", 40)
+    assert flood["threat_type"] == "request_flood"
+    assert 40 <= flood["count"] <= 60  # those that came while it was judged are counted with it
 
 
 def test_nobody_is_judged_by_the_address_of_a_proxy_that_nobody_named(lines, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,6 +141,48 @@ def test_a_flood_that_goes_on_is_told_again_when_it_is_time_and_asks_no_store_be
     assert not [at for at in asked if 1_010.0 < at < 1_849.0]
 
 
+def test_an_address_waits_for_one_judgement_at_a_time_which_is_told_of_all_its_requests() -> None:
+    watch = guard(requests_per_address=100)
+
+    asked = [watch.count_request("192.0.2.1") for _ in range(3_000)]
+    flood = watch.judge_requests("192.0.2.1")
+
+    assert asked.index(True) == 4
+    assert asked.count(True) == 1
+    assert flood is not None
+    assert flood.count == 3_000
+
+
+def test_what_could_not_be_judged_is_asked_for_again_and_counts() -> None:
+    watch = guard(requests_per_address=100)
+    assert [watch.count_request("2001:db8::1") for _ in range(5)][-1]
+
+    watch.put_off("2001:db8::2")  # of the same network
+
+    assert watch.count_request("2001:db8::3")
+    assert watch.judge_requests("2001:db8::3") is None
+    assert [watch.count_request("2001:db8::1") for _ in range(94)].count(True) == 1
+    assert watch.judge_requests("2001:db8::1") is not None
+
+
+def test_a_forked_child_judges_what_its_parent_was_about_to() -> None:
+    watch = guard(requests_per_address=100)
+    assert [watch.count_request("192.0.2.1") for _ in range(5)][-1]
+
+    watch.after_fork_in_child()
+
+    assert watch.count_request("192.0.2.1")
+
+
+def test_a_flood_from_many_addresses_of_one_network_rests_as_one() -> None:
+    clock = ManualClock(1_000.0)
+    watch = guard(clock, requests_per_address=100, request_seconds=60.0, tell_again_seconds=900.0)
+    floods = [watch.requested(f"2001:db8::{n:x}") for n in range(1, 201)]
+    assert [flood.count for flood in floods if flood] == [100]
+
+    assert not any(watch.count_request(f"2001:db8::{n:x}") for n in range(1, 2_000))
+
+
 def test_nothing_that_is_empty_is_counted() -> None:
     watch = guard(failures_per_account=1, failures_per_address=1, failures_per_pair=1, accounts_per_address=1)
     assert watch.failed("", "") == []

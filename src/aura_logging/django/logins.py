@@ -53,8 +53,9 @@ def count_request(request: HttpRequest, address: str) -> None:
     """Count a request of this client against floods: here and now; in the login store beside it, every so many."""
     if is_everybodys(address, request):
         return
-    if guard().count_request(address):
-        beside.do(_judge_requests, address)
+    watched = guard()
+    if watched.count_request(address) and not beside.do(_judge_requests, address):
+        watched.put_off(address)
 
 
 def _look_up_country(address: str) -> str | None:

@@ -102,7 +102,9 @@ class LoginGuard:
         self._counts_requests = self._options.requests_per_address > 0
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
+        # Counted here and in no window yet; and by which addresses these are on their way into one.
         self._requests: dict[str, int] = {}
+        self._on_the_way: set[str] = set()
         # Addresses whose flood has been told of, and until when nobody would hear of it again.
         self._resting: dict[str, float] = {}
         self._attempts = itertools.count()
@@ -110,8 +112,9 @@ class LoginGuard:
         tell_after_fork(self)
 
     def after_fork_in_child(self) -> None:
-        """Take a lock of its own: another thread of the parent may have held this one."""
+        """Take a lock of its own: another thread of the parent may have held this one, or was about to judge."""
         self._lock = threading.Lock()
+        self._on_the_way = set()
 
     def failed(self, account: str, address: str, pattern: str = "") -> list[LoginThreat]:
         """Count a failed login, and return the thresholds it crossed.
@@ -160,35 +163,48 @@ class LoginGuard:
         """Count a request here, and tell whether it is time for `judge_requests`; asks no store, under a microsecond.
 
         That is at every twentieth of the threshold, so a flood over several processes is noticed up to that late
-        for each. A flood that has been told of is not counted until a window before it may be told again.
+        for each; and not while the address is waiting for what it was told last time, however many requests come
+        meanwhile: call `judge_requests`, or `put_off` if that cannot be done. A flood that has been told of is not
+        counted until a window before it may be told again.
         """
         if not address or not self._counts_requests:
             return False
+        if ":" in address:
+            address = source_of(address)
         rests_until = self._resting.get(address)
         if rests_until is not None:
             if self._clock() < rests_until:
                 return False
             self._resting.pop(address, None)
-        if ":" in address:
-            address = source_of(address)
         requests = self._requests
         with self._lock:
             number = requests.get(address, 0) + 1
-            if number >= self._batch:
-                requests[address] = 0
-                return True
             if len(requests) > 10_000:
                 requests.clear()
             requests[address] = number
-        return False
+            if number < self._batch or address in self._on_the_way:
+                return False
+            self._on_the_way.add(address)
+        return True
+
+    def put_off(self, address: str) -> None:
+        """Say that `judge_requests` is not to be called for now: nothing counted is lost, and it is asked for again."""
+        with self._lock:
+            self._on_the_way.discard(source_of(address))
 
     def judge_requests(self, address: str) -> LoginThreat | None:
         """Tell the shared windows of the requests counted here, and return a flood if they are too many."""
         options, batch = self._options, self._batch
         threshold, now = options.requests_per_address, self._clock()
-        key = f"address:request_flood:{source_of(address)}"
+        source = source_of(address)
+        with self._lock:
+            self._on_the_way.discard(source)
+            number = self._requests.pop(source, 0)
+        if not number:
+            return None
+        key = f"address:request_flood:{source}"
         member = f"{os.getpid()}:{next(self._attempts)}:{now}"
-        total = self._note(key, member, now, options.request_seconds, threshold // batch + 1, batch)
+        total = self._note(key, member, now, options.request_seconds, threshold // batch + 1, number)
         if total < threshold:
             return None
         is_ours = self._claim(key, now, options.tell_again_seconds)
@@ -196,7 +212,9 @@ class LoginGuard:
         rest = options.tell_again_seconds - options.request_seconds if is_ours else options.request_seconds / 10
         if len(self._resting) >= 10_000:
             self._resting = {}
-        self._resting[address] = now + rest
+        self._resting[source] = now + rest
+        with self._lock:
+            self._requests.pop(source, None)  # counted meanwhile, and of another window by then
         if is_ours:
             return LoginThreat("request_flood", "address", "", address, total, options.request_seconds)
         return None
