@@ -41,7 +41,7 @@ def test_a_field_has_the_type_that_search_indexes_were_made_for(name: str) -> No
 
 def test_what_the_request_record_and_the_trace_add_is_in_the_list() -> None:
     memory = iter([1, 2])
-    probe = RequestProbe(1e-9, cpu_clock=time.thread_time, memory=lambda: next(memory))
+    probe = RequestProbe(1e-9, cpu_clock=time.thread_time, memory=lambda now: next(memory))
     probe.sent(1)
     probe.is_disconnected = True
     probe.failed(KeyError)

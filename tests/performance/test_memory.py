@@ -59,13 +59,13 @@ def test_a_descriptor_closed_behind_its_back_is_no_error() -> None:
 def test_requests_that_follow_within_a_millisecond_share_a_reading() -> None:
     clock = ManualClock()
     memory = ResidentMemory(clock)
-    first = memory.recent()
+    first = memory.recent(clock())
     ballast = bytearray(os.urandom(1)) * (64 * 1024 * 1024)
 
     clock.advance(0.0009)
-    at_once = memory.recent()
+    at_once = memory.recent(clock())
     clock.advance(0.0002)
-    later = memory.recent()
+    later = memory.recent(clock())
 
     assert at_once == first
     assert is_right(later)

@@ -13,7 +13,7 @@ from aura_logging.testing import ManualClock
 
 
 def _probe(clock: ManualClock, **options: object) -> RequestProbe:
-    return RequestProbe(2.0, clock=clock, memory=lambda: None, **options)  # type: ignore[arg-type]  # only known fields
+    return RequestProbe(2.0, clock=clock, memory=lambda now: None, **options)  # type: ignore[arg-type]  # only known fields
 
 
 def test_seconds_run_from_its_making_to_the_summary() -> None:
@@ -69,7 +69,7 @@ def test_what_was_not_measured_is_left_out() -> None:
 
 def test_everything_that_can_be_known_is_there_under_its_name() -> None:
     clock, cpu, memory = ManualClock(), ManualClock(), [5_000, 13_192]
-    probe = RequestProbe(2.0, clock=clock, cpu_clock=cpu, memory=lambda: memory.pop(0))
+    probe = RequestProbe(2.0, clock=clock, cpu_clock=cpu, memory=lambda now: memory.pop(0))
     clock.advance(3)
     cpu.advance(0.125)
     probe.sent(10)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase
 
 from aura_logging.django import bodies_read, logins
-from aura_logging.django.conf import options
+from aura_logging.django.conf import made_of_options, options
 from aura_logging.django.security_events import (
     account_event,
     failed_to_watch,
@@ -29,6 +29,7 @@ from aura_logging.health import Health, Status, hear, worst
 from aura_logging.options import OptionError
 from aura_logging.privacy.field_names import SecretNames
 from aura_logging.threats import QUIET, Inspection, Inspector, Threat
+from aura_logging.threats.recurring import QuietTexts
 
 __all__ = [
     "ThreatOptions",
@@ -43,6 +44,9 @@ __all__ = [
 _SECRET_PAIR = re.compile(r"([^&;?=\s]{1,200})=([^&;]*)")
 
 _inspector = Inspector()
+_quiet_texts = QuietTexts()
+# What is the same from many requests on, and no secret: the path itself is, too.
+_RECURRING = frozenset(("HTTP_USER_AGENT", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_X_FORWARDED_HOST"))
 # A password may look like anything, an attack among it, and is never evidence.
 _names = SecretNames()
 
@@ -66,18 +70,49 @@ def inspect_request(request: HttpRequest) -> Inspection:
     only what the view has read already, if `inspect_bodies` says so. An ordinary request costs about 3 us. Call it
     after the response.
     """
-    chosen = options(ThreatOptions)
-    if not chosen.inspect_requests:
+    chosen = made_of_options(_chosen)
+    if not chosen.inspects:
         return QUIET
-    if not chosen.inspect_bodies:
-        try:
-            # What nearly every request comes to, for a third of what it costs to lay out its parts by name.
-            told = filter(None, map(request.META.get, _meta_keys(chosen.headers)))
-            if _inspector.is_quiet("\n".join((request.path, *told))):
-                return QUIET
-        except TypeError:  # a part is no string: it is made one below
-            pass
-    return _inspect(request, chosen)
+    if not chosen.options.inspect_bodies and _is_quiet(request, chosen):
+        return QUIET
+    return _inspect(request, chosen.options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What the settings say of inspection, with where a request has what is looked at."""
+
+    options: ThreatOptions
+    inspects: bool
+    recurring: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def _chosen() -> _Chosen:
+    chosen = options(ThreatOptions)
+    keys = [HEADERS[name] for name in chosen.headers]
+    return _Chosen(
+        chosen,
+        chosen.inspect_requests,
+        tuple(key for key in keys if key in _RECURRING),
+        ("QUERY_STRING", *(key for key in keys if key not in _RECURRING)),
+    )
+
+
+def _is_quiet(request: HttpRequest, chosen: _Chosen) -> bool:
+    """Tell what nearly every request comes to, for a third of what it costs to lay out its parts by name."""
+    header = request.META.get
+    recurring = (request.path, *map(header, chosen.recurring))
+    try:
+        others = "\n".join(filter(None, map(header, chosen.others)))
+        if _quiet_texts.has_all(recurring):
+            return not others or _inspector.is_quiet(others)
+        if _inspector.is_quiet("\n".join(filter(None, (*recurring, others)))):
+            _quiet_texts.add(recurring)
+            return True
+    except TypeError:  # a part is no string: it is made one by whoever looks closer
+        pass
+    return False
 
 
 def _inspect(request: HttpRequest, chosen: ThreatOptions) -> Inspection:
@@ -94,12 +129,6 @@ def _inspect(request: HttpRequest, chosen: ThreatOptions) -> Inspection:
     if seen.threats and chosen.minimum_score > seen.threats[-1].score:
         return Inspection(tuple(t for t in seen.threats if t.score >= chosen.minimum_score), seen.cut)
     return seen
-
-
-@functools.cache
-def _meta_keys(headers: tuple[str, ...]) -> tuple[str, ...]:
-    """Return where a request has its query and the headers that are looked at."""
-    return "QUERY_STRING", *(HEADERS[name] for name in headers)
 
 
 @functools.cache

@@ -47,7 +47,7 @@ class Lane:
     """
 
     __slots__ = (
-        "_at_rest", "_at_work", "_counters_filters", "_formatted_by", "_formatter", "_others", "_sizes", "_then",
+        "_attributes", "_chain", "_counters_filters", "_formatted_by", "_formatter", "_others", "_sizes",
         "_writer", "_writers_filters", "calls", "context", "counter", "counts_context", "emit_line", "handler",
         "is_open", "level", "level_name", "logger_name", "sampling", "security", "threats", "watcher",
     )  # fmt: skip
@@ -119,20 +119,22 @@ class Lane:
         ours = (
             self.handler, self._formatter, self.counter, self.context, self.sampling, self.security, self.threats,
         )  # fmt: skip
+        # Many of these change as they work: of them, and of the logger, it is known how many attributes they have.
         of_ours = [each.__dict__ for each in ours if each is not None]
-        # Many of these change as they work: of them it is known how many attributes they have.
-        self._at_work = of_ours
-        self._sizes = [*map(len, of_ours)]
-        self._at_rest = [each.__dict__ for each in chain]
-        self._then = [_copy_of(each) for each in self._at_rest]
+        self._attributes = [chain[0].__dict__, *of_ours]
+        self._sizes = [*map(len, self._attributes)]
+        self._chain = [(each, each.parent, each.propagate, [*each.handlers]) for each in chain]
         return all(map(_STEPS.isdisjoint, of_ours))
 
     def holds(self, logger: Any) -> bool:
         """Tell whether the way is as it was when this was made. The hot path: one comparison after the other."""
         level = self.level
-        # Parents, levels, handlers and filters of loggers in one step of C, which looks at identity first.
-        if self._at_rest != self._then:
+        if logger.filters or logger.disabled:
             return False
+        for each, parent, propagates, handlers in self._chain:
+            # A list that was changed in place is unlike its copy.
+            if each.parent is not parent or each.propagate is not propagates or each.handlers != handlers:
+                return False
         for other in self._others:
             if other.level <= level:
                 return False
@@ -149,18 +151,13 @@ class Lane:
         return (
             handler.level <= level
             and handler.filters == self._writers_filters
-            and [*map(len, self._at_work)] == self._sizes
+            and [*map(len, self._attributes)] == self._sizes
             and self._formatted_by.formatter is self._formatter
             and self._writer.is_as_delivered()
             and _steps_of_filters(filters) == _OUR_FILTERS
             and logging.getLevelName(level) == self.level_name
             and logs_as_delivered(type(logger))
         )
-
-
-def _copy_of(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return attributes as they are now; lists, which are changed in place, as copies."""
-    return {name: list(value) if type(value) is list else value for name, value in attributes.items()}
 
 
 def _found(handler: logging.Handler, kinds: tuple[type, ...]) -> list[Any] | None:

@@ -55,13 +55,14 @@ class ResidentMemory:
         self._newest = (self._clock(), now)
         return now
 
-    def recent(self) -> int | None:
+    def recent(self, now: float) -> int | None:
         """Return the bytes of at most a millisecond ago: a process gets about a megabyte in that time, at the most.
 
-        Requests that follow each other more closely share a reading, and do not pay for two.
+        `now` is what the clock says. Requests that follow each other more closely share a reading, and do not pay for
+        two.
         """
         at, then = self._newest
-        return then if self._clock() - at < _RECENT_SECONDS else self()
+        return then if now - at < _RECENT_SECONDS else self()
 
 
 resident_memory = ResidentMemory()

@@ -91,17 +91,17 @@ class RequestProbe:
         slow_request_seconds: float,
         clock: Clock = time.perf_counter,
         cpu_clock: Clock | None = None,
-        memory: Callable[[], int | None] = resident_memory.recent,
+        memory: Callable[[float], int | None] = resident_memory.recent,
     ) -> None:
         self.slow_request_seconds = slow_request_seconds
         self._clock = clock
         self._memory = memory
-        self._memory_started = memory()
         self._cpu_clock = cpu_clock
         if cpu_clock is not None:
             self._thread = get_ident()
             self._cpu_started = cpu_clock()
-        self._started = clock()
+        self._started = started = clock()
+        self._memory_started = memory(started)
 
     def sent(self, count: int) -> None:
         """Note that `count` bytes of the body went out."""
@@ -123,7 +123,8 @@ class RequestProbe:
 
         ERROR for a server error, WARNING for a client error or a slow request, else INFO.
         """
-        duration = self._clock() - self._started
+        now = self._clock()
+        duration = now - self._started
         fields: dict[str, Any] = {
             "status_code": status_code,
             "request_duration": int(duration * 1_000_000 + 0.5) / 1_000_000,  # `to_the_microsecond`, without the call
@@ -131,7 +132,7 @@ class RequestProbe:
         }
         if self._first_byte is not None:
             fields["time_to_first_byte"] = to_the_microsecond(self._first_byte - self._started)
-        self.add_costs(fields)
+        self.add_costs(fields, now)
         if self.response_bytes is not None:
             fields["response_bytes"] = self.response_bytes
         level = logging.INFO
@@ -147,11 +148,11 @@ class RequestProbe:
             level = logging.ERROR
         return level, fields
 
-    def add_costs(self, fields: dict[str, Any]) -> None:
-        """Add `cpu_time` (seconds) and `memory_delta` (bytes) by now, as far as they are known."""
+    def add_costs(self, fields: dict[str, Any], now: float) -> None:
+        """Add `cpu_time` (seconds) and `memory_delta` (bytes) as far as known; `now` is what the clock says."""
         cpu_clock = self._cpu_clock
         if cpu_clock is not None and get_ident() == self._thread:
             fields["cpu_time"] = to_the_microsecond(cpu_clock() - self._cpu_started)
-        memory = self._memory()
+        memory = self._memory(now)
         if memory is not None and self._memory_started is not None:
             fields["memory_delta"] = memory - self._memory_started
