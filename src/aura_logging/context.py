@@ -43,6 +43,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _fields: ContextVar[Mapping[str, Any]] = ContextVar("aura_logging_fields", default=_NOTHING)
+bound_here: Callable[[], Mapping[str, Any]] = _fields.get
+"""Return the bound fields without asking for what is to be learnt later: the mapping itself, for reading only."""
+
 _entered: ContextVar[tuple[tuple[bound, Mapping[str, Any]], ...]] = ContextVar("aura_logging_entered", default=())
 
 
@@ -206,11 +209,6 @@ def resume(fields: Mapping[str, Any], unit: units.Unit) -> None:
     """Go on with a unit of work that was begun in another context, with these fields and no others."""
     _fields.set(fields)
     units.resume(unit)
-
-
-def bound_here() -> Mapping[str, Any]:
-    """Return the bound fields without asking for what is to be learnt later: the mapping itself, for reading only."""
-    return _fields.get()
 
 
 def release() -> None:

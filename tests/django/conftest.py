@@ -26,6 +26,7 @@ from django.conf import settings
 from aura_logging import context
 from aura_logging.filters import RequestContextFilter
 from aura_logging.formatters import JsonFormatter
+from aura_logging.performance import outgoing, queries
 
 SITE = Path(__file__).resolve().parents[1] / "site"
 WAIT_SECONDS = 20.0
@@ -121,6 +122,9 @@ def _no_context() -> Iterator[None]:
     context.release()
     yield
     context.release()
+    # Of a request whose response nobody has closed.
+    queries.current.set(None)
+    outgoing.current.set(None)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -211,9 +211,9 @@ def _identify(log: QueryLog, group: QueryGroup, place: Place, params: Any) -> No
     if load.wants_evidence:
         at_hand = row_of(queryset, place.loader)
         if load.queries == 1 and subject.owner_table:
-            note_bringer(load, at_hand, row, tuple(log.recent))
+            note_bringer(load, at_hand, row, tuple(log.just_loaded()))
         if at_hand is not None:
-            log.recent.append((ref(at_hand), load))
+            log.just_loaded().append((ref(at_hand), load))
         if not _is_chain(load, place):
             load.seen((id(place.owner), outer_path(place.frame)), row, log.n_plus_one_threshold)
     if place.loader is None:

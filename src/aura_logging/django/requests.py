@@ -71,7 +71,8 @@ def first_fields(
     fields: dict[str, Any] = trace.fields()
     fields["method"] = request.method
     fields["path"] = request.path
-    client_ip = proxies.client(*address_headers(request))
+    remote, forwarded_for = address_headers(request)
+    client_ip = proxies.client(remote, forwarded_for)
     if client_ip is not None:
         fields["client_ip"] = client_ip
         country_code = country_of(client_ip) if with_country else None

@@ -5,9 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from operator import attrgetter
+from types import ModuleType
 from typing import Any
 
-__all__ = ["LOGGING_FILE", "LOGGING_STEPS", "as_delivered", "logs_as_delivered", "steps_of"]
+__all__ = [
+    "HANDS_ON",
+    "LOGGING_FILE",
+    "LOGGING_STEPS",
+    "MAKES_RECORDS",
+    "as_delivered",
+    "hands_on",
+    "makes_records",
+    "steps_of",
+]
 
 LOGGING_FILE = logging.addLevelName.__code__.co_filename
 """What tells a frame of `logging`'s own, there as here."""
@@ -16,7 +26,7 @@ LOGGING_STEPS = frozenset(("_log", "findCaller", "makeRecord", "handle", "filter
 """The methods of a logger that a call goes through and that others are known to patch."""
 
 
-def as_delivered(owner: type, name: str) -> Any:
+def as_delivered(owner: type | ModuleType, name: str) -> Any:
     """Return a function of `logging`'s own; what somebody had patched before we came is found nowhere ever after."""
     function = getattr(owner, name)
     code = getattr(function, "__code__", None)
@@ -29,19 +39,16 @@ def steps_of(names: Iterable[str]) -> Callable[[Any], Any]:
 
 
 _HANDING_ON = ("callHandlers", "handle", "filter", "makeRecord", "findCaller")
-_hands_on = steps_of(_HANDING_ON)
-_HANDS_ON = tuple(as_delivered(logging.Logger, name) for name in _HANDING_ON)
+hands_on = steps_of(_HANDING_ON)
+"""Asked of a logger's class: `HANDS_ON`, if it hands records on as `logging` does."""
+HANDS_ON = tuple(as_delivered(logging.Logger, name) for name in _HANDING_ON)
 
 # What is switched off there is not on any line; `_srcfile`, set to None, switches callers off.
-_makes_records = steps_of(
-    ("Logger._log", "LogRecord.__init__", "_logRecordFactory", "logThreads", "logProcesses", "_srcfile")
+makes_records = steps_of(
+    ("Logger._log", "LogRecord.__init__", "getLevelName", "_logRecordFactory", "logThreads", "logProcesses", "_srcfile")
 )
-_MAKES_RECORDS = (
-    as_delivered(logging.Logger, "_log"), as_delivered(logging.LogRecord, "__init__"), logging.LogRecord, True, True,
-    logging._srcfile or object(),
+"""Asked of `logging`: `MAKES_RECORDS`, if records are made as it makes them."""
+MAKES_RECORDS = (
+    as_delivered(logging.Logger, "_log"), as_delivered(logging.LogRecord, "__init__"),
+    as_delivered(logging, "getLevelName"), logging.LogRecord, True, True, logging._srcfile or object(),
 )  # fmt: skip
-
-
-def logs_as_delivered(kind: type[logging.Logger]) -> bool:
-    """Tell whether a logger of this class makes records, and hands them on, as `logging` does. The hot path."""
-    return bool(_hands_on(kind) == _HANDS_ON and _makes_records(logging) == _MAKES_RECORDS)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from aura_logging import filters
-from aura_logging.fast_lane.delivered import LOGGING_STEPS, logs_as_delivered, steps_of
+from aura_logging.fast_lane.delivered import HANDS_ON, LOGGING_STEPS, MAKES_RECORDS, hands_on, makes_records
 from aura_logging.fast_lane.writers import Writer, writer_for
 from aura_logging.filters import RequestContextFilter, SamplingFilter, SecurityFilter
 from aura_logging.handlers import MetricsHandler
@@ -18,8 +17,9 @@ __all__ = ["Lane"]
 _OUR_COUNTING_HANDLE = MetricsHandler.handle
 _OUR_COUNTING = MetricsHandler.emit
 _HANDLER_FILTER = logging.Handler.filter
-_steps_of_filters = steps_of(("RequestContextFilter.filter", "SamplingFilter.filter", "SecurityFilter.filter"))
-_OUR_FILTERS = _steps_of_filters(filters)
+_OUR_FILTERING: dict[type[Any], Any] = {
+    kind: kind.filter for kind in (RequestContextFilter, SamplingFilter, SecurityFilter)
+}
 
 _STEPS = frozenset(
     (
@@ -47,15 +47,17 @@ class Lane:
     """
 
     __slots__ = (
-        "_attributes", "_chain", "_counters_filters", "_formatted_by", "_formatter", "_others", "_sizes",
-        "_writer", "_writers_filters", "calls", "context", "counter", "counts_context", "emit_line", "handler",
-        "is_open", "level", "level_name", "logger_name", "sampling", "security", "threats", "watcher",
+        "_attributes", "_chain", "_counters_filters", "_filtering", "_formatted_by", "_formatter", "_named",
+        "_others", "_sizes", "_writer", "_writers_filters", "calls", "context", "counter", "counts_context",
+        "emit_line", "handler", "is_open", "level", "level_name", "logger_name", "sampling", "security", "threats",
+        "watcher",
     )  # fmt: skip
 
     def __init__(self, logger: logging.Logger, level: int, *, is_wide: bool = False) -> None:
         self.calls = 0
         self.level = level
         self.level_name = logging.getLevelName(level)
+        self._named = logging._levelToName.get(level)
         self.logger_name = logger.name
         chain = _chain_of(logger)
         reached = [handler for each in chain for handler in each.handlers]
@@ -124,6 +126,9 @@ class Lane:
         self._attributes = [chain[0].__dict__, *of_ours]
         self._sizes = [*map(len, self._attributes)]
         self._chain = [(each, each.parent, each.propagate, [*each.handlers]) for each in chain]
+        filters = (self.context, self.sampling, self.security, self.threats)
+        kinds = {type(each) for each in filters if each is not None}
+        self._filtering = [(kind, _OUR_FILTERING[kind]) for kind in kinds]
         return all(map(_STEPS.isdisjoint, of_ours))
 
     def holds(self, logger: Any) -> bool:
@@ -137,6 +142,9 @@ class Lane:
                 return False
         for other in self._others:
             if other.level <= level:
+                return False
+        for kind, filtering in self._filtering:
+            if kind.filter is not filtering:
                 return False
         counter = self.counter
         if counter is not None and not (
@@ -154,9 +162,9 @@ class Lane:
             and [*map(len, self._attributes)] == self._sizes
             and self._formatted_by.formatter is self._formatter
             and self._writer.is_as_delivered()
-            and _steps_of_filters(filters) == _OUR_FILTERS
-            and logging.getLevelName(level) == self.level_name
-            and logs_as_delivered(type(logger))
+            and logging._levelToName.get(level) == self._named  # what `getLevelName` looks at
+            and hands_on(type(logger)) == HANDS_ON
+            and makes_records(logging) == MAKES_RECORDS
         )
 
 

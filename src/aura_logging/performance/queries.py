@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from dataclasses import field as attribute
@@ -141,6 +141,7 @@ class QueryLog:
     failed = 0
     uncounted = 0
     slow_count = 0
+    slow: Sequence[SlowQuery] = ()
     _longest: Transaction | None = None
     is_pinned = False
     task: Any = None
@@ -161,11 +162,8 @@ class QueryLog:
         # By text, of the line that asked last; of who counts.
         self.usual: dict[str, QueryGroup] = {}
         self.repeats: dict[int, Repeat] = {}
-        self.slow: list[SlowQuery] = []
         self._transactions: dict[str, Transaction] = {}
         self.seen: dict[int, QueryGroup] = {}
-        # For which rows what was loaded last, as weak references; of who counts.
-        self.recent: deque[tuple[Any, Load]] = deque(maxlen=_MOST_RECENT)
         self._lock = threading.Lock()
 
     def of_caches(self) -> CacheLog | None:
@@ -174,6 +172,14 @@ class QueryLog:
             return None
         # One step: of two threads that come first, both get the same.
         return self.cache or self.__dict__.setdefault("cache", CacheLog())
+
+    def just_loaded(self) -> deque[tuple[Any, Load]]:
+        """Return for which rows what was loaded last, as weak references; of who counts."""
+        recent: deque[tuple[Any, Load]] | None = self.__dict__.get("_recent")
+        if recent is None:
+            # One step, as above.
+            recent = self.__dict__.setdefault("_recent", deque(maxlen=_MOST_RECENT))
+        return recent
 
     def add(
         self,
@@ -250,12 +256,10 @@ class QueryLog:
             self.slow_count += 1
             known = next((query for query in self.slow if query.group is slow.group), None)
             if known is not None:
-                self.slow.remove(known)
                 slower, other = (slow, known) if slow.seconds > known.seconds else (known, slow)
                 slow = slower if slower.plan else replace(slower, plan=other.plan, scanned_tables=other.scanned_tables)
-            self.slow.append(slow)
-            self.slow.sort(key=lambda query: -query.seconds)
-            del self.slow[_MAX_SLOW:]
+            others = [query for query in self.slow if query is not known]
+            self.slow = sorted([*others, slow], key=lambda query: -query.seconds)[:_MAX_SLOW]
 
     def in_transaction(self, alias: str, identity: Any, began: float, ended: float, site: Site) -> None:
         """Note that a query ran inside a transaction; `identity` tells one transaction from the next."""
