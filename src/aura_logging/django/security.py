@@ -67,7 +67,7 @@ def inspect_request(request: HttpRequest) -> Inspection:
     """Return the threats in a request's path, query and headers, the most certain first, and what was cut.
 
     Reads nothing of the request that has to be computed or received: not the user, not the session, and of the body
-    only what the view has read already, if `inspect_bodies` says so. An ordinary request costs about 3 us. Call it
+    only what the view has read already, if `inspect_bodies` says so. An ordinary request costs 1 to 3 µs. Call it
     after the response.
     """
     chosen = made_of_options(_chosen)
