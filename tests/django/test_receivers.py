@@ -30,6 +30,7 @@ def seen() -> Iterator[list[dict[str, Any]]]:
         found.append(fields())
 
     request_started.disconnect(dispatch_uid="aura_logging.start of any")
+    request_started.disconnect(sender=ASGIHandler, dispatch_uid="aura_logging.start")
     receivers._expects_leftovers.clear()
     receivers.connect()
     request_started.connect(look, dispatch_uid="test")
@@ -77,6 +78,39 @@ def test_a_receiver_that_fails_whenever_a_request_ends_is_expected_from_then_on(
 
 def test_what_was_bound_outside_of_any_request_is_not_the_next_ones(seen: list[dict[str, Any]]) -> None:
     bind(job="earlier")
+
+    request_started.send(sender=ASGIHandler)
+
+    assert seen == [{}]
+
+
+def test_ours_is_asked_before_receivers_that_came_first(seen: list[dict[str, Any]]) -> None:
+    request_started.disconnect(sender=ASGIHandler, dispatch_uid="aura_logging.start")
+    receivers.connect()
+    bind(job="earlier")
+
+    request_started.send(sender=ASGIHandler)
+
+    assert seen == [{}]
+
+
+def test_whoever_is_looking_at_the_receivers_meanwhile_sees_them_all() -> None:
+    before = request_started.receivers
+    there = len(before)
+
+    receivers.connect()
+
+    assert request_started.receivers is not before
+    assert len(before) == there
+
+
+def test_from_the_first_request_that_no_wsgi_handler_served_on_every_server_is_expected(
+    seen: list[dict[str, Any]],
+) -> None:
+    request_started.disconnect(sender=ASGIHandler, dispatch_uid="aura_logging.start")  # loaded after `connect`
+    bind(job="earlier")
+    request_finished.send(sender=ASGIHandler)
+    bind(job="of the first request")
 
     request_started.send(sender=ASGIHandler)
 

@@ -33,8 +33,10 @@ from aura_logging.handlers import MetricsHandler
 from aura_logging.health import Status
 from aura_logging.integrations import geoip
 from aura_logging.metrics import open_store
+from aura_logging.resilience.side_jobs import SideJobs
 from aura_logging.testing import ManualClock
 from aura_logging.threats.geo import Place
+from aura_logging.threats.recurring import QuietTexts
 from aura_logging.threats.storms import Storms
 
 ALONE = {"login_store": "memory"}
@@ -405,6 +407,38 @@ def test_a_flood_is_told_once(lines) -> None:
     (flood,) = lines.of("aura.security")
     assert flood["threat_type"] == "request_flood"
     assert 40 <= flood["count"] <= 60  # those that came while it was judged are counted with it
+
+
+def test_a_flood_that_could_not_be_judged_at_first_is_told_when_it_can(lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    with override_settings(AURA={"THREATS": {**ALONE, "login_guard": {"requests_per_address": 40}}}):
+        with monkeypatch.context() as full:
+            full.setattr(logins, "beside", SideJobs("full", at_most=0))
+            for _ in range(60):
+                security.observe_request(get("/"))
+            assert logins.beside.health().dropped == {"queue_full": 30}
+        security.observe_request(get("/"))
+        security.observe_request(get("/"))
+        assert logins.beside.wait(10.0)
+    (flood,) = lines.of("aura.security")
+    assert (flood["threat_type"], flood["count"]) == ("request_flood", 62)
+
+
+def test_what_is_kept_in_memory_of_quiet_requests_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "_quiet_texts", QuietTexts())
+
+    request = get(
+        "/shop/",
+        QUERY_STRING="token=1",
+        HTTP_USER_AGENT="curl/8.5",
+        HTTP_REFERER="https://a.example/?token=2",
+        HTTP_COOKIE="sessionid=3",
+        HTTP_HOST="shop.example",
+        HTTP_X_FORWARDED_FOR="192.0.2.1",
+    )
+    with override_settings(AURA={"THREATS": {**ALONE, "headers": list(threat_options.HEADERS)}}):
+        assert not threats(request)
+
+    assert security._quiet_texts._texts == {"/shop/", "curl/8.5", "shop.example"}
 
 
 def test_nobody_is_judged_by_the_address_of_a_proxy_that_nobody_named(lines, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,6 +193,40 @@ def test_a_logger_that_comes_between_is_asked(bench: Any) -> None:
     assert [orjson.loads(line)["message"] for line in bench.lines[-2:]] == ["x", "y"]
 
 
+def test_a_logger_that_propagates_no_longer_writes_nothing(bench: Any) -> None:
+    child = FastLogger("a.b")
+    child.setLevel(logging.INFO)
+    child.parent = bench.logger
+    assert bench.is_fast(lambda: child.info("x"))
+
+    child.propagate = False
+    child.info("y")
+    child.propagate = True
+    child.info("z")
+
+    assert [orjson.loads(line)["message"] for line in bench.lines[-2:]] == ["x", "z"]
+
+
+def test_a_patch_in_the_place_of_another_attribute_is_seen(bench: Any) -> None:
+    bench.logger.shelf = "poetry"
+    assert bench.is_fast()
+    witness: list[Any] = []
+
+    del bench.logger.shelf
+    bench.logger.handle = witness.append
+    bench.a_call()
+    del bench.logger.handle
+
+    assert len(witness) == 1
+
+
+def test_handlers_may_be_in_a_tuple(bench: Any) -> None:
+    bench.logger.handlers = tuple(bench.logger.handlers)
+
+    assert bench.is_fast()
+    assert bench.is_fast()
+
+
 def test_the_caller_is_found_from_everywhere(bench: Any) -> None:
     def helper(**options: Any) -> None:
         bench.logger.info("told", **options)

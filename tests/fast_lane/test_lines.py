@@ -183,6 +183,17 @@ def test_a_threads_name_is_its_own_and_the_one_it_has_now(bench: Any) -> None:
     assert [orjson.loads(line)["thread_name"] for line in bench.lines[-2:]] == ["worker-7", "renamed"]
 
 
+def test_a_level_named_the_wrong_way_round_has_that_name_too(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "_levelToName", {**logging._levelToName})
+    monkeypatch.setattr(logging, "_nameToLevel", {**logging._nameToLevel})
+    bench.logger.log(25, "x")
+
+    logging.addLevelName("NOTICE", 25)  # type: ignore[arg-type]  # which works
+    bench.logger.log(25, "y")
+
+    assert [orjson.loads(line)["level"] for line in bench.lines[-2:]] == ["Level 25", "NOTICE"]
+
+
 def test_a_level_has_the_name_that_it_has_now(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging, "_levelToName", {**logging._levelToName})
     monkeypatch.setattr(logging, "_nameToLevel", {**logging._nameToLevel})

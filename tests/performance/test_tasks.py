@@ -17,6 +17,7 @@ OPTIONS = PerformanceOptions()
 
 @pytest.fixture(autouse=True)
 def _observed() -> None:
+    assert logs() == (None, None)
     queries.observed_by("test")
     outgoing.observed_by("test")
 

@@ -49,6 +49,17 @@ def test_a_job_that_raises_is_counted_and_the_next_one_runs() -> None:
     assert jobs.health().facts["failures"] == {"ZeroDivisionError": 1}
 
 
+def test_a_job_that_ends_its_thread_ends_nothing_else() -> None:
+    jobs, done, gate = SideJobs("test"), [], threading.Event()
+    jobs.do(gate.wait, 10.0)
+    jobs.do(sys.exit)
+    jobs.do(done.append, 1)
+    gate.set()
+    assert jobs.wait(10.0)
+    assert done == [1]
+    assert jobs.health().facts["failures"] == {"SystemExit": 1}
+
+
 def test_a_forked_child_leaves_the_parent_its_jobs() -> None:
     jobs, done = SideJobs("test"), []
     jobs._waiting.append((context.contextvars.copy_context(), done.append, ("the parent's",)))

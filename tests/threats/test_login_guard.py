@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -159,19 +160,96 @@ def test_what_could_not_be_judged_is_asked_for_again_and_counts() -> None:
 
     watch.put_off("2001:db8::2")  # of the same network
 
-    assert watch.count_request("2001:db8::3")
+    assert [watch.count_request("2001:db8::3") for _ in range(5)] == [False] * 4 + [True]
     assert watch.judge_requests("2001:db8::3") is None
-    assert [watch.count_request("2001:db8::1") for _ in range(94)].count(True) == 1
-    assert watch.judge_requests("2001:db8::1") is not None
+    assert [watch.count_request("2001:db8::1") for _ in range(90)].count(True) == 1
+    flood = watch.judge_requests("2001:db8::1")
+    assert flood is not None
+    assert flood.count == 100
 
 
-def test_a_forked_child_judges_what_its_parent_was_about_to() -> None:
-    watch = guard(requests_per_address=100)
+def test_who_should_judge_and_never_does_is_not_waited_for_longer_than_a_window() -> None:
+    clock = ManualClock(1_000.0)
+    watch = guard(clock, requests_per_address=100, request_seconds=60.0)
+    assert [watch.count_request("192.0.2.1") for _ in range(50)].count(True) == 1
+
+    clock.advance(60.0)
+
+    assert [watch.count_request("192.0.2.1") for _ in range(50)].count(True) == 1
+    assert watch.judge_requests("192.0.2.1") is not None
+
+
+def test_what_was_counted_long_ago_makes_no_flood_today() -> None:
+    clock = ManualClock(1_000.0)
+    watch = guard(clock, requests_per_address=100, request_seconds=60.0)
+    for _ in range(60):
+        for _ in range(30):
+            if watch.count_request("192.0.2.1"):
+                watch.put_off("192.0.2.1")
+        clock.advance(60.0)
+    clock.advance(86_400.0)
+
+    watch.count_request("192.0.2.1")
+
+    assert watch.judge_requests("192.0.2.1") is None
+    assert [watch.requested("192.0.2.1") for _ in range(99)] == [None] * 99
+    assert watch.requested("192.0.2.1") is not None
+
+
+def test_requests_long_ago_hide_no_burst() -> None:
+    clock = ManualClock(1_000.0)
+    watch = guard(clock, requests_per_address=100, request_seconds=60.0)
+    assert not any(watch.count_request("192.0.2.1") for _ in range(4))
+    clock.advance(3_600.0)
+    assert watch.count_request("192.0.2.1")
+
+    assert not any(watch.count_request("192.0.2.1") for _ in range(100))
+
+    assert watch.judge_requests("192.0.2.1") is not None
+
+
+def test_a_judgement_with_nothing_to_judge_asks_no_store() -> None:
+    asked: list[str] = []
+
+    class Watched(MemoryWindows):
+        def note(self, key: str, *arguments: Any, **options: Any) -> int:
+            asked.append(key)
+            return super().note(key, *arguments, **options)
+
+    watch = LoginGuard(Watched(), LoginGuardOptions(requests_per_address=100))
     assert [watch.count_request("192.0.2.1") for _ in range(5)][-1]
 
-    watch.after_fork_in_child()
+    watch.judge_requests("192.0.2.1")
+    watch.judge_requests("192.0.2.1")
 
-    assert watch.count_request("192.0.2.1")
+    assert len(asked) == 1
+
+
+def test_what_waits_to_be_judged_outlives_ten_thousand_other_addresses() -> None:
+    watch = guard(requests_per_address=100)
+    assert [watch.count_request("192.0.2.1") for _ in range(500)].count(True) == 1
+
+    for number in range(30_000):
+        watch.count_request(f"198.51.{number >> 8}.{number & 255}")
+
+    flood = watch.judge_requests("192.0.2.1")
+    assert flood is not None
+    assert flood.count == 500
+    assert len(watch._requests) <= 10_000
+
+
+def test_a_forked_child_counts_none_of_its_parent_s_requests() -> None:
+    windows = MemoryWindows()
+    parent = LoginGuard(windows, LoginGuardOptions(requests_per_address=100))
+    child = LoginGuard(windows, LoginGuardOptions(requests_per_address=100))
+    for each in (parent, child):  # what a fork copies
+        assert [each.count_request("192.0.2.1") for _ in range(60)].count(True) == 1
+
+    child.after_fork_in_child()
+
+    assert [child.count_request("192.0.2.1") for _ in range(5)][-1]
+    assert child.judge_requests("192.0.2.1") is None
+    assert parent.judge_requests("192.0.2.1") is None  # 65, not 125
 
 
 def test_a_flood_from_many_addresses_of_one_network_rests_as_one() -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import got_request_exception, request_finished, request_started
 from django.http import HttpRequest
 
@@ -40,9 +41,10 @@ def connect() -> None:
     request's own.
     """
     # A WSGI server leaves nothing behind, mostly, and a receiver costs each request 2 µs; 1 µs if it is for others.
-    asgi = sys.modules.get("django.core.handlers.asgi")
-    if asgi is not None:
-        _start_with_nothing(_START, asgi.ASGIHandler)
+    # Not there, or not yet: another thread may be at importing it.
+    handler = getattr(sys.modules.get("django.core.handlers.asgi"), "ASGIHandler", None)
+    if handler is not None:
+        _start_with_nothing(_START, handler)
     got_request_exception.connect(_note_exception, dispatch_uid="aura_logging.exception")
     request_finished.disconnect(dispatch_uid="aura_logging.finish")
     request_finished.connect(_finish, dispatch_uid="aura_logging.finish")
@@ -58,11 +60,16 @@ def expect_leftovers() -> None:
 def _start_with_nothing(uid: str, sender: type | None) -> None:
     request_started.connect(_release_leftovers, sender=sender, dispatch_uid=uid)
     with request_started.lock:
-        # In front, for which Django has no word: those that came first would log with the other request's id.
-        request_started.receivers.sort(key=lambda receiver: receiver[0][0] not in (_START, _START_OF_ANY))
+        # In front, for which Django has no word: those that came first would log with the other request's id. Not in
+        # place: a list is empty while it is sorted, and another thread may be looking.
+        request_started.receivers = sorted(
+            request_started.receivers, key=lambda receiver: receiver[0][0] not in (_START, _START_OF_ANY)
+        )
 
 
-def _finish(**_: Any) -> None:
+def _finish(sender: object = None, **_: Any) -> None:
+    if sender is not WSGIHandler:  # Django's own for ASGI, too, where that was loaded after `connect`
+        expect_leftovers()
     # At the end, and not when the middleware returns: Django's own lines about a 404, and a streaming body, come
     # after that.
     for release in _when_finished:

@@ -45,7 +45,7 @@ _SECRET_PAIR = re.compile(r"([^&;?=\s]{1,200})=([^&;]*)")
 
 _inspector = Inspector()
 _quiet_texts = QuietTexts()
-# What is the same from many requests on, and no secret: the path itself is, too.
+# What is the same on many requests; so is the path, which stands on each line of a request, whatever it holds.
 _RECURRING = frozenset(("HTTP_USER_AGENT", "HTTP_HOST", "HTTP_ORIGIN", "HTTP_X_FORWARDED_HOST"))
 # A password may look like anything, an attack among it, and is never evidence.
 _names = SecretNames()
@@ -71,7 +71,7 @@ def inspect_request(request: HttpRequest) -> Inspection:
     after the response.
     """
     chosen = made_of_options(_chosen)
-    if not chosen.inspects:
+    if not chosen.options.inspect_requests:
         return QUIET
     if not chosen.options.inspect_bodies and _is_quiet(request, chosen):
         return QUIET
@@ -83,7 +83,6 @@ class _Chosen:
     """What the settings say of inspection, with where a request has what is looked at."""
 
     options: ThreatOptions
-    inspects: bool
     recurring: tuple[str, ...]
     others: tuple[str, ...]
 
@@ -93,7 +92,6 @@ def _chosen() -> _Chosen:
     keys = [HEADERS[name] for name in chosen.headers]
     return _Chosen(
         chosen,
-        chosen.inspect_requests,
         tuple(key for key in keys if key in _RECURRING),
         ("QUERY_STRING", *(key for key in keys if key not in _RECURRING)),
     )
@@ -102,17 +100,16 @@ def _chosen() -> _Chosen:
 def _is_quiet(request: HttpRequest, chosen: _Chosen) -> bool:
     """Tell what nearly every request comes to, for a third of what it costs to lay out its parts by name."""
     header = request.META.get
-    recurring = (request.path, *map(header, chosen.recurring))
     try:
-        others = "\n".join(filter(None, map(header, chosen.others)))
-        if _quiet_texts.has_all(recurring):
-            return not others or _inspector.is_quiet(others)
-        if _inspector.is_quiet("\n".join(filter(None, (*recurring, others)))):
-            _quiet_texts.add(recurring)
-            return True
+        unknown = _quiet_texts.unknown((request.path, *map(header, chosen.recurring)))
+        text = "\n".join((*unknown, *filter(None, map(header, chosen.others))))
+        if text and not _inspector.is_quiet(text):
+            return False
     except TypeError:  # a part is no string: it is made one by whoever looks closer
-        pass
-    return False
+        return False
+    if unknown:
+        _quiet_texts.add(unknown)
+    return True
 
 
 def _inspect(request: HttpRequest, chosen: ThreatOptions) -> Inspection:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from types import ModuleType
 from typing import Any
 
 __all__ = [
@@ -26,7 +25,7 @@ LOGGING_STEPS = frozenset(("_log", "findCaller", "makeRecord", "handle", "filter
 """The methods of a logger that a call goes through and that others are known to patch."""
 
 
-def as_delivered(owner: type | ModuleType, name: str) -> Any:
+def as_delivered(owner: type, name: str) -> Any:
     """Return a function of `logging`'s own; what somebody had patched before we came is found nowhere ever after."""
     function = getattr(owner, name)
     code = getattr(function, "__code__", None)
@@ -45,10 +44,10 @@ HANDS_ON = tuple(as_delivered(logging.Logger, name) for name in _HANDING_ON)
 
 # What is switched off there is not on any line; `_srcfile`, set to None, switches callers off.
 makes_records = steps_of(
-    ("Logger._log", "LogRecord.__init__", "getLevelName", "_logRecordFactory", "logThreads", "logProcesses", "_srcfile")
+    ("Logger._log", "LogRecord.__init__", "_logRecordFactory", "logThreads", "logProcesses", "_srcfile")
 )
 """Asked of `logging`: `MAKES_RECORDS`, if records are made as it makes them."""
 MAKES_RECORDS = (
-    as_delivered(logging.Logger, "_log"), as_delivered(logging.LogRecord, "__init__"),
-    as_delivered(logging, "getLevelName"), logging.LogRecord, True, True, logging._srcfile or object(),
+    as_delivered(logging.Logger, "_log"), as_delivered(logging.LogRecord, "__init__"), logging.LogRecord, True, True,
+    logging._srcfile or object(),
 )  # fmt: skip

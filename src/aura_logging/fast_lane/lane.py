@@ -47,8 +47,8 @@ class Lane:
     """
 
     __slots__ = (
-        "_attributes", "_chain", "_counters_filters", "_filtering", "_formatted_by", "_formatter", "_named",
-        "_others", "_sizes", "_writer", "_writers_filters", "calls", "context", "counter", "counts_context",
+        "_attributes", "_chain", "_counters_filters", "_filtering", "_formatted_by", "_formatter", "_others",
+        "_sizes", "_writer", "_writers_filters", "calls", "context", "counter", "counts_context",
         "emit_line", "handler", "is_open", "level", "level_name", "logger_name", "sampling", "security", "threats",
         "watcher",
     )  # fmt: skip
@@ -57,7 +57,6 @@ class Lane:
         self.calls = 0
         self.level = level
         self.level_name = logging.getLevelName(level)
-        self._named = logging._levelToName.get(level)
         self.logger_name = logger.name
         chain = _chain_of(logger)
         reached = [handler for each in chain for handler in each.handlers]
@@ -121,11 +120,11 @@ class Lane:
         ours = (
             self.handler, self._formatter, self.counter, self.context, self.sampling, self.security, self.threats,
         )  # fmt: skip
-        # Many of these change as they work: of them, and of the logger, it is known how many attributes they have.
         of_ours = [each.__dict__ for each in ours if each is not None]
-        self._attributes = [chain[0].__dict__, *of_ours]
-        self._sizes = [*map(len, self._attributes)]
-        self._chain = [(each, each.parent, each.propagate, [*each.handlers]) for each in chain]
+        # Many of these change as they work: of them it is known how many attributes they have.
+        self._attributes = of_ours
+        self._sizes = [*map(len, of_ours)]
+        self._chain = [(each, each.parent, each.propagate, _copy_of(each.handlers)) for each in chain]
         filters = (self.context, self.sampling, self.security, self.threats)
         kinds = {type(each) for each in filters if each is not None}
         self._filtering = [(kind, _OUR_FILTERING[kind]) for kind in kinds]
@@ -134,7 +133,7 @@ class Lane:
     def holds(self, logger: Any) -> bool:
         """Tell whether the way is as it was when this was made. The hot path: one comparison after the other."""
         level = self.level
-        if logger.filters or logger.disabled:
+        if logger.filters or logger.disabled or not LOGGING_STEPS.isdisjoint(logger.__dict__):
             return False
         for each, parent, propagates, handlers in self._chain:
             # A list that was changed in place is unlike its copy.
@@ -162,10 +161,15 @@ class Lane:
             and [*map(len, self._attributes)] == self._sizes
             and self._formatted_by.formatter is self._formatter
             and self._writer.is_as_delivered()
-            and logging._levelToName.get(level) == self._named  # what `getLevelName` looks at
+            and logging.getLevelName(level) == self.level_name
             and hands_on(type(logger)) == HANDS_ON
             and makes_records(logging) == MAKES_RECORDS
         )
+
+
+def _copy_of(handlers: Any) -> Any:
+    """Return a list, which is changed in place, as a copy; whatever else somebody has put there as it is."""
+    return handlers.copy() if type(handlers) is list else handlers
 
 
 def _found(handler: logging.Handler, kinds: tuple[type, ...]) -> list[Any] | None:

@@ -148,11 +148,11 @@ class RequestProbe:
             level = logging.ERROR
         return level, fields
 
-    def add_costs(self, fields: dict[str, Any], now: float) -> None:
+    def add_costs(self, fields: dict[str, Any], now: float | None = None) -> None:
         """Add `cpu_time` (seconds) and `memory_delta` (bytes) as far as known; `now` is what the clock says."""
         cpu_clock = self._cpu_clock
         if cpu_clock is not None and get_ident() == self._thread:
             fields["cpu_time"] = to_the_microsecond(cpu_clock() - self._cpu_started)
-        memory = self._memory(now)
+        memory = self._memory(self._clock() if now is None else now)
         if memory is not None and self._memory_started is not None:
             fields["memory_delta"] = memory - self._memory_started

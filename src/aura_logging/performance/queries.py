@@ -143,6 +143,7 @@ class QueryLog:
     slow_count = 0
     slow: Sequence[SlowQuery] = ()
     _longest: Transaction | None = None
+    _recent: deque[tuple[Any, Load]] | None = None
     is_pinned = False
     task: Any = None
     has_fetch_modes = False
@@ -175,11 +176,7 @@ class QueryLog:
 
     def just_loaded(self) -> deque[tuple[Any, Load]]:
         """Return for which rows what was loaded last, as weak references; of who counts."""
-        recent: deque[tuple[Any, Load]] | None = self.__dict__.get("_recent")
-        if recent is None:
-            # One step, as above.
-            recent = self.__dict__.setdefault("_recent", deque(maxlen=_MOST_RECENT))
-        return recent
+        return self._recent or self.__dict__.setdefault("_recent", deque(maxlen=_MOST_RECENT))  # as above
 
     def add(
         self,

@@ -95,7 +95,7 @@ class TaskRun:
             "task_duration": round(probe.elapsed(), 6),
             **{name: value for name, value in given.items() if value is not None},
         }
-        probe.add_costs(measured, time.perf_counter())
+        probe.add_costs(measured)
         if probe.exception_type is not None:
             measured["exception_type"] = probe.exception_type
         if self._queries is not None:

@@ -29,6 +29,7 @@ LOGIN_THREAT_TYPES = ("brute_force", "credential_stuffing", "password_spraying",
 _MINUTE = 60.0
 _HOUR = 3_600.0
 _ALONE_SECONDS = 5.0
+_ADDRESSES_AT_MOST = 10_000
 
 Answer = TypeVar("Answer")
 
@@ -102,9 +103,9 @@ class LoginGuard:
         self._counts_requests = self._options.requests_per_address > 0
         self._lock = threading.Lock()
         self._failures: Counter[str] = Counter()
-        # Counted here and in no window yet; and by which addresses these are on their way into one.
-        self._requests: dict[str, int] = {}
-        self._on_the_way: set[str] = set()
+        # Counted here and in no window yet, and since when; and which of these are on their way into one, until when.
+        self._requests: dict[str, tuple[int, float]] = {}
+        self._on_the_way: dict[str, float] = {}
         # Addresses whose flood has been told of, and until when nobody would hear of it again.
         self._resting: dict[str, float] = {}
         self._attempts = itertools.count()
@@ -112,9 +113,9 @@ class LoginGuard:
         tell_after_fork(self)
 
     def after_fork_in_child(self) -> None:
-        """Take a lock of its own: another thread of the parent may have held this one, or was about to judge."""
+        """Take a lock of its own, as another thread of the parent may have held this one, and count anew."""
         self._lock = threading.Lock()
-        self._on_the_way = set()
+        self._requests, self._on_the_way = {}, {}
 
     def failed(self, account: str, address: str, pattern: str = "") -> list[LoginThreat]:
         """Count a failed login, and return the thresholds it crossed.
@@ -160,12 +161,12 @@ class LoginGuard:
         return self.judge_requests(address) if self.count_request(address) else None
 
     def count_request(self, address: str) -> bool:
-        """Count a request here, and tell whether it is time for `judge_requests`; asks no store, under a microsecond.
+        """Count a request here, and tell whether it is time for `judge_requests`; asks no store, about a microsecond.
 
         That is at every twentieth of the threshold, so a flood over several processes is noticed up to that late
-        for each; and not while the address is waiting for what it was told last time, however many requests come
-        meanwhile: call `judge_requests`, or `put_off` if that cannot be done. A flood that has been told of is not
-        counted until a window before it may be told again.
+        for each; and not while the address waits for the last judgement, which is told of all that come meanwhile:
+        call `judge_requests` then, or `put_off` if that cannot be done. A flood that has been told of is not counted
+        until a window before it may be told again.
         """
         if not address or not self._counts_requests:
             return False
@@ -176,30 +177,36 @@ class LoginGuard:
             if self._clock() < rests_until:
                 return False
             self._resting.pop(address, None)
-        requests = self._requests
         with self._lock:
-            number = requests.get(address, 0) + 1
-            if len(requests) > 10_000:
-                requests.clear()
-            requests[address] = number
-            if number < self._batch or address in self._on_the_way:
+            number, began = self._requests.get(address) or self._begin_to_count(address)
+            number += 1
+            self._requests[address] = (number, began)
+            if number % self._batch:
                 return False
-            self._on_the_way.add(address)
+            now = self._clock()
+            if now < self._on_the_way.get(address, now):
+                return False
+            # Not for ever: whoever should judge it may have come to an end before.
+            self._on_the_way[address] = now + self._options.request_seconds
+            self._requests[address] = self._of_a_window(number, began, now)
         return True
 
     def put_off(self, address: str) -> None:
-        """Say that `judge_requests` is not to be called for now: nothing counted is lost, and it is asked for again."""
+        """Say that `judge_requests` is not called this time: it is asked for again, a twentieth later."""
         with self._lock:
-            self._on_the_way.discard(source_of(address))
+            self._on_the_way.pop(source_of(address), None)
 
     def judge_requests(self, address: str) -> LoginThreat | None:
-        """Tell the shared windows of the requests counted here, and return a flood if they are too many."""
+        """Tell the shared windows of the requests counted here, and return a flood if they are too many.
+
+        Of requests counted for longer than a window, as many are told as came in one.
+        """
         options, batch = self._options, self._batch
         threshold, now = options.requests_per_address, self._clock()
         source = source_of(address)
         with self._lock:
-            self._on_the_way.discard(source)
-            number = self._requests.pop(source, 0)
+            self._on_the_way.pop(source, None)
+            number, _ = self._of_a_window(*self._requests.pop(source, (0, now)), now)
         if not number:
             return None
         key = f"address:request_flood:{source}"
@@ -210,14 +217,23 @@ class LoginGuard:
         is_ours = self._claim(key, now, options.tell_again_seconds)
         # Told by another process, nobody knows when: look again soon, but not at every batch.
         rest = options.tell_again_seconds - options.request_seconds if is_ours else options.request_seconds / 10
-        if len(self._resting) >= 10_000:
+        if len(self._resting) >= _ADDRESSES_AT_MOST:
             self._resting = {}
         self._resting[source] = now + rest
-        with self._lock:
-            self._requests.pop(source, None)  # counted meanwhile, and of another window by then
         if is_ours:
             return LoginThreat("request_flood", "address", "", address, total, options.request_seconds)
         return None
+
+    def _begin_to_count(self, address: str) -> tuple[int, float]:
+        if len(self._requests) >= _ADDRESSES_AT_MOST:
+            waiting = {each: self._requests[each] for each in self._on_the_way if each in self._requests}
+            self._requests = waiting if len(waiting) < _ADDRESSES_AT_MOST // 2 else {}
+        return 0, self._clock()
+
+    def _of_a_window(self, number: int, began: float, now: float) -> tuple[int, float]:
+        """Return what was counted in the last window, and since when; where it took longer, the share of it."""
+        seconds = self._options.request_seconds
+        return (number, began) if now - began <= seconds else (int(number * seconds / (now - began)), now - seconds)
 
     def health(self) -> Health:
         """Tell whether the processes still count together."""
