@@ -86,7 +86,7 @@ class SideJobs:
                     return
                 try:
                     where.run(job, *arguments)
-                except BaseException as error:  # noqa: BLE001  # a job's own; the next ones have nothing to do with it
+                except (Exception, SystemExit) as error:  # noqa: BLE001  # a job's own; the next ones have nothing to do with it
                     with self._idle:
                         self._failures[type(error).__name__] += 1
         finally:
