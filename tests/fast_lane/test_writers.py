@@ -336,10 +336,11 @@ def test_a_fork_that_ran_no_hooks_is_noticed(make_place: Callable[..., Place], k
         try:
             place.call()
             place.write()
-        finally:
             os._exit(0)
-    os.waitpid(pid, 0)
+        finally:
+            os._exit(1)
 
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert [line["pid"] for line in place.lines[-2:]] == [pid, pid]
     place.call()
     assert place.lines[-1]["pid"] == os.getpid()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import mmap
 import os
@@ -9,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aura_logging.resilience.forks import fork_guard, tell_after_fork
+from aura_logging.resilience.forks import fork_guard, notice_fork, tell_after_fork
 
 
 class Listener:
@@ -35,6 +36,27 @@ def test_listeners_are_told_in_the_child_only_in_the_order_they_registered() -> 
 
     assert exit_code_of_child(lambda: told == ["a", "b", "c"]) == 0
     assert told == []
+    assert len(listeners) == 3
+
+
+def test_one_that_fails_keeps_nobody_from_being_told() -> None:
+    class Broken(Listener):
+        def after_fork_in_child(self) -> None:
+            raise OSError("its directory is gone")
+
+    told: list[str] = []
+    listeners = [Listener("a", told), Broken("b", told), Listener("c", told)]
+
+    def finds_out() -> bool:
+        told.clear()
+        with pytest.raises(OSError, match="directory is gone"):
+            notice_fork()
+        return told == ["a", "c"]
+
+    child = ctypes.PyDLL(None).fork()  # which runs no hooks
+    if child == 0:
+        os._exit(0 if finds_out() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert len(listeners) == 3
 
 

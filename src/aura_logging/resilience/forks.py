@@ -29,7 +29,8 @@ _numbers = itertools.count()
 def tell_after_fork(listener: ForkAware) -> None:
     """Call `listener.after_fork_in_child()` in every later child of this process, in order of registration.
 
-    The listener is held weakly: registering does not keep it alive, and a listener that died costs nothing.
+    The listener is held weakly: registering does not keep it alive, and a listener that died costs nothing. All are
+    told, whatever one raises; the interpreter, or whoever noticed the fork, is given the first error afterwards.
     """
     _listeners[next(_numbers)] = listener
 
@@ -37,8 +38,14 @@ def tell_after_fork(listener: ForkAware) -> None:
 def _tell_all() -> None:
     global _guard
     _guard = fork_guard()
+    first_error: Exception | None = None
     for listener in list(_listeners.values()):
-        listener.after_fork_in_child()
+        try:
+            listener.after_fork_in_child()
+        except Exception as error:  # noqa: BLE001  # the others have to be told all the same
+            first_error = first_error or error
+    if first_error is not None:
+        raise first_error
 
 
 os.register_at_fork(after_in_child=_tell_all)
