@@ -191,9 +191,23 @@ def test_what_was_counted_long_ago_makes_no_flood_today() -> None:
 
     watch.count_request("192.0.2.1")
 
-    assert watch.judge_requests("192.0.2.1") is None
-    assert [watch.requested("192.0.2.1") for _ in range(99)] == [None] * 99
+    assert watch.judge_requests("192.0.2.1") is None  # 5 of 1,801: one batch
+    assert [watch.requested("192.0.2.1") for _ in range(94)] == [None] * 94
     assert watch.requested("192.0.2.1") is not None
+
+
+def test_a_flood_over_many_processes_none_of_which_sees_a_batch_in_a_window_is_told() -> None:
+    clock, windows = ManualClock(1_000.0), MemoryWindows()
+    thresholds = LoginGuardOptions(requests_per_address=1_200, request_seconds=60.0)
+    fleet = [LoginGuard(windows, thresholds, clock) for _ in range(26)]
+
+    floods = []
+    for _ in range(200):  # 50 requests a minute from each, 1,300 from all
+        for each in fleet:
+            floods.append(each.requested("192.0.2.1"))
+            clock.advance(1.2 / 26)
+
+    assert [flood.threat_type for flood in floods if flood] == ["request_flood"]
 
 
 def test_requests_long_ago_hide_no_burst() -> None:

@@ -178,8 +178,11 @@ class LoginGuard:
                 return False
             self._resting.pop(address, None)
         with self._lock:
-            number, began = self._requests.get(address) or self._begin_to_count(address)
-            number += 1
+            counted = self._requests.get(address)
+            if counted is None:
+                self._make_room()
+                counted = (0, self._clock())
+            number, began = counted[0] + 1, counted[1]
             self._requests[address] = (number, began)
             if number % self._batch:
                 return False
@@ -199,7 +202,7 @@ class LoginGuard:
     def judge_requests(self, address: str) -> LoginThreat | None:
         """Tell the shared windows of the requests counted here, and return a flood if they are too many.
 
-        Of requests counted for longer than a window, as many are told as came in one.
+        Of more than a twentieth of the threshold that took longer than a window, as many are told as came in one.
         """
         options, batch = self._options, self._batch
         threshold, now = options.requests_per_address, self._clock()
@@ -224,16 +227,20 @@ class LoginGuard:
             return LoginThreat("request_flood", "address", "", address, total, options.request_seconds)
         return None
 
-    def _begin_to_count(self, address: str) -> tuple[int, float]:
+    def _make_room(self) -> None:
         if len(self._requests) >= _ADDRESSES_AT_MOST:
             waiting = {each: self._requests[each] for each in self._on_the_way if each in self._requests}
             self._requests = waiting if len(waiting) < _ADDRESSES_AT_MOST // 2 else {}
-        return 0, self._clock()
 
     def _of_a_window(self, number: int, began: float, now: float) -> tuple[int, float]:
-        """Return what was counted in the last window, and since when; where it took longer, the share of it."""
+        """Return what was counted in the last window, and since when; where it took longer, the share of it.
+
+        A batch is told whole, however long it took: many processes may each see but one, and theirs add up.
+        """
         seconds = self._options.request_seconds
-        return (number, began) if now - began <= seconds else (int(number * seconds / (now - began)), now - seconds)
+        if now - began <= seconds:
+            return number, began
+        return max(min(number, self._batch), int(number * seconds / (now - began))), now - seconds
 
     def health(self) -> Health:
         """Tell whether the processes still count together."""
